@@ -1,0 +1,15 @@
+"""The one exception that a person sees, and the exit statuses of the commands."""
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit statuses of every command (`make` turns any failure into 2 of its own)."""
+
+    DONE = 0
+    NOT_ALL_MEASURED = 1
+    COULD_NOT_START = 2
+
+
+class LabError(Exception):
+    """Something a person can mend: says what, where and what to do, in one or two sentences, and is shown without a traceback."""

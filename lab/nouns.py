@@ -1,0 +1,213 @@
+"""The nouns of the lab; they flow one way: Stack, Scenario, Profile -> Trial -> Outcome -> Summary -> Report.
+
+Units are in the names. None stands for what was not measured, never 0. A Failure has no place for numbers.
+This module imports nothing else of the lab.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+
+AA = "@aa"
+"""Suffix of the A/A arm: the reference stack a second time, under another label."""
+
+Model = Literal["sync", "threads", "greenlets", "async"]
+Role = Literal["server", "generator", "database", "upstream"]
+
+
+class Noun(BaseModel):
+    """A frozen value; a field that is not known is an error, so that a typing mistake in a file is seen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Stack(Noun):
+    """Application + server + knobs: a service of docker-compose.yml with a `lab.framework` label."""
+
+    name: str
+    framework: str
+    server: str
+    model: Model
+    port: int
+    omits: dict[str, str] = {}
+    """Path (or prefix ending in /) of the HTTP contract -> why this stack cannot do it."""
+    baseline: bool = False
+
+
+class Scenario(Noun):
+    """One path of the contract with its parameters: what a user class of a file in loadtests/ asks for.
+
+    `id` reads `db/batched`, or `wait?ms=50` where a parameter differs from the class's default.
+    """
+
+    id: str
+    workload: str
+    file: str
+    user: str
+    path: str
+    params: dict[str, int | str] = {}
+
+
+class Load(Noun):
+    """`closed:<users>` (no think time) or `open:<requests per second>` (Poisson arrivals)."""
+
+    kind: Literal["closed", "open"]
+    amount: int = Field(gt=0, le=100_000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        if isinstance(value, str) and value.count(":") == 1:
+            kind, amount = value.split(":")
+            return {"kind": kind, "amount": amount}
+        return value
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.amount}"
+
+
+class Profile(Noun):
+    """What a run does: read from loadtests/profiles.toml."""
+
+    name: str
+    about: str
+    stacks: tuple[str, ...]
+    scenarios: tuple[str, ...]
+    loads: tuple[Load, ...]
+    blocks: int = Field(ge=1, le=100)
+    warmup_s: float = Field(ge=0)
+    window_s: float = Field(gt=0)
+    timeout_s: float = Field(gt=0)
+    """How long one request may take; also the limit of the drain after the window."""
+
+
+class Trial(Noun):
+    """One load of one stack with one scenario in one block: what the driver is asked to do."""
+
+    block: int
+    attempt: int = 0
+    stack: str
+    """Label of the arm: a stack's name, with @aa behind it for the A/A arm."""
+    scenario: str
+    load: Load
+    warmup_s: float
+    window_s: float
+    timeout_s: float
+    seed: int
+    """Equal for all stacks of a block, so that all get the same schedule and the same ids."""
+
+
+class Usage(Noun):
+    """What one role used during the window; `rss_bytes` is PSS or the cgroup's memory at the window's end."""
+
+    cpu_s: float | None = None
+    rss_bytes: int | None = None
+    threads: int | None = None
+    context_switches: int | None = None
+    connections: int | None = None
+    """Open connections (database only)."""
+
+
+class Driven(Noun):
+    """What the driver saw of one trial.
+
+    `requests` started inside the window (open load: were due inside it); each ended as correct, as an error, or was dropped or unfinished.
+    `completed` counts correct responses that *ended* inside the window, so throughput is completed / window_s.
+    Histograms are HdrHistogram (base64 of its compressed form), in microseconds, three significant digits, of correct requests that started in the window.
+    """
+
+    window_s: float
+    requests: int
+    completed: int
+    errors: dict[str, int] = {}
+    """Reason -> requests of the window that ended so; `unfinished` after the drain is in here too."""
+    dropped: int = 0
+    """Open load: due in the window but never sent."""
+    latency: str
+    service: str | None = None
+    """Open load: time from the actual send; latency counts from the intended start."""
+    lag: str | None = None
+    """Open load: how late the generator itself sent."""
+    completed_per_second: tuple[int, ...] = ()
+    in_flight_s: float
+    """Sum of the request times, clipped to the window (accounting: about users x window in closed load)."""
+    connects: int
+    """Connections opened during the whole trial, first ones included."""
+    reconnects: int = 0
+    """Kept connections that the server had closed and that were opened again, during the whole trial."""
+    checked: int
+    """Responses whose whole body was checked."""
+    began_s: float
+    """CLOCK_MONOTONIC at the first request of the warm-up."""
+    window_start_s: float
+    window_end_s: float
+    drained_s: float
+    """CLOCK_MONOTONIC when the last request had ended."""
+
+
+class Sample(Noun):
+    """A trial that was measured."""
+
+    kind: Literal["sample"] = "sample"
+    trial: Trial
+    started_at: datetime
+    driven: Driven
+    usage: dict[Role, Usage]
+    idle_cpu_s: float | None = None
+    """CPU time of the other stacks' servers during the window; they should have slept."""
+    overhead_s: float
+    """Wall time of the trial that was neither warm-up nor window."""
+
+
+class Failure(Noun):
+    """A trial that gave no numbers, and why."""
+
+    kind: Literal["failure"] = "failure"
+    trial: Trial
+    started_at: datetime
+    reason: str
+    """A short sentence: what happened."""
+    log_tail: tuple[str, ...] = ()
+    """Last lines of the server's log."""
+
+
+Outcome = Annotated[Sample | Failure, Field(discriminator="kind")]
+OUTCOME: TypeAdapter[Sample | Failure] = TypeAdapter(Outcome)
+
+
+class Value(Noun):
+    """An estimate with its 95 % interval over blocks; the interval is None with fewer than two blocks."""
+
+    mean: float
+    lo: float | None = None
+    hi: float | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.lo is not None and self.hi is not None and not self.lo <= self.mean <= self.hi:
+            raise ValueError("an interval holds its estimate")
+        return self
+
+
+class Cell(Noun):
+    """One row of summary.csv: stack x scenario x load over all blocks."""
+
+    stack: str
+    scenario: str
+    load: str
+    blocks: int
+    """Valid blocks."""
+    outcome: Literal["valid", "failed", "invalid"]
+    reason: str = ""
+    rps: Value | None = None
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+    error_rate: float | None = None
+    cpu_us_per_request: Value | None = None
+    rss_mb: float | None = None
+    connects_per_request: float | None = None
+    generator_cpu: float | None = None
+    """Share of the generator's core that was busy during the window."""
+    bound_by: str = ""
