@@ -156,6 +156,14 @@ class Sample(Noun):
     usage: dict[Role, Usage]
     idle_cpu_s: float | None = None
     """CPU time of the other stacks' servers during the window; they should have slept."""
+    server_cores_busy: float | None = None
+    """Share (0 to 1) of the server's CPUs that was busy during the window, by all processes on them (/proc/stat)."""
+    other_cores_busy: float | None = None
+    """The same for the CPUs of generator, database and upstream: this is summary.csv's generator_cpu."""
+    stolen: float | None = None
+    """Share (0 to 1) of all CPUs' time that the hypervisor kept (steal) during the window."""
+    idle_rss_bytes: int | None = None
+    """Memory of the server right after readiness; usage's rss_bytes depends on what ran before."""
     overhead_s: float
     """Wall time of the trial that was neither warm-up nor window."""
 
