@@ -49,6 +49,46 @@ class Scenario(Noun):
     params: dict[str, int | str] = {}
 
 
+class Service(Noun):
+    """A service of docker-compose.yml as both runtimes start it; variables are already replaced."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: dict[str, str] = {}
+    working_dir: str | None = None
+    cpuset: tuple[int, ...] = ()
+    ulimits: dict[str, int] = {}
+    depends_on: tuple[str, ...] = ()
+    stop_signal: str = "SIGTERM"
+    stop_grace_period_s: float = 10
+    labels: dict[str, str] = {}
+    profiles: tuple[str, ...] = ()
+    image: str | None = None
+    not_applied: tuple[str, ...] = ()
+    """Keys of the file that the process runtime leaves out for this service."""
+
+    @property
+    def port(self) -> int | None:
+        """The port it answers on, from the label `lab.port`."""
+        return int(self.labels["lab.port"]) if "lab.port" in self.labels else None
+
+
+class Arm(Noun):
+    """One server to start: a service under a label, on a port, with variables of its own."""
+
+    label: str
+    service: str
+    port: int
+    variables: dict[str, str] = {}
+
+
+class Target(Noun):
+    """What there is to watch: a process with its descendants, or (contained) the control group the process is in."""
+
+    pid: int
+    contained: bool
+
+
 class Load(Noun):
     """`closed:<users>` (no think time) or `open:<requests per second>` (Poisson arrivals)."""
 
@@ -178,6 +218,8 @@ class Failure(Noun):
     """A short sentence: what happened."""
     log_tail: tuple[str, ...] = ()
     """Last lines of the server's log."""
+    lab_fault: bool = False
+    """The lab broke (driver, database, upstream), not the stack: the trial is invalid, and is run again."""
 
 
 Outcome = Annotated[Sample | Failure, Field(discriminator="kind")]

@@ -1,0 +1,132 @@
+"""What limited a trial: server CPU, server slots, generator, database, upstream, or only the load that was offered."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from lab.nouns import Role, Sample, Scenario, Stack
+
+Bound = Literal["server CPU", "server slots", "generator", "database", "upstream", "offered rate", ""]
+
+MEANING: dict[Bound, str] = {
+    "server CPU": "the server's CPU was full: this is what the stack can do",
+    "server slots": "all slots waited: the number of slots was measured, not the framework",
+    "generator": "the load generator was full: the stack may be faster than shown",
+    "database": "the database was full: the stack may be faster than shown",
+    "upstream": "the upstream service was full: the stack may be faster than shown",
+    "offered rate": "nothing was full: more users or a higher rate would have given more",
+}
+FULL = 0.9
+"""Share of a CPU, or of a ceiling, from which on it counts as reached."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a trial could do at most.
+
+    `slots` is how many requests may wait at once (None: no such limit), `wait_ms` how long one holds its slot at least.
+    """
+
+    slots: int | None = None
+    wait_ms: float = 0
+    server_cpus: int = 1
+    other_cpus: int = 1
+    expected_errors: frozenset[str] = frozenset()
+
+
+def setting(
+    stack: Stack, scenario: Scenario, knobs: Mapping[str, object], cpu_plan: Mapping[str, Sequence[int]]
+) -> Setting:
+    """From what run.json knows; `knobs` are those of the stack, CPUs that are not known count as one."""
+    return Setting(
+        slots=_slots(stack, scenario, knobs),
+        wait_ms=_wait_ms(scenario),
+        server_cpus=max(1, len(cpu_plan.get("server", ()))),
+        other_cpus=max(1, len(cpu_plan.get("others", ()))),
+    )
+
+
+def _slots(stack: Stack, scenario: Scenario, knobs: Mapping[str, object]) -> int | None:
+    """The narrowest gate on the way of a waiting request: threads, the single loop of a blocked coroutine, the database's pool."""
+    gates = []
+    if stack.model == "sync":
+        gates.append(_number(knobs, "LAB_WORKERS"))
+    elif stack.model == "threads" or scenario.path == "/file/thread":
+        gates.append(_number(knobs, "LAB_SLOTS"))
+    if stack.model == "async" and scenario.path == "/hazard/blocking-wait":
+        gates.append(_number(knobs, "LAB_WORKERS"))
+    if scenario.path.startswith("/db/"):
+        gates.append(_number(knobs, "LAB_POOL"))
+    known = [gate for gate in gates if gate is not None]
+    return min(known, default=None)
+
+
+def _number(knobs: Mapping[str, object], name: str) -> int | None:
+    text = str(knobs.get(name, ""))
+    return int(text) if text.isdecimal() else None
+
+
+def _wait_ms(scenario: Scenario) -> float:
+    """How long one request waits at least; 0 where the calls of one request overlap and no slot is held throughout."""
+    wait = float(scenario.params.get("ms", 0))
+    calls = float(scenario.params.get("n", 1))
+    match scenario.path:
+        case "/db/sequential" | "/http/sequential":
+            return wait * calls
+        case "/http/concurrent" | "/http/bounded" | "/stream":
+            return 0
+        case _:
+            return wait
+
+
+def ceiling_per_s(setting: Setting, early_ms: float = 0) -> float | None:
+    """Responses a second that the slots allow; None where they limit nothing."""
+    wait_ms = setting.wait_ms - early_ms
+    return None if setting.slots is None or wait_ms <= 0 else setting.slots / wait_ms * 1e3
+
+
+def cpu_share(sample: Sample, role: Role) -> float | None:
+    """CPUs that a role kept busy during the window (1.0: one whole CPU)."""
+    usage = sample.usage.get(role)
+    return None if usage is None or usage.cpu_s is None else usage.cpu_s / sample.driven.window_s
+
+
+def generator_share(sample: Sample, other_cpus: int = 1) -> float | None:
+    """How busy the generator's core was, counting all that runs on it; with more CPUs never less than the generator itself."""
+    alone = cpu_share(sample, "generator")
+    if alone is None:
+        return None
+    together = alone + (cpu_share(sample, "database") or 0) + (cpu_share(sample, "upstream") or 0)
+    return max(alone, together / other_cpus)
+
+
+def bound_by(sample: Sample, setting: Setting) -> Bound:
+    """The first limit that was reached, the server's own first."""
+    if not sample.driven.completed:
+        return ""
+    if _server_full(sample, setting):
+        return "server CPU"
+    if _slots_full(sample, setting):
+        return "server slots"
+    if (generator_share(sample, setting.other_cpus) or 0) > FULL:
+        return _largest_beside_server(sample)
+    return "offered rate"
+
+
+def _server_full(sample: Sample, setting: Setting) -> bool:
+    """All its CPUs are full, or exactly one is: an interpreter with a global lock cannot use a second."""
+    share = cpu_share(sample, "server") or 0
+    return share >= FULL * setting.server_cpus or FULL <= share <= 1.05
+
+
+def _slots_full(sample: Sample, setting: Setting) -> bool:
+    """Only more users than slots can fill the slots; with fewer, the users are the limit."""
+    ceiling, load = ceiling_per_s(setting), sample.trial.load
+    if ceiling is None or (load.kind == "closed" and load.amount <= (setting.slots or 0)):
+        return False
+    return sample.driven.completed / sample.driven.window_s >= FULL * ceiling
+
+
+def _largest_beside_server(sample: Sample) -> Bound:
+    roles: tuple[Literal["generator", "database", "upstream"], ...] = ("generator", "database", "upstream")
+    return max(roles, key=lambda role: cpu_share(sample, role) or 0)

@@ -1,0 +1,130 @@
+"""Reads docker-compose.yml, the only description of how stacks and services are started.
+
+The process runtime honours a part of the file and leaves out another part by name; any other key is refused, so that
+nobody believes a setting to be in force that is not. `docker compose config` stays the judge: a test holds this reading against it.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from lab.cpus import parse_cpus
+from lab.errors import LabError
+from lab.nouns import Service, Stack
+
+NOT_APPLIED = (
+    "image", "build", "labels", "profiles", "network_mode", "user", "read_only", "tmpfs", "cap_drop", "security_opt",
+    "pids_limit", "mem_limit", "init", "secrets",
+)  # fmt: skip
+"""What the process runtime leaves out; named in run.json. (`labels`, `profiles` and `image` are read by the lab itself.)"""
+
+_VARIABLE = re.compile(r"\$(?:(?P<escaped>\$)|\{(?P<name>[A-Z][A-Z0-9_]*):-(?P<default>[^}$]*)\})?")
+
+
+def interpolate(text: str, variables: Mapping[str, str]) -> str:
+    """Replaces `${NAME:-default}` (an empty variable counts as unset, as in Compose) and `$$`.
+
+    Raises:
+        LabError: for any other use of `$`.
+    """
+
+    def replace(match: re.Match[str]) -> str:
+        if match["escaped"]:
+            return "$"
+        if match["name"] is None:
+            raise LabError(
+                f"docker-compose.yml: in {text!r}, write variables as ${{NAME:-default}} and a plain $ as $$."
+            )
+        return variables.get(match["name"]) or match["default"]
+
+    return _VARIABLE.sub(replace, text)
+
+
+def read(path: Path, variables: Mapping[str, str]) -> dict[str, Service]:
+    """All services of the file by name, in the file's order.
+
+    Raises:
+        LabError: the file is missing, is no YAML, or says something that the process runtime could not honour.
+    """
+    try:
+        document = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise LabError(
+            f"{path.name} is missing in {path.parent}: run the lab from a checkout of the project."
+        ) from None
+    except yaml.YAMLError as error:
+        raise LabError(f"{path.name} is no valid YAML: {error}") from None
+    services = _replaced(document["services"], variables)
+    return {name: _service(name, keys) for name, keys in services.items()}
+
+
+def stacks(services: Mapping[str, Service]) -> dict[str, Stack]:
+    """The services that are stacks: those that say which framework they run (label `lab.framework`)."""
+    return {name: _stack(service) for name, service in services.items() if "lab.framework" in service.labels}
+
+
+def _replaced(node: Any, variables: Mapping[str, str]) -> Any:
+    if isinstance(node, str):
+        return interpolate(node, variables)
+    if isinstance(node, list):
+        return [_replaced(item, variables) for item in node]
+    if isinstance(node, dict):
+        return {key: _replaced(value, variables) for key, value in node.items()}
+    return node
+
+
+def _service(name: str, keys: dict[str, Any]) -> Service:
+    honoured = set(Service.model_fields) - {"name", "not_applied", "stop_grace_period_s"} | {"stop_grace_period"}
+    if unknown := sorted(set(keys) - honoured - set(NOT_APPLIED)):
+        raise LabError(
+            f"docker-compose.yml: service {name} uses {', '.join(unknown)}, which the process runtime does not know; "
+            "take it out, or teach lab/compose.py to honour it."
+        )
+    if not isinstance(keys.get("command"), list):
+        raise LabError(
+            f"docker-compose.yml: service {name} needs its command as a list, so that no shell has to read it."
+        )
+    values = {key: value for key, value in keys.items() if key in honoured}
+    values["stop_grace_period_s"] = _seconds(name, str(values.pop("stop_grace_period", "10s")))
+    values["environment"] = {key: str(value) for key, value in values.get("environment", {}).items()}
+    if "cpuset" in values:
+        values["cpuset"] = parse_cpus(values["cpuset"])
+    try:
+        return Service(name=name, not_applied=tuple(key for key in NOT_APPLIED if key in keys), **values)
+    except ValidationError as error:
+        where = error.errors()[0]
+        raise LabError(
+            f"docker-compose.yml: service {name}, {'.'.join(map(str, where['loc']))}: {where['msg']}."
+        ) from None
+
+
+def _seconds(name: str, text: str) -> float:
+    if match := re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)", text):
+        return float(match[1]) * (0.001 if match[2] == "ms" else 1)
+    raise LabError(f"docker-compose.yml: service {name} has stop_grace_period {text!r}; write it like 5s or 500ms.")
+
+
+def _stack(service: Service) -> Stack:
+    labels = service.labels
+    try:
+        return Stack(
+            name=service.name,
+            framework=labels["lab.framework"],
+            server=labels["lab.server"],
+            model=labels["lab.model"],  # type: ignore[arg-type]  # pydantic holds it to the four models
+            port=int(labels["lab.port"]),
+            omits=_omits(labels.get("lab.omits", "")),
+            baseline=labels.get("lab.baseline") == "true",
+        )
+    except (KeyError, ValueError) as error:
+        raise LabError(f"docker-compose.yml: the labels of stack {service.name} are not complete: {error}.") from None
+
+
+def _omits(text: str) -> dict[str, str]:
+    """`/path: reason`, one a line."""
+    pairs = (line.partition(": ") for line in text.splitlines() if line.strip())
+    return {path.strip(): reason.strip() for path, _, reason in pairs}

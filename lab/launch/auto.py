@@ -1,0 +1,36 @@
+"""Which runtime: `docker` where an engine answers, else `process`."""
+
+from collections.abc import Callable, Mapping
+
+from lab.errors import LabError
+from lab.launch.docker import DockerRuntime, connect
+from lab.launch.process import ProcessRuntime
+from lab.launch.runtime import Describe, Runtime
+
+RUNTIMES: dict[str, Callable[[Describe, Mapping[str, str]], Runtime]] = {
+    "docker": DockerRuntime,
+    "process": ProcessRuntime,
+}
+CHOICES = ("auto", *RUNTIMES)
+
+
+def resolve(name: str) -> str:
+    """`auto` becomes the runtime that this machine has.
+
+    Raises:
+        LabError: there is no such runtime.
+    """
+    if name not in CHOICES:
+        raise LabError(f"There is no runtime {name!r}; choose one of {', '.join(CHOICES)}.")
+    if name != "auto":
+        return name
+    try:
+        connect().close()
+    except LabError:
+        return "process"
+    return "docker"
+
+
+def make(name: str, describe: Describe, variables: Mapping[str, str]) -> Runtime:
+    """The runtime of that name (not `auto`), with the variables that docker-compose.yml is read with."""
+    return RUNTIMES[name](describe, variables)

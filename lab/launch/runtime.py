@@ -1,0 +1,41 @@
+"""What a runtime does: start arms, say how to watch them, stop them. `docker.py` and `process.py` are the two there are."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from lab.nouns import Arm, Service, Target
+
+Describe = Callable[[Mapping[str, str]], Mapping[str, Service]]
+"""Variables -> the services of docker-compose.yml, read with them."""
+
+
+class Runtime(Protocol):
+    """Starts and stops arms; an arm is known by its label."""
+
+    name: str
+
+    def prepare(self, services: Iterable[str]) -> None:
+        """Makes what the services need before they can start (images); may take minutes."""
+
+    def start(self, arms: Sequence[Arm], logs: Path) -> None:
+        """Starts the arms without waiting for their health; their output goes to `logs`/<label>.log at the latest when they stop.
+
+        Raises:
+            LabError: nothing of it could be started.
+        """
+
+    def target(self, label: str) -> Target:
+        """Raises LabError where the arm is not running (any more)."""
+
+    def log_tail(self, label: str, lines: int = 20) -> tuple[str, ...]:
+        """The last lines that the arm printed."""
+
+    def stop(self, labels: Iterable[str]) -> None:
+        """Stops these arms, orderly first; those that are gone already are no error."""
+
+    def stop_all(self) -> None:
+        """Stops whatever this checkout has started in this runtime, by this process or an earlier one."""
+
+    def versions(self, services: Iterable[str]) -> dict[str, str]:
+        """What identifies the program of each service: an image id in containers; empty for processes."""

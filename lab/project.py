@@ -1,0 +1,15 @@
+"""Where things are in this checkout, and the names that keep two checkouts apart."""
+
+import hashlib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+COMPOSE_FILE = ROOT / "docker-compose.yml"
+LOADTESTS = ROOT / "loadtests"
+LOCKS = ROOT / "locks"
+RESULTS = ROOT / "results"
+STATE = ROOT / ".lab"
+"""What the lab must remember between two commands (started processes, the lock); ignored by git."""
+
+COMPOSE_PROJECT = "async-lab-" + hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
+"""Two checkouts must not tear each other's containers down."""

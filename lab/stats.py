@@ -1,0 +1,98 @@
+"""Numbers of a cell from the samples of its blocks: percentiles, throughput, costs. The block is the unit of replication."""
+
+import math
+from collections.abc import Iterable, Sequence
+from statistics import median
+
+from scipy import stats as distributions
+
+from lab import histogram
+from lab.nouns import Sample, Value
+
+CONFIDENCE = 0.95
+REQUESTS_FOR: dict[float, int] = {99: 1_000, 99.9: 10_000}
+"""Percentile -> requests that a cell needs so that at least ten lie beyond it."""
+REQUESTS_FOR_BLOCK_P99 = 100
+"""A block's own p99 is only ever compared inside a valid cell; below this it would be the block's maximum."""
+
+
+def percentile_ms(samples: Sequence[Sample], percent: float) -> float | None:
+    """Percentile of the histograms merged over blocks, in ms; None where too few requests were made to know it."""
+    merged = histogram.merge(sample.driven.latency for sample in samples)
+    if merged.get_total_count() < REQUESTS_FOR.get(percent, 1):
+        return None
+    seconds = histogram.percentile(merged, percent)
+    return None if seconds is None else seconds * 1e3
+
+
+def geometric(values: Iterable[float | None]) -> Value | None:
+    """Geometric mean with its 95 % t-interval over blocks: computed from the logs, transformed back.
+
+    Rates and costs vary in proportion to their size, so that their logs are closer to normal than they are.
+    None where no block gave a value; without interval where only one did, or where one was 0 (plain mean then).
+    """
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    if len(known) < 2 or min(known) <= 0:
+        return Value(mean=sum(known) / len(known))
+    logs = [math.log(value) for value in known]
+    mean, half = t_interval(logs, CONFIDENCE)
+    return Value(mean=math.exp(mean), lo=math.exp(mean - half), hi=math.exp(mean + half))
+
+
+def t_interval(values: Sequence[float], confidence: float) -> tuple[float, float]:
+    """Mean and half width of Student's interval of at least two values."""
+    n = len(values)
+    mean = math.fsum(values) / n
+    variance = math.fsum((value - mean) ** 2 for value in values) / (n - 1)
+    quantile = float(distributions.t.ppf((1 + confidence) / 2, n - 1))
+    return mean, quantile * math.sqrt(variance / n)
+
+
+def rps(sample: Sample) -> float:
+    """Correct responses that ended in the window, per second of it."""
+    return sample.driven.completed / sample.driven.window_s
+
+
+def cpu_us_per_request(sample: Sample) -> float | None:
+    """Server CPU time of the window over the correct responses that ended in it, in us."""
+    usage = sample.usage.get("server")
+    if usage is None or usage.cpu_s is None or not sample.driven.completed:
+        return None
+    return usage.cpu_s / sample.driven.completed * 1e6
+
+
+def block_p99_ms(sample: Sample) -> float | None:
+    """One block's own 99th percentile in ms, for ratios inside the block."""
+    latencies = histogram.decode(sample.driven.latency)
+    if latencies.get_total_count() < REQUESTS_FOR_BLOCK_P99:
+        return None
+    seconds = histogram.percentile(latencies, 99)
+    return None if seconds is None else seconds * 1e3
+
+
+def rss_mb(samples: Iterable[Sample]) -> float | None:
+    """Median over blocks of the server's memory at the window's end, in 10^6 bytes."""
+    usages = (sample.usage.get("server") for sample in samples)
+    return middle(usage.rss_bytes / 1e6 for usage in usages if usage is not None and usage.rss_bytes is not None)
+
+
+def connects_per_request(samples: Sequence[Sample]) -> float | None:
+    """Connections opened per request, both over the whole trial.
+
+    The driver counts requests in the window only; those of the warm-up are taken to have come at the same rate.
+    """
+    connects = sum(sample.driven.connects for sample in samples)
+    requests = sum(_requests_of_trial(sample) for sample in samples)
+    return connects / requests if requests else None
+
+
+def _requests_of_trial(sample: Sample) -> float:
+    driven = sample.driven
+    return driven.requests * (driven.window_end_s - driven.began_s) / driven.window_s
+
+
+def middle(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None

@@ -1,0 +1,126 @@
+"""From outcomes to cells: the last attempt of each block is judged, and what counts is summed up per stack x scenario x load."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from lab import stats
+from lab.bounds import Setting, generator_share
+from lab.compare import Observation
+from lab.judge import Result, Verdict, judge, unanswered
+from lab.nouns import Cell, Outcome, Sample, Trial
+
+Settings = Callable[[Trial], Setting]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The attempt of a block that counts, and what it counts as."""
+
+    outcome: Outcome
+    verdict: Verdict
+    setting: Setting
+
+    @property
+    def trial(self) -> Trial:
+        return self.outcome.trial
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.trial.scenario, str(self.trial.load), self.trial.stack
+
+
+def judged(outcomes: Iterable[Outcome], settings: Settings) -> list[Judged]:
+    """The last attempt of every block of every cell, judged, in the order in which cells first appeared."""
+    last: dict[tuple[str, str, str, int], Outcome] = {}
+    for outcome in outcomes:
+        trial = outcome.trial
+        key = trial.stack, trial.scenario, str(trial.load), trial.block
+        if key not in last or trial.attempt >= last[key].trial.attempt:
+            last[key] = outcome
+    return [_judged(outcome, settings(outcome.trial)) for outcome in last.values()]
+
+
+def _judged(outcome: Outcome, setting: Setting) -> Judged:
+    return Judged(outcome, judge(outcome, setting), setting)
+
+
+def cells(trials: Iterable[Judged]) -> list[Cell]:
+    """One cell per stack x scenario x load, A/A arms included."""
+    ordered = sorted(trials, key=lambda trial: trial.key)
+    return [_cell(list(group)) for _, group in groupby(ordered, key=lambda trial: trial.key)]
+
+
+def _cell(trials: Sequence[Judged]) -> Cell:
+    result, reason = _result(trials)
+    trial = trials[0].trial
+    counted = [t for t in trials if isinstance(t.outcome, Sample) and t.verdict.result != "invalid"]
+    named = Cell(
+        stack=trial.stack,
+        scenario=trial.scenario,
+        load=str(trial.load),
+        blocks=sum(t.verdict.result == "valid" for t in trials),
+        outcome=result,
+        reason=reason,
+        generator_cpu=_generator_cpu(trials),
+    )
+    return named if result == "invalid" or not counted else _with_numbers(named, counted)
+
+
+def _result(trials: Sequence[Judged]) -> tuple[Result, str]:
+    """A stack that failed in one block has failed, whatever the lab did in another; one block lost by the lab greys the cell.
+
+    Leaving out single blocks instead would choose them by what happened in them.
+    """
+    for result in ("failed", "invalid"):
+        hit = [t.verdict for t in trials if t.verdict.result == result]
+        if hit:
+            reason = Counter(v.reason for v in hit).most_common(1)[0][0]
+            return hit[0].result, reason if len(trials) == 1 else f"{len(hit)} of {len(trials)} blocks: {reason}"
+    return "valid", ""
+
+
+def _with_numbers(cell: Cell, trials: Sequence[Judged]) -> Cell:
+    samples = [t.outcome for t in trials if isinstance(t.outcome, Sample)]
+    requests = sum(sample.driven.requests for sample in samples)
+    wrong = sum(unanswered(t.outcome, t.setting.expected_errors) for t in trials if isinstance(t.outcome, Sample))
+    return cell.model_copy(
+        update={
+            "rps": stats.geometric(map(stats.rps, samples)),
+            "p50_ms": stats.percentile_ms(samples, 50),
+            "p95_ms": stats.percentile_ms(samples, 95),
+            "p99_ms": stats.percentile_ms(samples, 99),
+            "error_rate": wrong / requests if requests else None,
+            "cpu_us_per_request": stats.geometric(map(stats.cpu_us_per_request, samples)),
+            "rss_mb": stats.rss_mb(samples),
+            "connects_per_request": stats.connects_per_request(samples),
+            "bound_by": Counter(t.verdict.bound_by for t in trials).most_common(1)[0][0],
+        }
+    )
+
+
+def _generator_cpu(trials: Sequence[Judged]) -> float | None:
+    return stats.middle(
+        generator_share(t.outcome, t.setting.other_cpus) for t in trials if isinstance(t.outcome, Sample)
+    )
+
+
+def observations(trials: Iterable[Judged], cells: Iterable[Cell]) -> list[Observation]:
+    """What each block of a valid cell measured: failed and invalid cells leave every comparison."""
+    compared = {(cell.scenario, cell.load, cell.stack) for cell in cells if cell.outcome == "valid"}
+    return [
+        Observation(t.trial.stack, t.trial.scenario, str(t.trial.load), t.trial.block, metric, value)
+        for t in trials
+        if t.key in compared and isinstance(t.outcome, Sample)
+        for metric, value in _metrics(t.outcome).items()
+        if value is not None and value > 0
+    ]
+
+
+def _metrics(sample: Sample) -> dict[str, float | None]:
+    return {
+        "rps": stats.rps(sample),
+        "cpu_us_per_request": stats.cpu_us_per_request(sample),
+        "p99_ms": stats.block_p99_ms(sample),
+    }

@@ -1,0 +1,179 @@
+"""Reads what a server uses: CPU time, memory, threads, context switches; from control groups or from processes.
+
+CPU time of a process is read from its CPU-time clock in nanoseconds (/proc's ticks are 10 ms); that of a container from
+cgroup v1 `cpuacct.usage` or v2 `cpu.stat`. The engine's own `stats` call takes a second and is not used.
+"""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import psutil
+
+from lab.errors import LabError
+from lab.nouns import Noun, Target, Usage
+
+_CGROUPS = Path("/sys/fs/cgroup")
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+class Reading(Noun):
+    """Running totals of one target at one moment."""
+
+    at_s: float
+    cpu_s: float
+    context_switches: int | None
+    threads: int | None
+
+
+class CoreReading(Noun):
+    """Running totals of a set of CPUs, from /proc/stat, in seconds."""
+
+    busy_s: float
+    stolen_s: float
+    total_s: float
+
+
+def read(target: Target) -> Reading:
+    """The totals of a target now.
+
+    Raises:
+        LabError: it has ended.
+    """
+    try:
+        pids = _pids(target)
+        cpu_s = _cgroup_cpu_s(target.pid) if target.contained else sum(map(_process_cpu_s, pids))
+        return Reading(at_s=time.monotonic(), cpu_s=cpu_s, context_switches=_switches(pids), threads=_threads(pids))
+    except (OSError, psutil.NoSuchProcess, KeyError):
+        raise LabError(f"Process {target.pid} ended while it was watched.") from None
+
+
+def usage(before: Reading, after: Reading, window_s: float, rss_bytes: int | None) -> Usage:
+    """What was used in a window; the CPU time is scaled from the time between the two readings to `window_s`."""
+    between_s = after.at_s - before.at_s
+    switches = None
+    if before.context_switches is not None and after.context_switches is not None:
+        switches = max(0, after.context_switches - before.context_switches)
+    return Usage(
+        cpu_s=(after.cpu_s - before.cpu_s) * window_s / between_s,
+        rss_bytes=rss_bytes,
+        threads=after.threads,
+        context_switches=switches,
+    )
+
+
+def memory_bytes(target: Target) -> int | None:
+    """Memory that is the target's own: PSS summed over its processes, or the cgroup's memory less its page cache."""
+    try:
+        if target.contained:
+            return _cgroup_memory(target.pid)
+        return sum(_pss(pid) for pid in _pids(target))
+    except (OSError, psutil.Error, KeyError):
+        return None
+
+
+def cores(cpus: Iterable[int]) -> CoreReading:
+    """What these CPUs did since boot; /proc/stat counts in steps of 10 ms."""
+    busy = stolen = total = 0
+    for cpu in cpus:
+        user, nice, system, idle, iowait, irq, softirq, steal = _proc_stat()[f"cpu{cpu}"][:8]
+        busy += user + nice + system + irq + softirq
+        stolen += steal
+        total += user + nice + system + idle + iowait + irq + softirq + steal
+    return CoreReading(busy_s=busy / _TICKS_PER_S, stolen_s=stolen / _TICKS_PER_S, total_s=total / _TICKS_PER_S)
+
+
+def busy_share(before: CoreReading, after: CoreReading) -> float | None:
+    """Share (0 to 1) of the CPUs' time between two readings that was spent working; None if no tick passed."""
+    total_s = after.total_s - before.total_s
+    return (after.busy_s - before.busy_s) / total_s if total_s > 0 else None
+
+
+def stolen_share(before: CoreReading, after: CoreReading) -> float | None:
+    """Share (0 to 1) that the hypervisor gave to others."""
+    total_s = after.total_s - before.total_s
+    return (after.stolen_s - before.stolen_s) / total_s if total_s > 0 else None
+
+
+def _proc_stat() -> Mapping[str, list[int]]:
+    lines = (line.split() for line in Path("/proc/stat").read_text().splitlines() if line.startswith("cpu"))
+    return {words[0]: [int(word) for word in words[1:]] for words in lines}
+
+
+def _pids(target: Target) -> list[int]:
+    if target.contained:
+        folder = _cgroup(target.pid, "pids")
+        return [int(line) for line in (folder / "cgroup.procs").read_text().split()]
+    root = psutil.Process(target.pid)
+    return [target.pid, *(child.pid for child in root.children(recursive=True))]
+
+
+def _process_cpu_s(pid: int) -> float:
+    """CPU time of all threads of a process, ended ones included (clock_getcpuclockid(3): the clock's id is made of the pid)."""
+    try:
+        return time.clock_gettime((~pid << 3) | 2)
+    except OSError:
+        return 0.0
+
+
+def _cgroup(pid: int, controller: str) -> Path:
+    """Folder of the control group of a process: of that controller in cgroup v1, of all in v2."""
+    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        number, controllers, path = line.split(":", 2)
+        if controller in controllers.split(","):
+            return _CGROUPS / controller / path.lstrip("/")
+        if number == "0" and (_CGROUPS / "cgroup.controllers").exists():
+            return _CGROUPS / path.lstrip("/")
+    raise KeyError(controller)
+
+
+def _cgroup_cpu_s(pid: int) -> float:
+    folder = _cgroup(pid, "cpuacct")
+    v1 = folder / "cpuacct.usage"
+    if v1.exists():
+        return int(v1.read_text()) / 1e9
+    return _flat(folder / "cpu.stat")["usage_usec"] / 1e6
+
+
+def _cgroup_memory(pid: int) -> int:
+    folder = _cgroup(pid, "memory")
+    totals = _flat(folder / "memory.stat")
+    if "total_rss" in totals:
+        return totals["total_rss"] + totals.get("total_shmem", 0)
+    return totals["anon"] + totals["shmem"]
+
+
+def _flat(path: Path) -> dict[str, int]:
+    pairs = (line.split() for line in path.read_text().splitlines())
+    return {key: int(value) for key, value in pairs}
+
+
+def _pss(pid: int) -> int:
+    """Proportional set size: shared pages count for each process by its share."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    raise KeyError("Pss")
+
+
+def _threads(pids: Iterable[int]) -> int:
+    return sum(len(_tasks(pid)) for pid in pids)
+
+
+def _switches(pids: Iterable[int]) -> int:
+    return sum(_task_switches(task) for pid in pids for task in _tasks(pid))
+
+
+def _tasks(pid: int) -> list[Path]:
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return list(Path(f"/proc/{pid}/task").iterdir())
+    return []
+
+
+def _task_switches(task: Path) -> int:
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        lines = (line.partition(":") for line in (task / "status").read_text().splitlines())
+        return sum(int(value) for name, _, value in lines if name.endswith("_ctxt_switches"))
+    return 0
