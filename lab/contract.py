@@ -1,0 +1,335 @@
+"""The HTTP contract as data, and the function that holds a running stack to it.
+
+What is expected is computed here, not taken from the stacks: two errors would have to agree to go unseen.
+stacks/README.md is the same contract in words.
+"""
+
+import json
+import time
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from urllib.parse import quote, urlsplit
+
+from lab.nouns import Stack
+
+PATIENCE_S = 30.0
+EARLY = 0.95
+"""Timers may wake a little early; a wait counts as kept from this share of it on."""
+WAITS = 8
+WAIT_S = 0.2
+
+NUMBERS = {
+    "n": (1, 100),
+    "ms": (0, 60_000),
+    "limit": (1, 100),
+    "rounds": (1, 10_000_000),
+    "seed": (0, 2**31 - 1),
+    "capacity": (0, 100_000),
+}
+"""Whole numbers in queries -> lowest and highest value."""
+
+PARAMETERS = {
+    "/crunch/inline": ("rounds",),
+    "/crunch/thread": ("rounds",),
+    "/crunch/process": ("rounds",),
+    "/db/one": ("ms", "seed"),
+    "/db/sequential": ("n", "ms", "seed"),
+    "/db/batched": ("n", "ms", "seed"),
+    "/http/one": ("ms", "capacity"),
+    "/http/sequential": ("n", "ms", "capacity"),
+    "/http/concurrent": ("n", "ms", "capacity"),
+    "/http/bounded": ("n", "ms", "limit", "capacity"),
+    "/file/blocking": ("kb", "ms"),
+    "/file/thread": ("kb", "ms"),
+    "/file/async": ("kb", "ms"),
+    "/wait": ("ms",),
+    "/mixed": ("ms", "rounds"),
+}
+"""Path -> the parameters that it takes."""
+
+PARSE = ("/parse/plain", "/parse/coroutine", "/parse/threadpool")
+DIGESTS = {1: "0000bc8f", 1_000: "73d54e55", 14_000: "1440361c"}
+"""Rounds -> digest, as any language computes it."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One request and what must come back: `answer` for 200, an error with a reason for any other status."""
+
+    path: str
+    query: str = ""
+    body: bytes | None = None
+    """Sent by POST; None is a GET."""
+    status: int = 200
+    answer: object = None
+    absent: bool = False
+    """The stack must not have the path: 404 or 501, with any body."""
+    at_least_s: float = 0.0
+    under_s: float = PATIENCE_S
+
+    def __str__(self) -> str:
+        body = "" if self.body is None else f" {self.body[:60]!r}"
+        return f"{self.method} {self.target}{body}"
+
+    @property
+    def method(self) -> str:
+        """POST where there is a body."""
+        return "GET" if self.body is None else "POST"
+
+    @property
+    def target(self) -> str:
+        """Path and query."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+
+def verify(base_url: str, stack: Stack) -> list[str]:
+    """Hold the stack that runs at `base_url` to the contract; what it breaks, one sentence each (none: it holds)."""
+    address = urlsplit(base_url).netloc
+    connection = HTTPConnection(address, timeout=PATIENCE_S)
+    try:
+        findings = [finding for check in checks_of(stack) for finding in _hold(connection, check)]
+    finally:
+        connection.close()
+    return findings + _overlap(address, stack)
+
+
+def checks_of(stack: Stack) -> Iterator[Check]:
+    """The checks that this stack must pass: each path that it declares as omitted is asked for once, and must be absent."""
+    absent = set()
+    for check in checks(stack.name):
+        if not omits(stack, check.path):
+            yield check
+        elif check.path not in absent:
+            absent.add(check.path)
+            yield Check(check.path, body=check.body and b"{}", absent=True)
+
+
+def checks(stack_name: str) -> Iterator[Check]:
+    """Every check of the contract."""
+    yield Check("/health", answer={"status": "ok", "stack": stack_name})
+    yield Check("/json", answer={"message": "Hello, World!"})
+    yield Check("/no-such-path", status=404)
+    yield Check("/db/no-such-technique", status=404)
+    for path in PARSE:
+        yield from _parse(path)
+    for technique in ("inline", "thread", "process"):
+        yield from _crunch(f"/crunch/{technique}")
+    yield from _db()
+    yield from _http()
+    for technique in ("blocking", "thread", "async"):
+        yield from _file(f"/file/{technique}")
+    yield Check("/wait", answer={"waited_ms": 50}, at_least_s=0.05)
+    yield Check("/wait", "ms=0", answer={"waited_ms": 0}, under_s=0.05)
+    yield Check("/mixed", answer={"waited_ms": 5, "rounds": 14_000, "digest": DIGESTS[14_000]}, at_least_s=0.005)
+    yield Check("/mixed", "ms=0&rounds=1", answer={"waited_ms": 0, "rounds": 1, "digest": DIGESTS[1]})
+    yield from _bad_parameters()
+
+
+def omits(stack: Stack, path: str) -> bool:
+    """Whether the stack declares that it does not have this path."""
+    return any(path == omitted or (omitted.endswith("/") and path.startswith(omitted)) for omitted in stack.omits)
+
+
+def row(row_id: int) -> dict[str, int]:
+    """The row that the database holds under this id (10000-19999)."""
+    return {"id": row_id, "value": 100_000 + row_id * 7_919 % 900_000}
+
+
+def rows(seed: int, n: int) -> dict[str, object]:
+    """What a db path answers: `n` rows chosen by `seed`."""
+    found = []
+    for _ in range(n):
+        seed = (seed * 48_271 + 11) % 2_147_483_647
+        found.append(row(10_000 + seed % 10_000))
+    return {"rows": found}
+
+
+def _parse(path: str) -> Iterator[Check]:
+    def text(expected: str, content: object) -> Check:
+        return Check(path, body=json.dumps({"content": content}).encode(), answer={"text": expected})
+
+    part = {"type": "text", "text": "ab"}
+    yield text("ab", [part])
+    yield text('abc ü€😀\n"\\', [part, {"type": "text", "text": 'c ü€😀\n"\\'}])
+    yield text("abab", [part, "ab", 1, None, ["ab"], {"type": "image_url"}, {}, part])
+    yield text("", [])
+    yield text("", [{"text": ""}])
+    yield from (text("", content) for content in ("ab", 1, None, {"text": "ab"}, True))
+    yield text("x" * 1_000_000, [{"text": "x" * 1_000_000}])
+    yield text("ab" * 10_000, [part] * 10_000)
+    yield Check(path, body=b"{}", answer={"text": ""})
+    yield Check(path, body='{"content":[{"text":"ü"}]}'.encode(), answer={"text": "ü"})
+    yield from (Check(path, body=body, status=422) for body in BAD_BODIES)
+
+
+BAD_BODIES = (
+    b"",
+    b"{",
+    b"[]",
+    b'"text"',
+    b"null",
+    b"1",
+    b"\xff",
+    b'{"content":[NaN]}',
+    b'{"content":[]} x',
+    b'{"content":[{"text":1}]}',
+    b'{"content":[{"text":null}]}',
+    b'{"content":[{"text":["ab"]}]}',
+    b'{"content":[{"text":"ab"},{"text":false}]}',
+    b'{"content":[{"text":"\\ud800"}]}',
+)
+"""No JSON object in UTF-8, or one with a text that is no string."""
+
+
+def _crunch(path: str) -> Iterator[Check]:
+    yield Check(path, answer={"rounds": 14_000, "digest": DIGESTS[14_000]})
+    for rounds, digest in DIGESTS.items():
+        yield Check(path, f"rounds={rounds}", answer={"rounds": rounds, "digest": digest})
+
+
+def _db() -> Iterator[Check]:
+    yield Check("/db/one", answer=rows(1, 1))
+    yield Check("/db/one", "seed=2147483647", answer=rows(2**31 - 1, 1))
+    yield Check("/db/one", "ms=100&seed=0", answer=rows(0, 1), at_least_s=0.1)
+    for path in ("/db/sequential", "/db/batched"):
+        yield Check(path, answer=rows(1, 10))
+        yield Check(path, "n=1&seed=7", answer=rows(7, 1))
+        yield Check(path, "n=100&seed=123456789", answer=rows(123456789, 100))
+        # The one seed that the congruence maps to itself: the same id ten times.
+        yield Check(path, f"seed={FIXED_SEED}", answer=rows(FIXED_SEED, 10))
+    yield Check("/db/sequential", "n=3&ms=100", answer=rows(1, 3), at_least_s=0.3)
+    yield Check("/db/batched", "n=3&ms=100", answer=rows(1, 3), at_least_s=0.1, under_s=0.3)
+
+
+FIXED_SEED = -11 * pow(48_270, -1, 2_147_483_647) % 2_147_483_647
+
+
+def _http() -> Iterator[Check]:
+    def answers(n: int, ms: int) -> dict[str, object]:
+        return {"answers": [{"waited_ms": f"{ms:05d}"}] * n}
+
+    yield Check("/http/one", answer=answers(1, 20), at_least_s=0.02)
+    for path in ("/http/sequential", "/http/concurrent", "/http/bounded"):
+        yield Check(path, "ms=0", answer=answers(10, 0))
+        yield Check(path, "ms=0&n=100", answer=answers(100, 0))
+        yield Check(path, "ms=1&n=1", answer=answers(1, 1))
+    yield Check("/http/sequential", "n=3&ms=100", answer=answers(3, 100), at_least_s=0.3)
+    yield Check("/http/concurrent", "n=5&ms=100", answer=answers(5, 100), at_least_s=0.1, under_s=0.4)
+    yield Check("/http/bounded", "n=6&ms=100&limit=3", answer=answers(6, 100), at_least_s=0.2, under_s=0.5)
+    yield Check("/http/bounded", "n=3&ms=100&limit=1", answer=answers(3, 100), at_least_s=0.3)
+    yield Check("/http/sequential", "n=3&ms=1&capacity=1", answer=answers(3, 1))
+    yield Check("/http/bounded", "n=6&ms=20&limit=2&capacity=2", answer=answers(6, 20))
+    yield Check("/http/concurrent", "n=6&ms=100&capacity=2", status=502)
+
+
+def _file(path: str) -> Iterator[Check]:
+    def summary(kb: int) -> dict[str, object]:
+        content = "".join(f"{line:015d}\n" for line in range(kb * 64)).encode()
+        return {"size": kb * 1024, "crc32": f"{zlib.crc32(content):08x}"}
+
+    yield Check(path, answer=summary(64))
+    yield from (Check(path, f"kb={kb}", answer=summary(kb)) for kb in (1, 64, 1024))
+    yield Check(path, "kb=1&ms=100", answer=summary(1), at_least_s=0.1)
+    yield from (Check(path, f"kb={kb}", status=422) for kb in ("", "0", "2", "01", "64k", "-1", "1025"))
+
+
+def _bad_parameters() -> Iterator[Check]:
+    for path, names in PARAMETERS.items():
+        for name in names:
+            if name in NUMBERS:
+                low, high = NUMBERS[name]
+                for text in (
+                    str(low - 1),
+                    str(high + 1),
+                    "9" * 1_000,
+                    "",
+                    "x",
+                    "1.5",
+                    "+1",
+                    " 1",
+                    "1_0",
+                    "1e1",
+                    "\uff11",
+                ):
+                    yield Check(path, f"{name}={quote(text)}", status=422)
+
+
+def _hold(connection: HTTPConnection, check: Check) -> Iterator[str]:
+    start = time.monotonic()
+    try:
+        status, media_type, body = _ask(connection, check)
+    except (OSError, HTTPException) as error:
+        connection.close()
+        yield f"{check}: no answer ({error!r})"
+        return
+    took_s = time.monotonic() - start
+    if check.absent:
+        if status not in (404, 501):
+            yield f"{check}: declared as omitted, but answered {status}"
+        return
+    if status != check.status:
+        yield f"{check}: {status} instead of {check.status}"
+        return
+    if not media_type.startswith("application/json"):
+        yield f"{check}: content type {media_type!r} instead of application/json"
+    yield from _judge(check, body)
+    if took_s < check.at_least_s * EARLY:
+        yield f"{check}: took {took_s:.3f} s, {check.at_least_s} s was asked for"
+    if took_s > check.under_s:
+        yield f"{check}: took {took_s:.3f} s, more than {check.under_s} s"
+
+
+def _ask(connection: HTTPConnection, check: Check) -> tuple[int, str, bytes]:
+    headers = {} if check.body is None else {"Content-Type": "application/json"}
+    connection.request(check.method, check.target, check.body, headers)
+    response = connection.getresponse()
+    return response.status, response.headers.get("Content-Type", ""), response.read()
+
+
+def _judge(check: Check, body: bytes) -> Iterator[str]:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        yield f"{check}: no JSON: {body[:200]!r}"
+        return
+    if check.status == 200:
+        if answer != check.answer:
+            yield f"{check}: {_short(answer)} instead of {_short(check.answer)}"
+    elif not (isinstance(answer, dict) and isinstance(answer.get("error"), str) and answer["error"]):
+        yield f"{check}: {_short(answer)} has no reason under `error`"
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+def _overlap(address: str, stack: Stack) -> list[str]:
+    """Waits of several clients overlap, but for one worker that takes one request at a time."""
+    check = Check("/wait", f"ms={WAIT_S * 1000:.0f}")
+
+    def wait(_: int) -> int:
+        connection = HTTPConnection(address, timeout=PATIENCE_S)
+        try:
+            return _ask(connection, check)[0]
+        finally:
+            connection.close()
+
+    start = time.monotonic()
+    with ThreadPoolExecutor(WAITS) as clients:
+        try:
+            statuses = list(clients.map(wait, range(WAITS)))
+        except (OSError, HTTPException) as error:
+            return [f"{WAITS} clients at once, {check}: no answer ({error!r})"]
+    took_s = time.monotonic() - start
+    one_by_one_s = WAITS * WAIT_S
+    if set(statuses) != {200}:
+        return [f"{WAITS} clients at once, {check}: {statuses}"]
+    if stack.model == "sync" and took_s < one_by_one_s * EARLY:
+        return [f"{WAITS} clients at once, {check}: took {took_s:.2f} s, but a sync stack waits {one_by_one_s:.2f} s"]
+    if stack.model != "sync" and took_s > one_by_one_s / 2:
+        return [f"{WAITS} clients at once, {check}: took {took_s:.2f} s, the waits do not overlap"]
+    return []

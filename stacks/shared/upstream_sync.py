@@ -1,0 +1,50 @@
+"""Calls to `upstream` on threads: urllib3 (docs/http-clients.md has the measurement)."""
+
+from concurrent.futures import Executor
+from types import TracebackType
+from typing import Self
+
+from urllib3 import HTTPConnectionPool, Timeout, connection_from_url
+from urllib3.exceptions import HTTPError
+
+from stacks.shared.upstream import READ_TIMEOUT_S, UpstreamError, answer, check
+
+
+class Upstream:
+    """At most `connections` calls at once; what runs side by side runs on `threads`."""
+
+    def __init__(self, url: str, connections: int, threads: Executor) -> None:
+        self._http: HTTPConnectionPool = connection_from_url(
+            url, maxsize=connections, block=True, retries=False, timeout=Timeout(read=READ_TIMEOUT_S)
+        )
+        self._threads = threads
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def sequential(self, path: str, n: int) -> dict[str, object]:
+        """`n` calls, one after the other."""
+        return answer(self._get(path) for _ in range(n))
+
+    def concurrent(self, path: str, n: int) -> dict[str, object]:
+        """`n` calls at once, as far as threads and connections reach."""
+        return answer(self._threads.map(self._get, [path] * n))
+
+    def bounded(self, path: str, n: int, limit: int) -> dict[str, object]:
+        """`n` calls, at most `limit` at once: that many runners share the list of calls."""
+        calls = iter([path] * n)
+        runners = [self._threads.submit(lambda: [self._get(call) for call in calls]) for _ in range(min(limit, n))]
+        return answer(result for runner in runners for result in runner.result())
+
+    def _get(self, path: str) -> object:
+        try:
+            response = self._http.request("GET", path)
+        except HTTPError as error:
+            raise UpstreamError(f"upstream did not answer ({type(error).__name__})") from error
+        check(response.status)
+        return response.json()
