@@ -78,7 +78,9 @@ def _replaced(node: Any, variables: Mapping[str, str]) -> Any:
 
 
 def _service(name: str, keys: dict[str, Any]) -> Service:
-    honoured = set(Service.model_fields) - {"name", "not_applied", "stop_grace_period_s"} | {"stop_grace_period"}
+    honoured = set(Service.model_fields) - {"name", "lock", "not_applied", "stop_grace_period_s"} | {
+        "stop_grace_period"
+    }
     if unknown := sorted(set(keys) - honoured - set(NOT_APPLIED)):
         raise LabError(
             f"docker-compose.yml: service {name} uses {', '.join(unknown)}, which the process runtime does not know; "
@@ -90,6 +92,7 @@ def _service(name: str, keys: dict[str, Any]) -> Service:
         )
     values = {key: value for key, value in keys.items() if key in honoured}
     values["stop_grace_period_s"] = _seconds(name, str(values.pop("stop_grace_period", "10s")))
+    values["lock"] = keys.get("build", {}).get("args", {}).get("LOCK")
     values["environment"] = {key: str(value) for key, value in values.get("environment", {}).items()}
     if "cpuset" in values:
         values["cpuset"] = parse_cpus(values["cpuset"])

@@ -64,6 +64,8 @@ class Service(Noun):
     labels: dict[str, str] = {}
     profiles: tuple[str, ...] = ()
     image: str | None = None
+    lock: str | None = None
+    """Name of the lock file in locks/ that its packages come from (the build argument LOCK)."""
     not_applied: tuple[str, ...] = ()
     """Keys of the file that the process runtime leaves out for this service."""
 
@@ -120,6 +122,8 @@ class Profile(Noun):
     window_s: float = Field(gt=0)
     timeout_s: float = Field(gt=0)
     """How long one request may take; also the limit of the drain after the window."""
+    aa_scenarios: tuple[str, ...] = ()
+    """Scenarios that the A/A arm runs too."""
 
 
 class Trial(Noun):

@@ -7,10 +7,8 @@ cgroup v1 `cpuacct.usage` or v2 `cpu.stat`. The engine's own `stats` call takes 
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-
-import psutil
 
 from lab.errors import LabError
 from lab.nouns import Noun, Target, Usage
@@ -29,7 +27,7 @@ class Reading(Noun):
 
 
 class CoreReading(Noun):
-    """Running totals of a set of CPUs, from /proc/stat, in seconds."""
+    """Running totals of one CPU, from /proc/stat, in seconds."""
 
     busy_s: float
     stolen_s: float
@@ -44,10 +42,20 @@ def read(target: Target) -> Reading:
     """
     try:
         pids = _pids(target)
-        cpu_s = _cgroup_cpu_s(target.pid) if target.contained else sum(map(_process_cpu_s, pids))
-        return Reading(at_s=time.monotonic(), cpu_s=cpu_s, context_switches=_switches(pids), threads=_threads(pids))
-    except (OSError, psutil.NoSuchProcess, KeyError):
+        if not Path(f"/proc/{target.pid}").exists():
+            raise ProcessLookupError
+        return Reading(
+            at_s=time.monotonic(), cpu_s=cpu_s(target), context_switches=_switches(pids), threads=_threads(pids)
+        )
+    except (OSError, KeyError):
         raise LabError(f"Process {target.pid} ended while it was watched.") from None
+
+
+def cpu_s(target: Target) -> float:
+    """CPU seconds that a target has used since its start; 0.0 for processes that have ended."""
+    if target.contained:
+        return _cgroup_cpu_s(target.pid)
+    return sum(map(_process_cpu_s, _pids(target)))
 
 
 def usage(before: Reading, after: Reading, window_s: float, rss_bytes: int | None) -> Usage:
@@ -70,19 +78,22 @@ def memory_bytes(target: Target) -> int | None:
         if target.contained:
             return _cgroup_memory(target.pid)
         return sum(_pss(pid) for pid in _pids(target))
-    except (OSError, psutil.Error, KeyError):
+    except (OSError, KeyError):
         return None
 
 
-def cores(cpus: Iterable[int]) -> CoreReading:
-    """What these CPUs did since boot; /proc/stat counts in steps of 10 ms."""
-    busy = stolen = total = 0
-    for cpu in cpus:
-        user, nice, system, idle, iowait, irq, softirq, steal = _proc_stat()[f"cpu{cpu}"][:8]
-        busy += user + nice + system + irq + softirq
-        stolen += steal
-        total += user + nice + system + idle + iowait + irq + softirq + steal
-    return CoreReading(busy_s=busy / _TICKS_PER_S, stolen_s=stolen / _TICKS_PER_S, total_s=total / _TICKS_PER_S)
+def cores(cpus: Iterable[int]) -> dict[int, CoreReading]:
+    """What each of these CPUs did since boot; /proc/stat counts in steps of 10 ms."""
+    lines = (line.split() for line in Path("/proc/stat").read_text().splitlines() if line.startswith("cpu"))
+    ticks = {words[0]: [int(word) / _TICKS_PER_S for word in words[1:9]] for words in lines}
+    return {cpu: _core(*ticks[f"cpu{cpu}"]) for cpu in cpus}
+
+
+def _core(  # the columns of proc_stat(5)
+    user: float, nice: float, system: float, idle: float, iowait: float, irq: float, softirq: float, steal: float
+) -> CoreReading:
+    busy_s = user + nice + system + irq + softirq
+    return CoreReading(busy_s=busy_s, stolen_s=steal, total_s=busy_s + idle + iowait + steal)
 
 
 def busy_share(before: CoreReading, after: CoreReading) -> float | None:
@@ -97,21 +108,27 @@ def stolen_share(before: CoreReading, after: CoreReading) -> float | None:
     return (after.stolen_s - before.stolen_s) / total_s if total_s > 0 else None
 
 
-def _proc_stat() -> Mapping[str, list[int]]:
-    lines = (line.split() for line in Path("/proc/stat").read_text().splitlines() if line.startswith("cpu"))
-    return {words[0]: [int(word) for word in words[1:]] for words in lines}
-
-
 def _pids(target: Target) -> list[int]:
     if target.contained:
         folder = _cgroup(target.pid, "pids")
         return [int(line) for line in (folder / "cgroup.procs").read_text().split()]
-    root = psutil.Process(target.pid)
-    return [target.pid, *(child.pid for child in root.children(recursive=True))]
+    return _tree(target.pid)
+
+
+def _tree(pid: int) -> list[int]:
+    """The process and its descendants, from the kernel's own lists: walking all of /proc would load the generator's core."""
+    children = (int(child) for task in _tasks(pid) for child in _children(task))
+    return [pid, *(descendant for child in children for descendant in _tree(child))]
+
+
+def _children(task: Path) -> list[str]:
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return (task / "children").read_text().split()
+    return []
 
 
 def _process_cpu_s(pid: int) -> float:
-    """CPU time of all threads of a process, ended ones included (clock_getcpuclockid(3): the clock's id is made of the pid)."""
+    """CPU time of all threads of a process, ended ones included (see clock_getcpuclockid(3))."""
     try:
         return time.clock_gettime((~pid << 3) | 2)
     except OSError:

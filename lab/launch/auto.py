@@ -22,13 +22,16 @@ def resolve(name: str) -> str:
     """
     if name not in CHOICES:
         raise LabError(f"There is no runtime {name!r}; choose one of {', '.join(CHOICES)}.")
-    if name != "auto":
-        return name
+    return available()[0] if name == "auto" else name
+
+
+def available() -> list[str]:
+    """The runtimes that this machine has, the preferred one first."""
     try:
         connect().close()
     except LabError:
-        return "process"
-    return "docker"
+        return ["process"]
+    return ["docker", "process"]
 
 
 def make(name: str, describe: Describe, variables: Mapping[str, str]) -> Runtime:

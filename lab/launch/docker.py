@@ -4,7 +4,6 @@ import contextlib
 import os
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -91,13 +90,12 @@ class DockerRuntime:
         for project in _projects(self._client):
             _compose(["--profile", "*", "down", "--remove-orphans", "--volumes"], project, self._variables)
 
-    def versions(self, services: Iterable[str]) -> dict[str, str]:
-        """See Runtime.versions: the image id of each service."""
-        described = self._describe(self._variables)
-        images = {name: described[name].image for name in services}
-        return {
-            name: str(_asked(partial(self._client.images.get, image)).id) for name, image in images.items() if image
-        }
+    def identify(self, label: str) -> dict[str, str]:
+        """See Runtime.identify."""
+        container = self._running[label][1]
+        found = {"image": str(container.attrs["Image"])}
+        answer = _asked(lambda: container.exec_run(["python3", "--version"]))
+        return found | ({"python": answer.output.decode().split()[-1]} if answer.exit_code == 0 else {})
 
     def _containers(self, project: str) -> list[Container]:
         return _asked(

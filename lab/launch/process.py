@@ -6,6 +6,7 @@ For machines without a container engine. What it cannot give (lab.compose.NOT_AP
 import contextlib
 import json
 import os
+import platform
 import resource
 import shutil
 import signal
@@ -86,10 +87,11 @@ class ProcessRuntime:
         _STARTED.unlink(missing_ok=True)
         shutil.rmtree(self._temporary, ignore_errors=True)
 
-    def versions(self, services: Iterable[str]) -> dict[str, str]:
-        """See Runtime.versions: a process has no image."""
-        del services
-        return {}
+    def identify(self, label: str) -> dict[str, str]:
+        """See Runtime.identify."""
+        child = self._running.get(label)
+        ours = child is not None and (Path(sys.executable).parent / child.service.command[0]).exists()
+        return {"python": platform.python_version()} if ours else {}
 
     def _program(self, service: Service) -> str:
         found = shutil.which(service.command[0], path=_search_path())

@@ -1,4 +1,4 @@
-"""What a runtime does: start arms, say how to watch them, stop them. `docker.py` and `process.py` are the two there are."""
+"""What a runtime does: start arms, say how to watch them, stop them. There are two: `docker.py` and `process.py`."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ class Runtime(Protocol):
         """Makes what the services need before they can start (images); may take minutes."""
 
     def start(self, arms: Sequence[Arm], logs: Path) -> None:
-        """Starts the arms without waiting for their health; their output goes to `logs`/<label>.log at the latest when they stop.
+        """Starts the arms without waiting for their health; their output is in `logs`/<label>.log at the latest when they stop.
 
         Raises:
             LabError: nothing of it could be started.
@@ -37,5 +37,5 @@ class Runtime(Protocol):
     def stop_all(self) -> None:
         """Stops whatever this checkout has started in this runtime, by this process or an earlier one."""
 
-    def versions(self, services: Iterable[str]) -> dict[str, str]:
-        """What identifies the program of each service: an image id in containers; empty for processes."""
+    def identify(self, label: str) -> dict[str, str]:
+        """What identifies the running program: the image's id and the Python in it, as far as there is such a thing."""

@@ -1,0 +1,41 @@
+# Every recipe is one line that calls the lab; `make help` lists what there is.
+# Variables reach the program through the environment, never through a shell.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON := .venv/bin/python
+LAB := @$(PYTHON) -m lab
+
+KNOWN := PROFILE STACKS SCENARIOS RUNTIME RUN SEED STACK A B PYTHON LAB_SERVER_CPUS LAB_OTHER_CPUS LAB_BASE_IMAGE LAB_CA_BUNDLE
+GIVEN := $(foreach v,$(.VARIABLES),$(if $(filter command%,$(origin $v)),$v))
+ifneq ($(filter-out $(KNOWN) MAKEFLAGS MAKEOVERRIDES GNUMAKEFLAGS MFLAGS -*-command-variables-*-,$(GIVEN)),)
+$(error Unknown variable $(firstword $(filter-out $(KNOWN),$(GIVEN))): choose from $(KNOWN))
+endif
+
+.PHONY: help bench test check verify up down report doctor base-image lock clean
+help: .venv/stamp ## what there is
+	$(LAB) help
+bench: .venv/stamp ## measure and report: [PROFILE=quick] [STACKS=a,b] [SCENARIOS=a,b] [RUNTIME=auto] [RUN=name]
+	$(LAB) bench
+test: .venv/stamp ## the whole test suite
+	@$(PYTHON) -m pytest
+check: .venv/stamp ## lint, format, types
+	@.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy
+verify: .venv/stamp ## hold every stack to the HTTP contract: [STACKS=a,b] [RUNTIME=auto]
+	$(LAB) verify
+up: .venv/stamp ## start one stack with its services and leave it: STACK=name [RUNTIME=auto]
+	$(LAB) up
+down: .venv/stamp ## stop what the lab started
+	$(LAB) down
+report: .venv/stamp ## derive summary and report again: [RUN=latest]
+	$(LAB) report
+doctor: .venv/stamp ## what is missing on this machine, with the mend
+	$(LAB) doctor
+base-image: .venv/stamp ## make debian:trixie-slim with debootstrap, where no registry can be reached
+	$(LAB) base-image
+lock: .venv/stamp ## compile locks/ from pyproject.toml
+	$(LAB) lock
+clean: .venv/stamp ## remove containers, images and caches of this checkout; results stay
+	$(LAB) clean
+
+.venv/stamp: $(wildcard locks/*.txt)
+	@./environment

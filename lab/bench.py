@@ -1,0 +1,100 @@
+"""`bench`: a run from words to a report."""
+
+import secrets
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab import choose, profiles, scenarios, store
+from lab.errors import Exit, LabError
+from lab.house import House
+from lab.launch import auto
+from lab.nouns import Failure, Profile, Sample
+from lab.plan import Plan
+from lab.progress import Reporter
+from lab.project import LOADTESTS, RESULTS, STATE
+from lab.report.write import write_report
+from lab.session import Session
+from lab.store import RunFolder
+
+
+def bench(profile: str, stacks: str, scenario_ids: str, runtime: str, run: str, seed: int | None) -> Exit:
+    """Measures and reports.
+
+    Args:
+        stacks, scenario_ids: comma-separated; empty means what the profile lists.
+        run: name of the run's folder; empty makes a new one, an unfinished one is gone on with.
+        seed: of the plan; None draws one.
+
+    Raises:
+        LabError: something does not exist, or nothing could be started.
+    """
+    house = House.here()
+    folder = store.folder(RESULTS, run or store.new_name(profile))
+    if folder.exists:
+        return _go_on(house, folder, profile, stacks, scenario_ids, runtime)
+    plan = _plan(house, profiles.read(LOADTESTS, profile), stacks, scenario_ids, seed)
+    return _run(house, plan, auto.resolve(runtime), folder)
+
+
+def _plan(house: House, profile: Profile, stacks: str, scenario_ids: str, seed: int | None) -> Plan:
+    chosen = choose.stacks(choose.words(stacks) or profile.stacks, house.stacks)
+    wanted = scenarios.find(LOADTESTS, choose.words(scenario_ids) or profile.scenarios)
+    return choose.plan(profile, chosen, wanted, secrets.randbits(31) if seed is None else seed)
+
+
+def _go_on(house: House, folder: RunFolder, profile: str, stacks: str, scenario_ids: str, runtime: str) -> Exit:
+    """Goes on with an unfinished run exactly as it was planned."""
+    recorded = folder.read_run()
+    if recorded.get("ended_at"):
+        raise LabError(f"The run {folder.path.name} is finished and is never overwritten; choose another RUN name.")
+    if words := [word for word in (stacks, scenario_ids) if word]:
+        raise LabError(
+            f"An unfinished run goes on as it was planned: leave {words[0]!r} out, or choose another RUN name."
+        )
+    planned = Profile.model_validate(recorded["profile"])
+    if profile != planned.name or auto.resolve(runtime) != recorded["runtime"]:
+        raise LabError(
+            f"The run {folder.path.name} was begun with PROFILE={planned.name} RUNTIME={recorded['runtime']}; "
+            "go on with these, or choose another RUN name."
+        )
+    names = ",".join(stack["name"] for stack in recorded["stacks"])
+    ids = ",".join(scenario["id"] for scenario in recorded["scenarios"])
+    return _run(house, _plan(house, planned, names, ids, recorded["seed"]), recorded["runtime"], folder)
+
+
+def _run(house: House, plan: Plan, runtime: str, folder: RunFolder) -> Exit:
+    with Reporter() as say, store.only_one(STATE):
+        say.step(f"Runtime: {runtime}. CPUs: server {house.cpus.server}, everything else {house.cpus.others}.")
+        session = Session(plan, house.stacks, house.services, house.runtime(runtime), house.cpus, folder, say)
+        try:
+            whole = session.run()
+        except LabError:
+            _drop_empty(folder)
+            raise
+    outcomes = folder.outcomes()
+    if not outcomes:
+        raise LabError("Interrupted before anything was measured.")
+    paths = write_report(folder.path)
+    if whole:
+        store.point_latest(RESULTS, folder)
+    _tell(folder.path, paths, outcomes, whole)
+    failed = any(isinstance(outcome, Failure) for outcome in outcomes)
+    return Exit.DONE if whole and not failed else Exit.NOT_ALL_MEASURED
+
+
+def _tell(say: Reporter, folder: RunFolder, written: Sequence[Path], whole: bool) -> None:
+    overhead = folder.read_run()["overhead"]
+    say.step(
+        f"Beside warm-up and window: {overhead['trial_median_s']:.2f} s per trial (median), "
+        f"{overhead['block_median_s']:.1f} s per block, {overhead['setup_s']:.0f} s of set-up."
+    )
+    for path in written:
+        if path.name in ("summary.csv", "report.md", "report.html"):
+            say.step(f"{'Report' if whole else 'Partial report'}: {path.relative_to(ROOT)}")
+
+
+def _drop_empty(folder: RunFolder) -> None:
+    """A run that never measured anything leaves no folder that looks like one."""
+    if not folder.outcomes():
+        shutil.rmtree(folder.path, ignore_errors=True)

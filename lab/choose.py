@@ -1,0 +1,63 @@
+"""From a person's words to a plan: which profile, stacks and scenarios; what does not exist is named with the choices."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from lab.errors import LabError
+from lab.nouns import AA, Profile, Scenario, Stack
+from lab.plan import Plan
+
+ALL = "all"
+
+
+def words(text: str) -> list[str]:
+    """`a, b` -> ["a", "b"]."""
+    return [word for part in text.split(",") if (word := part.strip())]
+
+
+def stacks(names: Sequence[str], known: Mapping[str, Stack]) -> list[Stack]:
+    """The stacks of these names, in the order given, each once; `all` means every one.
+
+    Raises:
+        LabError: there is no such stack.
+    """
+    if unknown := [name for name in names if name not in known and name != ALL]:
+        raise LabError(f"There is no stack {unknown[0]!r}; choose from {', '.join(known)}, or {ALL}.")
+    chosen = [stack for name in names for stack in (known.values() if name == ALL else [known[name]])]
+    return list({stack.name: stack for stack in chosen}.values())
+
+
+def baseline(chosen: Sequence[Stack]) -> Stack:
+    """The stack that the others are compared with: the one labelled so, else the first."""
+    return next((stack for stack in chosen if stack.baseline), chosen[0])
+
+
+def plan(profile: Profile, chosen: Sequence[Stack], scenarios: Sequence[Scenario], seed: int) -> Plan:
+    """The plan of a run, with the A/A arm where the profile has one.
+
+    Raises:
+        LabError: nothing is left to measure.
+    """
+    aa = set(profile.aa_scenarios) & {scenario.id for scenario in scenarios}
+    arms = [stack.name for stack in chosen] + ([baseline(chosen).name + AA] if aa else [])
+    made = Plan(
+        profile=profile,
+        seed=seed,
+        arms=tuple(arms),
+        scenarios=tuple(scenarios),
+        impossible={stack.name: tuple(_impossible(stack, scenarios)) for stack in chosen},
+    )
+    if not made.trials_per_block:
+        raise LabError("None of the chosen stacks can do any of the chosen scenarios; see `python -m lab stacks`.")
+    return made
+
+
+def _impossible(stack: Stack, scenarios: Iterable[Scenario]) -> list[str]:
+    return [scenario.id for scenario in scenarios if why_omitted(stack, scenario.path) is not None]
+
+
+def why_omitted(stack: Stack, path: str) -> str | None:
+    """Why a stack cannot do a path of the contract, by its own declaration; None if it can."""
+    for omitted, why in stack.omits.items():
+        if path == omitted or (omitted.endswith("/") and path.startswith(omitted)):
+            return why
+    return None

@@ -1,0 +1,119 @@
+"""The commands: words in, exit status out. What they do is elsewhere; each Make target has a command of its name."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from lab import bench as bench_
+from lab import doctor as doctor_
+from lab import images, listing, stand
+from lab import lock as lock_
+from lab.errors import Exit, LabError
+from lab.report import again
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+
+Profile = Annotated[str, typer.Option(envvar="PROFILE", help="smoke, quick, standard or full")]
+Stacks = Annotated[str, typer.Option(envvar="STACKS", help="stacks, comma-separated, or all")]
+Scenarios = Annotated[str, typer.Option(envvar="SCENARIOS", help="scenarios: db, db/one, wait?ms=100, comma-separated")]
+Runtime = Annotated[str, typer.Option(envvar="RUNTIME", help="auto, docker or process")]
+Run = Annotated[str, typer.Option(envvar="RUN", help="name of the run's folder in results/")]
+Seed = Annotated[int | None, typer.Option(envvar="SEED", help="seed of the plan; drawn where it is not given")]
+Json = Annotated[bool, typer.Option("--json", help="the answer for a program to read")]
+
+
+@app.command()
+def bench(
+    profile: Profile = "quick",
+    stacks: Stacks = "",
+    scenarios: Scenarios = "",
+    runtime: Runtime = "auto",
+    run: Run = "",
+    seed: Seed = None,
+) -> None:
+    """Measure and report: environment, images, services, contract check, measurement, report."""
+    _leave(bench_.bench(profile, stacks, scenarios, runtime, run, seed))
+
+
+@app.command()
+def verify(stacks: Stacks = "", runtime: Runtime = "auto") -> None:
+    """Hold every stack to the HTTP contract."""
+    _leave(stand.verify(stacks, runtime))
+
+
+@app.command()
+def up(
+    stack: Annotated[str, typer.Option(envvar="STACK", help="the stack to start")] = "", runtime: Runtime = "auto"
+) -> None:
+    """Start one stack with its services, leave it running, print its address."""
+    _leave(stand.up(stack, runtime))
+
+
+@app.command()
+def down() -> None:
+    """Stop what the lab started in this checkout."""
+    _leave(stand.down())
+
+
+@app.command()
+def report(run: Run = "latest") -> None:
+    """Derive summary and report again from a run's originals."""
+    _leave(again.report(run))
+
+
+@app.command()
+def stacks(json: Json = False) -> None:
+    """List the stacks."""
+    _leave(listing.stacks(as_json=json))
+
+
+@app.command()
+def scenarios(json: Json = False) -> None:
+    """List the scenarios."""
+    _leave(listing.scenarios(as_json=json))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine lacks, with the mend."""
+    _leave(doctor_.doctor())
+
+
+@app.command("base-image")
+def base_image() -> None:
+    """Make the base image with debootstrap, where no registry can be reached."""
+    _leave(images.base_image())
+
+
+@app.command()
+def lock() -> None:
+    """Compile locks/ from pyproject.toml."""
+    _leave(lock_.lock())
+
+
+@app.command()
+def clean() -> None:
+    """Remove containers, images and caches of this checkout; results stay."""
+    _leave(images.clean())
+
+
+@app.command("help")
+def help_() -> None:
+    """Say what `make` can do."""
+    _leave(listing.make_targets())
+
+
+def main() -> None:
+    """Runs a command; what a person can mend is said in a sentence on standard error, without a traceback."""
+    try:
+        app()
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)  # noqa: T201  # the one place where errors are said
+        sys.exit(Exit.COULD_NOT_START)
+    except KeyboardInterrupt:
+        sys.exit(Exit.NOT_ALL_MEASURED)
+
+
+def _leave(status: Exit) -> None:
+    raise typer.Exit(status)

@@ -1,0 +1,47 @@
+"""What run.json says of the code that was measured: git commit, file hashes, package versions, knobs."""
+
+import hashlib
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from lab.nouns import Service
+
+_PINNED = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(?P<version>[^\s;\\]+)")
+
+
+def git(root: Path) -> dict[str, object] | None:
+    """Commit of the checkout and whether it was changed since; None outside of git."""
+    commit = _git(root, "rev-parse", "HEAD")
+    return {"commit": commit, "dirty": bool(_git(root, "status", "--porcelain"))} if commit else None
+
+
+def sha256(root: Path, paths: Iterable[Path]) -> dict[str, str]:
+    """Path relative to `root` -> SHA-256 of the file."""
+    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(paths)}
+
+
+def locked_versions(lock: Path) -> dict[str, str]:
+    """Package -> version of a lock file."""
+    matches = (_PINNED.match(line) for line in lock.read_text().splitlines())
+    return {match["name"]: match["version"] for match in matches if match}
+
+
+def knobs(service: Service) -> dict[str, str]:
+    """What the stack was started with: its budgets (LAB_ variables) and its command line."""
+    budget = {key: value for key, value in service.environment.items() if key.startswith("LAB_")}
+    return {**budget, "command": " ".join(service.command)}
+
+
+def not_applied(services: Mapping[str, Service]) -> list[str]:
+    """Keys of docker-compose.yml that the process runtime leaves out, over all these services."""
+    return sorted({key for service in services.values() for key in service.not_applied})
+
+
+def _git(root: Path, *words: str) -> str:
+    try:
+        done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

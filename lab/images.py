@@ -1,0 +1,67 @@
+"""`base-image` and `clean`: what the container half keeps on this machine."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from lab.errors import Exit, LabError
+from lab.house import House
+from lab.launch import auto
+from lab.launch.docker import connect
+from lab.project import COMPOSE_PROJECT, ROOT, STATE
+
+BASE_IMAGE = "debian:trixie-slim"
+_SUITE = "trixie"
+
+
+def base_image() -> Exit:
+    """Makes the base image from Debian's packages, for machines that reach no container registry; keeps one that is there.
+
+    Raises:
+        LabError: there is no engine, debootstrap is missing, or the user is not root.
+    """
+    client = connect()
+    if client.images.list(name=BASE_IMAGE):
+        return Exit.DONE
+    if not shutil.which("debootstrap"):
+        raise LabError("debootstrap is missing: install it (Debian: apt-get install debootstrap).")
+    if os.geteuid() != 0:
+        raise LabError("debootstrap needs root: call `sudo make base-image`.")
+    with tempfile.TemporaryDirectory(prefix="lab-base-") as folder:
+        root = Path(folder) / "root"
+        _run(["debootstrap", "--variant=minbase", _SUITE, str(root)])
+        for package in (root / "var/cache/apt/archives").glob("*.deb"):
+            package.unlink()
+        archive = Path(folder) / "root.tar"
+        _run(["tar", "-C", str(root), "-cf", str(archive), "."])
+        _run(["docker", "import", str(archive), BASE_IMAGE])
+    return Exit.DONE
+
+
+def clean() -> Exit:
+    """Removes containers and images of this checkout, and caches; results and the environment stay."""
+    for name in auto.available():
+        House.here().runtime(name).stop_all()
+        if name == "docker":
+            _remove_images()
+    shutil.rmtree(STATE, ignore_errors=True)
+    for cache in (".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis"):
+        shutil.rmtree(ROOT / cache, ignore_errors=True)
+    return Exit.DONE
+
+
+def _remove_images() -> None:
+    client = connect()
+    for image in client.images.list():
+        for tag in image.tags:
+            if tag.startswith(f"{COMPOSE_PROJECT}-"):
+                client.images.remove(tag)
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-10:])
+        raise LabError(f"`{command[0]}` failed:\n{tail}")

@@ -1,0 +1,52 @@
+"""`stacks`, `scenarios`, `help`: what there is to choose from."""
+
+import json
+import re
+
+from rich.console import Console
+from rich.table import Table
+
+from lab import scenarios as scenarios_
+from lab.errors import Exit
+from lab.house import House
+from lab.project import LOADTESTS, ROOT
+
+_TARGET = re.compile(r"^([a-z-]+):.*## (.*)$", re.MULTILINE)
+
+
+def stacks(*, as_json: bool) -> Exit:
+    """Prints every stack of docker-compose.yml."""
+    rows = [stack.model_dump(mode="json") for stack in House.here().stacks.values()]
+    columns = ("name", "framework", "server", "model", "port", "omits")
+    return _print(rows, columns, as_json=as_json)
+
+
+def scenarios(*, as_json: bool) -> Exit:
+    """Prints every scenario of loadtests/."""
+    rows = [scenario.model_dump(mode="json") for scenario in scenarios_.all_of(LOADTESTS)]
+    return _print(rows, ("id", "path", "params", "file"), as_json=as_json)
+
+
+def make_targets() -> Exit:
+    """Prints the targets of the Makefile with what it says of them."""
+    targets = _TARGET.findall((ROOT / "Makefile").read_text())
+    for name, about in targets:
+        print(f"make {name:<11} {about}")  # noqa: T201  # the answer
+    return Exit.DONE
+
+
+def _print(rows: list[dict[str, object]], columns: tuple[str, ...], *, as_json: bool) -> Exit:
+    if as_json:
+        print(json.dumps(rows, indent=1))  # noqa: T201  # the answer
+        return Exit.DONE
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*(_cell(row[column]) for column in columns))
+    Console().print(table)
+    return Exit.DONE
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={item}" if isinstance(item, int) else str(key) for key, item in value.items())
+    return str(value)

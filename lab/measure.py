@@ -1,0 +1,152 @@
+"""Measures one trial: the driver loads, the watcher reads the counters at both edges of the window."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from lab import watch
+from lab.drive import Driver
+from lab.errors import LabError
+from lab.launch.runtime import Runtime
+from lab.machine import CpuPlan
+from lab.nouns import AA, Arm, Driven, Failure, Role, Sample, Scenario, Target, Trial, Usage
+from lab.orders import Order
+from lab.servers import DATABASE, UPSTREAM, died
+
+
+@dataclass
+class Bench:
+    """What every trial of a block needs: running servers, a driver, and who is to be watched."""
+
+    runtime: Runtime
+    driver: Driver
+    cpus: CpuPlan
+    scenarios: Mapping[str, Scenario]
+    arms: Mapping[str, Arm]
+    targets: Mapping[str, Target]
+    """What to watch, by label: the healthy stacks of the block, and the services."""
+    unhealthy: Mapping[str, str] = field(default_factory=dict)
+    """Label -> why it cannot be measured."""
+    idle_rss_bytes: Mapping[str, int | None] = field(default_factory=dict)
+
+    def measure(self, trial: Trial) -> Sample | Failure:
+        """Runs one trial; whatever goes wrong becomes a Failure with the reason and the end of the server's log."""
+        started_at = datetime.now(UTC)
+        began_s = time.monotonic()
+        if trial.stack in self.unhealthy:
+            return self._failure(trial, started_at, self.unhealthy[trial.stack])
+        try:
+            window = self._window(trial.stack)
+            driven = self.driver.run(self._order(trial), window.watch)
+            if isinstance(driven, str):
+                return self._failure(trial, started_at, driven)
+            return self._sample(trial, started_at, began_s, driven, window)
+        except LabError as error:
+            return self._failure(trial, started_at, str(error))
+
+    def _sample(self, trial: Trial, started_at: datetime, began_s: float, driven: Driven, window: "_Window") -> Sample:
+        return Sample(
+            trial=trial,
+            started_at=started_at,
+            driven=driven,
+            usage=window.usage(driven.window_s),
+            idle_cpu_s=window.idle_cpu_s(),
+            server_cores_busy=window.busy_share(self.cpus.server),
+            other_cores_busy=window.busy_share(self.cpus.others),
+            stolen=window.stolen_share(),
+            idle_rss_bytes=self.idle_rss_bytes.get(trial.stack),
+            overhead_s=time.monotonic() - began_s - trial.warmup_s - trial.window_s,
+        )
+
+    def _failure(self, trial: Trial, started_at: datetime, reason: str) -> Failure:
+        gone = None if trial.stack in self.unhealthy else died(self.runtime, trial.stack)
+        return Failure(
+            trial=trial,
+            started_at=started_at,
+            reason=f"{reason} {gone}" if gone and gone not in reason else reason,
+            log_tail=self.runtime.log_tail(trial.stack),
+        )
+
+    def _order(self, trial: Trial) -> Order:
+        return Order(
+            scenario=self.scenarios[trial.scenario],
+            host="127.0.0.1",
+            port=self.arms[trial.stack].port,
+            load=trial.load,
+            warmup_s=trial.warmup_s,
+            window_s=trial.window_s,
+            timeout_s=trial.timeout_s,
+            seed=trial.seed,
+        )
+
+    def _window(self, label: str) -> "_Window":
+        roles: dict[Role, Target] = {
+            "server": self.targets[label],
+            "generator": Target(pid=self.driver.pid, contained=False),
+            "database": self.targets[DATABASE],
+            "upstream": self.targets[UPSTREAM],
+        }
+        idle = [self.targets[other] for other in self.arms if other != label and other not in self.unhealthy]
+        return _Window(roles, idle, self.cpus)
+
+
+class _Window:
+    """Readings at both edges of one window."""
+
+    def __init__(self, targets: dict[Role, Target], idle: list[Target], cpus: CpuPlan) -> None:
+        self._targets = targets
+        self._idle = idle
+        self._all_cpus = sorted({*cpus.server, *cpus.others})
+        self._edges: list[_Edge] = []
+        self._memory: dict[Role, int | None] = {}
+
+    def watch(self, start_s: float, end_s: float) -> None:
+        """Called when the load began: reads everything at `start_s` and at `end_s` (CLOCK_MONOTONIC)."""
+        for at_s in (start_s, end_s):
+            time.sleep(max(0.0, at_s - time.monotonic()))
+            self._edges.append(_Edge.read(self._targets, self._idle, self._all_cpus))
+        self._memory = {role: watch.memory_bytes(target) for role, target in self._targets.items()}
+
+    def usage(self, window_s: float) -> dict[Role, Usage]:
+        """What each role used, in the window."""
+        before, after = self._edges
+        return {
+            role: watch.usage(before.roles[role], after.roles[role], window_s, self._memory[role])
+            for role in self._targets
+        }
+
+    def idle_cpu_s(self) -> float | None:
+        """CPU time of the servers that were not loaded."""
+        before, after = self._edges
+        return after.idle_cpu_s - before.idle_cpu_s if self._idle else None
+
+    def busy_share(self, cpus: tuple[int, ...]) -> float | None:
+        """Mean share (0 to 1) of these CPUs that was busy."""
+        before, after = self._edges
+        shares = [watch.busy_share(before.cores[cpu], after.cores[cpu]) for cpu in cpus]
+        known = [share for share in shares if share is not None]
+        return sum(known) / len(known) if known else None
+
+    def stolen_share(self) -> float | None:
+        """The largest share (0 to 1) of a CPU that the hypervisor took."""
+        before, after = self._edges
+        shares = [watch.stolen_share(before.cores[cpu], after.cores[cpu]) for cpu in self._all_cpus]
+        return max((share for share in shares if share is not None), default=None)
+
+
+@dataclass(frozen=True)
+class _Edge:
+    """All readings at one edge of the window."""
+
+    roles: dict[Role, watch.Reading]
+    idle_cpu_s: float
+    cores: dict[int, watch.CoreReading]
+
+    @classmethod
+    def read(cls, targets: Mapping[Role, Target], idle: list[Target], cpus: list[int]) -> "_Edge":
+        return cls(
+            roles={role: watch.read(target) for role, target in targets.items()},
+            idle_cpu_s=sum(map(watch.cpu_s, idle)),
+            cores=watch.cores(cpus),
+        )

@@ -1,0 +1,88 @@
+"""Starts arms and stops them again, whatever happens in between: the stacks of a block, and the services they lean on."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from lab.errors import LabError
+from lab.interrupt import shielded
+from lab.launch import postgres, ready
+from lab.launch.runtime import Runtime
+from lab.nouns import AA, Arm, Service
+
+_READY_WITHIN_S = 20
+AA_PORT_OFFSET = 100
+"""The A/A arm listens this far above its stack."""
+DATABASE, UPSTREAM = "postgres", "upstream"
+
+
+def arm_of(label: str, services: Mapping[str, Service]) -> Arm:
+    """The arm of a label: a service, or with @aa behind it the same service on a port of its own."""
+    name = label.removesuffix(AA)
+    port = services[name].port
+    if port is None:
+        raise LabError(f"docker-compose.yml: service {name} has no label lab.port, so the lab cannot reach it.")
+    if name == label:
+        return Arm(label=label, service=name, port=port)
+    port += AA_PORT_OFFSET
+    return Arm(label=label, service=name, port=port, variables={"LAB_PORT": str(port), "LAB_ARM": AA})
+
+
+@contextlib.contextmanager
+def serving(
+    runtime: Runtime, arms: Sequence[Arm], logs: Path, within_s: float = _READY_WITHIN_S
+) -> Iterator[dict[str, str]]:
+    """Starts arms, gives label -> reason for those that cannot be measured, and stops all at the end.
+
+    A port that is taken, an engine that refuses and a server that dies or never gets healthy are reasons, not errors:
+    the others can still be measured.
+    """
+    taken = {arm.label: f"Port {arm.port} is taken by another program." for arm in arms if ready.port_taken(arm.port)}
+    free = [arm for arm in arms if arm.label not in taken]
+    try:
+        yield taken | _started(runtime, free, logs, within_s)
+    finally:
+        with shielded():
+            runtime.stop([arm.label for arm in free])
+
+
+def _started(runtime: Runtime, arms: Sequence[Arm], logs: Path, within_s: float) -> dict[str, str]:
+    try:
+        runtime.start(arms, logs)
+    except LabError as error:
+        return {arm.label: str(error) for arm in arms}
+    return ready.wait_healthy(arms, lambda label: died(runtime, label), within_s)
+
+
+@contextlib.contextmanager
+def backing(runtime: Runtime, services: Mapping[str, Service], logs: Path) -> Iterator[str]:
+    """PostgreSQL, seeded, and upstream; gives PostgreSQL's version.
+
+    Raises:
+        LabError: one of them cannot be had; without them nothing can be measured.
+    """
+    database, upstream = arm_of(DATABASE, services), arm_of(UPSTREAM, services)
+    for arm in (database, upstream):
+        if ready.port_taken(arm.port):
+            raise LabError(
+                f"Port {arm.port} of {arm.label} is taken by another program: stop it (`make down` stops what the lab left)."
+            )
+    try:
+        runtime.start([database, upstream], logs)
+        version = postgres.seed(database.port, lambda: died(runtime, database.label), _READY_WITHIN_S)
+        reasons = ready.wait_healthy([upstream], lambda label: died(runtime, label), _READY_WITHIN_S)
+        if reasons:
+            raise LabError(reasons[UPSTREAM] + "".join(f"\n  {line}" for line in runtime.log_tail(UPSTREAM)))
+        yield version
+    finally:
+        with shielded():
+            runtime.stop([database.label, upstream.label])
+
+
+def died(runtime: Runtime, label: str) -> str | None:
+    """Why an arm is not running; None while it is."""
+    try:
+        runtime.target(label)
+    except LabError as error:
+        return str(error)
+    return None

@@ -1,0 +1,135 @@
+"""The folder of a run: `run.json` and `trials.jsonl` are originals, written as soon as known and never edited by hand.
+
+A trial's outcome is appended and flushed to disk the moment it is known; the rest of the folder can be derived again.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from lab.errors import LabError
+from lab.nouns import OUTCOME, Failure, Sample
+
+FORMAT_VERSION = 1
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
+
+
+class RunFolder:
+    """One run's folder under results/."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.logs = path / "logs"
+
+    @property
+    def exists(self) -> bool:
+        """True once the run has been started."""
+        return (self.path / "run.json").exists()
+
+    def create(self) -> None:
+        """Makes the folder and its logs/."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+
+    def write_run(self, run: dict[str, Any]) -> None:
+        """Writes run.json whole or not at all."""
+        text = json.dumps({"format": FORMAT_VERSION, **run}, indent=1, default=str)
+        partial = self.path / "run.json.partial"
+        partial.write_text(text + "\n")
+        partial.replace(self.path / "run.json")
+
+    def read_run(self) -> dict[str, Any]:
+        """run.json as it was written.
+
+        Raises:
+            LabError: there is none, it is broken, or it is of another format version.
+        """
+        try:
+            run: dict[str, Any] = json.loads((self.path / "run.json").read_text())
+        except FileNotFoundError:
+            raise LabError(f"{self.path} holds no run: run.json is missing.") from None
+        except json.JSONDecodeError as error:
+            raise LabError(f"{self.path}/run.json is broken: {error}.") from None
+        if run.get("format") != FORMAT_VERSION:
+            raise LabError(f"{self.path} is of results format {run.get('format')}; this lab reads {FORMAT_VERSION}.")
+        return run
+
+    def append(self, outcome: Sample | Failure) -> None:
+        """Adds a line to trials.jsonl and makes sure that it is on disk."""
+        with (self.path / "trials.jsonl").open("a+b") as lines:
+            _end_last_line(lines)
+            lines.write(outcome.model_dump_json().encode() + b"\n")
+            lines.flush()
+            os.fsync(lines.fileno())
+
+    def outcomes(self) -> list[Sample | Failure]:
+        """All outcomes; a line that a kill cut off is passed over.
+
+        Raises:
+            LabError: a whole line is not what this version of the lab writes.
+        """
+        path = self.path / "trials.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        found: list[Sample | Failure] = []
+        for number, line in enumerate(lines, start=1):
+            try:
+                found.append(OUTCOME.validate_json(line))
+            except ValidationError as error:
+                if error.errors()[0]["type"] != "json_invalid":
+                    raise LabError(f"{path}, line {number} cannot be read: {error.errors()[0]['msg']}.") from None
+        return found
+
+
+def new_name(profile: str) -> str:
+    """`<UTC timestamp>-<profile>`, sorted by time."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{profile}"
+
+
+def folder(results: Path, name: str) -> RunFolder:
+    """The folder of that name, made or not; `reference/<name>` and `latest` are names too.
+
+    Raises:
+        LabError: the name could lead out of results/.
+    """
+    if not all(_NAME.fullmatch(part) for part in name.removeprefix("results/").split("/")):
+        raise LabError(f"{name!r} is no name of a run; use letters, digits, dots, dashes.")
+    return RunFolder(results / name.removeprefix("results/"))
+
+
+def point_latest(results: Path, run: RunFolder) -> None:
+    """Lets results/latest point at a finished run."""
+    link = results / "latest.partial"
+    link.unlink(missing_ok=True)
+    link.symlink_to(run.path.relative_to(results))
+    link.replace(results / "latest")
+
+
+@contextlib.contextmanager
+def only_one(state: Path) -> Iterator[None]:
+    """Holds the checkout's lock: two runs at once would spoil each other's numbers.
+
+    Raises:
+        LabError: another command of this checkout is starting servers or measuring.
+    """
+    state.mkdir(exist_ok=True)
+    with (state / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LabError("Another run is going on in this checkout; wait for it, or stop it with Ctrl-C.") from None
+        yield
+
+
+def _end_last_line(lines: Any) -> None:
+    """Ends a line that a kill cut off, so that the next outcome stands on a line of its own."""
+    if lines.seek(0, os.SEEK_END):
+        lines.seek(-1, os.SEEK_END)
+        if lines.read(1) != b"\n":
+            lines.write(b"\n")
