@@ -52,12 +52,4 @@ def plan(profile: Profile, chosen: Sequence[Stack], scenarios: Sequence[Scenario
 
 
 def _impossible(stack: Stack, scenarios: Iterable[Scenario]) -> list[str]:
-    return [scenario.id for scenario in scenarios if why_omitted(stack, scenario.path) is not None]
-
-
-def why_omitted(stack: Stack, path: str) -> str | None:
-    """Why a stack cannot do a path of the contract, by its own declaration; None if it can."""
-    for omitted, why in stack.omits.items():
-        if path == omitted or (omitted.endswith("/") and path.startswith(omitted)):
-            return why
-    return None
+    return [scenario.id for scenario in scenarios if stack.why_omitted(scenario.path) is not None]

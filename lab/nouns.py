@@ -34,6 +34,13 @@ class Stack(Noun):
     """Path (or prefix ending in /) of the HTTP contract -> why this stack cannot do it."""
     baseline: bool = False
 
+    def why_omitted(self, path: str) -> str | None:
+        """Why this stack cannot do a path of the contract, by its own declaration; None if it can."""
+        for omitted, why in self.omits.items():
+            if path == omitted or (omitted.endswith("/") and path.startswith(omitted)):
+                return why
+        return None
+
 
 class Scenario(Noun):
     """One path of the contract with its parameters: what a user class of a file in loadtests/ asks for.

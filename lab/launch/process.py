@@ -38,7 +38,7 @@ class ProcessRuntime:
         self._describe = describe
         self._variables = dict(variables)
         self._running: dict[str, _Child] = {}
-        self._temporary = Path(tempfile.mkdtemp(prefix="lab-"))
+        self._temporary: Path | None = None
 
     def prepare(self, services: Iterable[str]) -> None:
         """Checks that each service's program is there.
@@ -78,6 +78,9 @@ class ProcessRuntime:
         for child in children:
             child.wait_or_kill()
         self._remember()
+        if self._temporary and not self._running:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+            self._temporary = None
 
     def stop_all(self) -> None:
         """See Runtime.stop_all; processes of earlier commands are known by pid and start time."""
@@ -85,7 +88,6 @@ class ProcessRuntime:
         for record in _remembered():
             _kill_remembered(record)
         _STARTED.unlink(missing_ok=True)
-        shutil.rmtree(self._temporary, ignore_errors=True)
 
     def identify(self, label: str) -> dict[str, str]:
         """See Runtime.identify."""
@@ -113,12 +115,18 @@ class ProcessRuntime:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        _limit(process.pid, service)
-        return _Child(process, service, log)
+        child = _Child(process, service, log)
+        try:
+            _limit(process.pid, service)
+        except LabError:
+            child.kill()
+            raise
+        return child
 
     def _environment(self, service: Service) -> dict[str, str]:
         """A container's environment, not this shell's: what a user exports must not change what is measured."""
-        self._temporary.mkdir(exist_ok=True)
+        if self._temporary is None:
+            self._temporary = Path(tempfile.mkdtemp(prefix="lab-"))
         return {
             "PATH": _search_path(),
             "HOME": str(self._temporary),
@@ -132,7 +140,10 @@ class ProcessRuntime:
         STATE.mkdir(exist_ok=True)
         records = [child.record(label) for label, child in self._running.items()]
         records = [record | {"temporary": str(self._temporary)} for record in records if record]
-        _STARTED.write_text(json.dumps(records))
+        if records:
+            _STARTED.write_text(json.dumps(records))
+        else:
+            _STARTED.unlink(missing_ok=True)
 
 
 class _Child:
@@ -151,6 +162,9 @@ class _Child:
         """Waits for the grace period, then kills; whatever the main process left in its group is killed too."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(self.service.stop_grace_period_s)
+        self.kill()
+
+    def kill(self) -> None:
         _kill_group(self.process.pid)
         self.process.wait(_KILLED_WITHIN_S)
 

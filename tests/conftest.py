@@ -1,0 +1,81 @@
+"""What several tests share: a copy of this checkout, a container engine, commands of the lab."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from lab.errors import LabError
+from lab.launch.docker import connect
+from lab.project import ROOT
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def engine_missing() -> str | None:
+    """Why the container half cannot be tested here; None if it can. CI sets LAB_REQUIRE_ENGINE: there it must be."""
+    try:
+        connect().close()
+    except LabError as error:
+        if os.environ.get("LAB_REQUIRE_ENGINE"):
+            pytest.exit(f"LAB_REQUIRE_ENGINE is set, and the engine is missing: {error}", returncode=1)
+        return str(error)
+    return None
+
+
+ENGINE_MISSING = engine_missing()
+needs_engine = pytest.mark.skipif(ENGINE_MISSING is not None, reason=str(ENGINE_MISSING))
+
+
+@pytest.fixture(params=["process", pytest.param("docker", marks=needs_engine)])
+def runtime(request: pytest.FixtureRequest) -> str:
+    """Each runtime in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Iterator[Path]:
+    """A copy of this checkout that a test may change; whatever was started from it is stopped at the end."""
+    copy = tmp_path / "checkout"
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in listed.stdout.splitlines():
+        source = ROOT / name
+        if source.is_file() and not name.startswith("results/"):
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, copy / name)
+    yield copy
+    assert lab(copy, "down").returncode == 0
+
+
+def lab(checkout: Path, *words: str, env: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+    """Runs `python -m lab <words>` in a checkout and waits for it."""
+    return subprocess.run(
+        command(*words), cwd=checkout, env=environment(env), capture_output=True, text=True, timeout=600, check=False
+    )
+
+
+def command(*words: str) -> Sequence[str]:
+    """The command line of the lab with this environment's Python."""
+    return [sys.executable, "-m", "lab", *words]
+
+
+def environment(more: dict[str, str] | None = None) -> dict[str, str]:
+    """This environment without the lab's own variables, so that `make test RUNTIME=…` does not change what is tested."""
+    ours = ("PROFILE", "STACKS", "SCENARIOS", "RUNTIME", "RUN", "SEED", "STACK")
+    return {name: value for name, value in os.environ.items() if name not in ours} | (more or {})
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replaces a text that must be in the file."""
+    text = path.read_text()
+    assert old in text, f"{path.name} no longer has {old!r}"
+    path.write_text(text.replace(old, new))

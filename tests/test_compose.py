@@ -1,0 +1,113 @@
+"""The process runtime's reading of docker-compose.yml, held against Compose's own."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import needs_engine
+from lab import compose
+from lab.errors import LabError
+from lab.nouns import Service
+from lab.project import COMPOSE_FILE, ROOT
+
+VARIABLES = {"LAB_SERVER_CPUS": "1", "LAB_OTHER_CPUS": "0", "LAB_PORT": "8199", "LAB_ARM": "@aa"}
+
+
+def written(tmp_path: Path, service: str) -> Path:
+    path = tmp_path / "docker-compose.yml"
+    path.write_text(f"services:\n  one: {service}\n")
+    return path
+
+
+def as_compose_says(name: str, described: dict[str, object]) -> dict[str, object]:
+    """The keys that the process runtime honours, from `docker compose config --format json`."""
+    command = described["command"]
+    environment = described.get("environment") or {}
+    labels = described.get("labels") or {}
+    assert isinstance(command, list)
+    assert isinstance(environment, dict)
+    assert isinstance(labels, dict)
+    return {
+        "name": name,
+        "command": tuple(word.replace("$$", "$") for word in command),
+        "environment": {key: value.replace("$$", "$") for key, value in environment.items()},
+        "cpuset": {int(cpu) for cpu in str(described["cpuset"]).split(",")},
+        "nofile": described["ulimits"]["nofile"],  # type: ignore[index]
+        "depends_on": set(described.get("depends_on") or {}),
+        "stop_signal": described.get("stop_signal", "SIGTERM"),
+        "stop_grace_period_s": float(str(described["stop_grace_period"]).removesuffix("s")),
+        "labels": labels,
+    }
+
+
+def as_the_lab_says(service: Service) -> dict[str, object]:
+    return {
+        "name": service.name,
+        "command": service.command,
+        "environment": service.environment,
+        "cpuset": set(service.cpuset),
+        "nofile": service.ulimits["nofile"],
+        "depends_on": set(service.depends_on),
+        "stop_signal": service.stop_signal,
+        "stop_grace_period_s": service.stop_grace_period_s,
+        "labels": service.labels,
+    }
+
+
+@needs_engine
+@pytest.mark.parametrize("variables", [{}, VARIABLES], ids=["defaults", "overridden"])
+def test_the_lab_reads_the_file_as_compose_does(variables: dict[str, str]) -> None:
+    answer = subprocess.run(
+        ["docker", "compose", "--file", str(COMPOSE_FILE), "--profile", "*", "config", "--format", "json"],
+        cwd=ROOT, env={"PATH": "/usr/bin:/bin:/usr/local/bin", **variables}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    described = json.loads(answer.stdout)["services"]
+    ours = compose.read(COMPOSE_FILE, variables)
+    assert set(ours) == set(described)
+    for name, service in ours.items():
+        assert as_the_lab_says(service) == as_compose_says(name, described[name])
+
+
+def test_what_the_process_runtime_leaves_out_is_named() -> None:
+    service = compose.read(COMPOSE_FILE, {})["flask-gunicorn"]
+    assert {"image", "build", "read_only", "cap_drop", "mem_limit"} <= set(service.not_applied)
+    assert "command" not in service.not_applied
+
+
+def test_a_key_that_could_not_be_honoured_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="service one uses restart"):
+        compose.read(written(tmp_path, "{command: [true], restart: always}"), {})
+
+
+def test_a_command_for_a_shell_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="one needs its command as a list"):
+        compose.read(written(tmp_path, "{command: sleep 1}"), {})
+
+
+@pytest.mark.parametrize("text", ["$HOME", "${HOME}", "${HOME:?no}", "a$"])
+def test_a_variable_without_default_is_refused(text: str) -> None:
+    with pytest.raises(LabError, match="NAME:-default"):
+        compose.interpolate(text, {"HOME": "x"})
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    assert compose.interpolate("${A:-b} $$ ${C:-}", {"A": "", "C": "d"}) == "b $ d"
+
+
+def test_a_stack_without_its_labels_is_refused(tmp_path: Path) -> None:
+    services = compose.read(written(tmp_path, "{command: [x], labels: {lab.framework: F}}"), {})
+    with pytest.raises(LabError, match="labels of stack one"):
+        compose.stacks(services)
+
+
+def test_stacks_declare_what_they_omit_and_why() -> None:
+    stacks = compose.stacks(compose.read(COMPOSE_FILE, {}))
+    assert "no coroutine" in str(stacks["flask-gunicorn"].why_omitted("/parse/coroutine"))
+    assert stacks["flask-gunicorn"].why_omitted("/parse/plain") is None
+    assert [stack.name for stack in stacks.values() if stack.baseline] == ["fastapi-uvicorn"]
+
+
+def test_a_missing_file_is_said_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="docker-compose.yml is missing"):
+        compose.read(tmp_path / "docker-compose.yml", {})

@@ -1,0 +1,87 @@
+"""Randomised complete blocks: everything once, balanced, and the same again from the seed."""
+
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+from lab import choose
+from lab.errors import LabError
+from lab.nouns import Load, Profile, Scenario, Stack
+from lab.plan import Plan, expected_s
+
+STACKS = [
+    Stack(name=name, framework="F", server="S", model="async", port=port, baseline=name == "b", omits=omits)
+    for name, port, omits in (("a", 1, {"/x/": "cannot"}), ("b", 2, {}), ("c", 3, {}))
+]
+SCENARIOS = [
+    Scenario(id=id_, workload="w", file="f", user="U", path=path)
+    for id_, path in (("w", "/w"), ("x/one", "/x/one"), ("z", "/z"))
+]
+
+
+def profile(blocks: int = 12, aa: tuple[str, ...] = ("w",)) -> Profile:
+    return Profile(
+        name="p", about="", stacks=("a",), scenarios=("w",), loads=(Load.model_validate("closed:8"),), blocks=blocks,
+        warmup_s=0.5, window_s=1.5, timeout_s=5, aa_scenarios=aa,
+    )  # fmt: skip
+
+
+def planned(seed: int = 1, **words: object) -> Plan:
+    return choose.plan(profile(**words), STACKS, SCENARIOS, seed)  # type: ignore[arg-type]
+
+
+def test_a_block_runs_every_stack_and_scenario_once_except_what_a_stack_omits() -> None:
+    cells = Counter((trial.stack, trial.scenario) for trial in planned().block(3))
+    assert set(cells.values()) == {1}
+    assert ("a", "x/one") not in cells
+    assert set(cells) == {(s, sc) for s in "abc" for sc in ("w", "x/one", "z")} - {("a", "x/one")} | {("b@aa", "w")}
+
+
+def test_the_same_seed_gives_the_same_plan_and_another_seed_another() -> None:
+    assert list(planned(seed=5).block(2)) == list(planned(seed=5).block(2))
+    assert list(planned(seed=5).block(2)) != list(planned(seed=6).block(2))
+
+
+def test_stacks_of_one_scenario_are_measured_next_to_each_other() -> None:
+    scenarios = [trial.scenario for trial in planned().block(0)]
+    assert sum(here != there for here, there in pairwise(scenarios)) == len(SCENARIOS) - 1
+
+
+def test_every_stack_takes_every_position_equally_often() -> None:
+    positions: Counter[tuple[str, int]] = Counter()
+    for block in range(12):
+        order = [trial.stack for trial in planned().block(block) if trial.scenario == "z"]
+        positions.update((stack, place) for place, stack in enumerate(order))
+    assert set(positions.values()) == {4}
+
+
+def test_all_stacks_of_a_block_get_the_same_seed_and_other_blocks_another() -> None:
+    seeds = {block: {trial.seed for trial in planned().block(block) if trial.scenario == "z"} for block in (0, 1)}
+    assert len(seeds[0]) == len(seeds[1]) == 1
+    assert seeds[0] != seeds[1]
+
+
+def test_an_aa_arm_without_a_scenario_to_run_is_left_out() -> None:
+    assert planned(aa=()).arms == ("a", "b", "c")
+
+
+def test_stacks_are_chosen_by_name_once_in_the_order_given() -> None:
+    known = {stack.name: stack for stack in STACKS}
+    assert [stack.name for stack in choose.stacks(["c", "a", "c"], known)] == ["c", "a"]
+    assert [stack.name for stack in choose.stacks(["all"], known)] == ["a", "b", "c"]
+
+
+def test_an_unknown_stack_is_named_with_the_choices() -> None:
+    with pytest.raises(LabError, match="no stack 'd'; choose from a, b, c"):
+        choose.stacks(["d"], {stack.name: stack for stack in STACKS})
+
+
+def test_a_plan_in_which_no_stack_can_do_anything_is_refused() -> None:
+    with pytest.raises(LabError, match="None of the chosen stacks"):
+        choose.plan(profile(), STACKS[:1], SCENARIOS[1:2], 1)
+
+
+def test_the_expected_time_counts_windows_and_overheads() -> None:
+    plan = planned(blocks=2, aa=())
+    assert plan.trials_per_block == 8
+    assert expected_s(plan, per_trial_s=0.5, per_block_s=3) == 2 * (8 * 2.5 + 3)

@@ -1,0 +1,79 @@
+"""What was measured is on disk the moment it is known, and is read again whatever happened afterwards."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from lab import store
+from lab.errors import LabError
+from lab.nouns import Failure, Load, Trial
+from lab.store import RunFolder
+
+
+def outcome(block: int) -> Failure:
+    trial = Trial(
+        block=block, stack="a", scenario="json", load=Load.model_validate("closed:8"), warmup_s=0, window_s=1,
+        timeout_s=1, seed=1,
+    )  # fmt: skip
+    return Failure(trial=trial, started_at=datetime.now(UTC), reason="It did not start.")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    made = RunFolder(tmp_path / "run")
+    made.create()
+    return made
+
+
+def test_outcomes_come_back_as_they_were_written(folder: RunFolder) -> None:
+    written = [outcome(block) for block in range(3)]
+    for one in written:
+        folder.append(one)
+    assert folder.outcomes() == written
+
+
+def test_a_line_that_a_kill_cut_off_is_passed_over_and_later_ones_are_kept(folder: RunFolder) -> None:
+    folder.append(outcome(0))
+    with (folder.path / "trials.jsonl").open("a") as lines:
+        lines.write('{"kind":"failure","tri')
+    assert folder.outcomes() == [folder.outcomes()[0]]
+    folder.append(outcome(1))
+    assert [one.trial.block for one in folder.outcomes()] == [0, 1]
+
+
+def test_a_whole_line_of_something_else_is_an_error(folder: RunFolder) -> None:
+    (folder.path / "trials.jsonl").write_text('{"kind":"sample"}\n')
+    with pytest.raises(LabError, match="line 1 cannot be read"):
+        folder.outcomes()
+
+
+def test_a_run_of_another_format_is_refused(folder: RunFolder) -> None:
+    (folder.path / "run.json").write_text('{"format": 99}')
+    with pytest.raises(LabError, match="format 99"):
+        folder.read_run()
+
+
+def test_a_folder_without_run_json_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="holds no run"):
+        RunFolder(tmp_path).read_run()
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc", "a/../b", "", "-a", "a b"])
+def test_a_name_that_leads_out_of_results_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="no name of a run"):
+        store.folder(tmp_path, name)
+
+
+def test_latest_points_at_the_newest_finished_run(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        run = store.folder(tmp_path, name)
+        run.create()
+        store.point_latest(tmp_path, run)
+    assert (tmp_path / "latest").resolve() == tmp_path / "second"
+
+
+def test_two_runs_at_once_are_refused(tmp_path: Path) -> None:
+    with store.only_one(tmp_path), pytest.raises(LabError, match="Another run is going on"), store.only_one(tmp_path):
+        pass
+    with store.only_one(tmp_path):
+        pass
