@@ -1,0 +1,137 @@
+"""Open load: requests are sent when a schedule drawn beforehand says so, however the server does.
+
+Latency counts from the intended start, so a server that stalls cannot hide the requests it kept from being sent
+(Tene: coordinated omission). Nothing is skipped: what finds no connection free is counted as dropped.
+"""
+
+from time import monotonic
+from typing import Any, Literal
+
+import gevent
+import numpy as np
+from gevent import get_hub
+from gevent.event import Event
+from gevent.pool import Group
+from locust.exception import StopUser
+from numpy.typing import NDArray
+
+from lab.driver.recorder import Recorder
+from lab.driver.timer import Alarm
+
+MOST_CONNECTIONS = 4096
+"""A request that is due while so many are in flight is dropped."""
+
+
+def schedule(rate: int, length_s: float, seed: int, arrivals: Literal["poisson", "constant"]) -> NDArray[np.float64]:
+    """When requests are due: seconds from the start, all before `length_s`, the same for the same seed."""
+    if arrivals == "constant":
+        return np.arange(0, length_s, 1 / rate)
+    expected = rate * length_s
+    draws = int(expected + 10 * np.sqrt(expected) + 100)
+    due: NDArray[np.float64] = np.cumsum(np.random.default_rng(seed).exponential(1 / rate, draws))
+    return due[due < length_s]
+
+
+class Open:
+    """One dispatcher, which is the trial's only Locust user, and a greenlet for each connection it has come to need."""
+
+    users = 1
+
+    def __init__(self, recorder: Recorder, due_s: NDArray[np.float64]) -> None:
+        self.recorder = recorder
+        self.due_s = due_s
+        self.crashes: list[str] = []
+        self.connections: list[Any] = []
+        self.idle: list[_Sender] = []
+        self.ending = False
+        self.senders = Group()
+        self._gate = Event()
+
+    def begin(self, began_s: float) -> None:
+        """Let the dispatcher begin; times are counted from `began_s`."""
+        self.began_s = began_s
+        self._gate.set()
+
+    def task(self, user: Any) -> None:
+        """What the dispatcher does: Locust calls this once, and it lasts until all requests have ended."""
+        self._gate.wait()
+        try:
+            self._dispatch_all(user)
+            self.ending = True
+            for sender in self.idle:
+                sender.send(None)
+            self.senders.join()
+        finally:
+            self.senders.kill()
+        raise StopUser
+
+    def _dispatch_all(self, user: Any) -> None:
+        alarm = Alarm()
+        try:
+            for due_s in self.due_s.tolist():
+                moment_s = self.began_s + due_s
+                if monotonic() < moment_s:
+                    alarm.wait_until(moment_s)
+                else:
+                    gevent.sleep(0)  # late: those must run that are to send or to receive
+                self._dispatch(user, due_s)
+        finally:
+            alarm.close()
+
+    def _dispatch(self, user: Any, due_s: float) -> None:
+        if self.idle:
+            self.idle.pop().send(due_s)
+        elif len(self.connections) < MOST_CONNECTIONS:
+            sender = _Sender(self, type(user)(user.environment))
+            self.connections.append(sender.user.connection)
+            sender.send(due_s)
+        else:
+            self.recorder.dropped.append(due_s)
+
+
+class _Sender:
+    """A greenlet with a connection; it rests between requests. The one that rested shortest is taken first."""
+
+    def __init__(self, load: Open, user: Any) -> None:
+        self.load = load
+        self.user = user
+        self._due_s: float | None = None
+        self._greenlet = load.senders.spawn(self._serve)
+        self._started = False
+
+    def send(self, due_s: float | None) -> None:
+        """Have the next request sent as soon as the hub runs; None ends the greenlet."""
+        self._due_s = due_s
+        if self._started:
+            get_hub().loop.run_callback(self._greenlet.switch)
+        self._started = True
+
+    def _serve(self) -> None:
+        try:
+            while self._due_s is not None:
+                self._ask(self._due_s)
+                if self.load.ending:
+                    break
+                self.load.idle.append(self)
+                get_hub().switch()
+        except Exception as error:
+            self.load.crashes.append(f"{type(error).__name__}: {error}")
+        finally:
+            self.user.connection.close()
+
+    def _ask(self, due_s: float) -> None:
+        recorder = self.load.recorder
+        moment_s = self.load.began_s + due_s
+        start_s = monotonic()
+        try:
+            reason = self.user.ask(start_s)
+        except gevent.GreenletExit:
+            recorder.fault(due_s, monotonic() - moment_s, "unfinished")
+            raise
+        latency_s = monotonic() - moment_s
+        if reason is None:
+            recorder.correct.due.append(due_s)
+            recorder.correct.latency.append(latency_s)
+            recorder.correct.lag.append(start_s - moment_s)
+        else:
+            recorder.fault(due_s, latency_s, reason)

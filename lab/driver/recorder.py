@@ -1,0 +1,116 @@
+"""What the load loops write down, and what is made of it after the trial.
+
+The loops only append: twelve bytes for a request in closed load, sixteen in open load. The rest waits till it is over.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lab.histogram import Histogram
+
+CHUNK = 500_000
+"""Requests looked at together, so that the digest needs little memory."""
+CENSORED = frozenset({"timeout", "unfinished"})
+"""Reasons that say a request took at least so long: open load counts it in the latency."""
+
+Times = NDArray[np.float64]
+
+
+@dataclass
+class Log:
+    """Requests in the order in which they ended; seconds, `due` since the load began."""
+
+    due: "array[float]" = field(default_factory=lambda: array("d"))
+    """Closed load: when it was sent; open load: when it should have been."""
+    latency: "array[float]" = field(default_factory=lambda: array("f"))
+    """From `due` to the end."""
+    lag: "array[float]" = field(default_factory=lambda: array("f"))
+    """Open load: from `due` to the sending; empty in closed load."""
+
+    def chunks(self) -> Iterator[tuple[Times, Times, Times]]:
+        """`due`, `latency` and `lag` as arrays, a part at a time."""
+        columns = [np.frombuffer(column, column.typecode) for column in (self.due, self.latency, self.lag)]
+        for first in range(0, len(self.due), CHUNK):
+            due, latency, lag = (column[first : first + CHUNK].astype(float) for column in columns)
+            yield due, latency, lag
+
+
+class Recorder:
+    """One trial's requests."""
+
+    def __init__(self) -> None:
+        self.correct = Log()
+        self.faulty = Log()
+        self.dropped = array("d")
+        """When requests were due that could not be sent."""
+        self._reasons: dict[str, int] = {}
+        self._codes = array("H")
+
+    def fault(self, due_s: float, latency_s: float, reason: str) -> None:
+        """Write down a request that was not answered correctly."""
+        self.faulty.due.append(due_s)
+        self.faulty.latency.append(latency_s)
+        self._codes.append(self._reasons.setdefault(reason, len(self._reasons)))
+
+    @property
+    def reasons(self) -> list[str]:
+        """The reason of each faulty request."""
+        names = list(self._reasons)
+        return [names[code] for code in self._codes]
+
+
+class Digest:
+    """The figures of a window that starts and ends so many seconds after an open or closed load began.
+
+    The sample is the requests due in it; `completed` are the correct ones that ended in it, whenever they were due.
+    """
+
+    def __init__(self, recorder: Recorder, start_s: float, end_s: float, *, is_open: bool) -> None:
+        self.start_s, self.end_s = start_s, end_s
+        self.requests = 0
+        self.in_flight_s = 0.0
+        self.errors: Counter[str] = Counter()
+        self.latency, self.service, self.lag = Histogram(), Histogram(), Histogram()
+        self.completed_per_second = np.zeros(ceil(end_s - start_s), dtype=int)
+        self.is_open = is_open
+        for chunk in recorder.correct.chunks():
+            self._count_correct(*chunk)
+        self._count_faulty(recorder)
+        self.dropped = int(np.count_nonzero(self._within(np.frombuffer(recorder.dropped))))
+        self.requests += self.dropped
+
+    def _within(self, times: Times) -> NDArray[np.bool_]:
+        return (self.start_s <= times) & (times < self.end_s)
+
+    def _clip(self, due: Times, latency: Times) -> float:
+        ends = np.minimum(due + latency, self.end_s)
+        return float(np.maximum(ends - np.maximum(due, self.start_s), 0).sum())
+
+    def _count_correct(self, due: Times, latency: Times, lag: Times) -> None:
+        sample = self._within(due)
+        self.requests += int(np.count_nonzero(sample))
+        self.in_flight_s += self._clip(due, latency)
+        self.latency.add(latency[sample])
+        if self.is_open:
+            self.lag.add(lag[sample])
+            self.service.add((latency - lag)[sample])
+        ends = due + latency
+        seconds = (ends[self._within(ends)] - self.start_s).astype(int)
+        self.completed_per_second += np.bincount(seconds, minlength=len(self.completed_per_second))
+
+    def _count_faulty(self, recorder: Recorder) -> None:
+        reasons = np.array(recorder.reasons, dtype=object)
+        for due, latency, _ in recorder.faulty.chunks():
+            part, reasons = reasons[: len(due)], reasons[len(due) :]
+            sample = self._within(due)
+            self.requests += int(np.count_nonzero(sample))
+            self.in_flight_s += self._clip(due, latency)
+            self.errors.update(part[sample])
+            if self.is_open:
+                self.latency.add(latency[sample & np.isin(part, list(CENSORED))])

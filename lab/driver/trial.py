@@ -1,0 +1,120 @@
+"""One trial from order to figures."""
+
+import gc
+from collections.abc import Callable
+from functools import cache
+from time import monotonic
+from typing import Any
+
+from locust.env import Environment
+from locust.util.load_locustfile import load_locustfile
+
+from lab.driver.closed import Closed
+from lab.driver.open import Open, schedule
+from lab.driver.recorder import Digest, Recorder
+from lab.errors import LabError
+from lab.nouns import Driven
+from lab.orders import Began, Order
+
+GRACE_S = 1.0
+"""How much longer than the timeout the drain may take before what is left counts as unfinished."""
+
+
+def drive(order: Order, announce: Callable[[Began], None]) -> Driven:
+    """Load the server as ordered and return what was seen; LabError where there was nothing to measure."""
+    user_class = _user_class(order)
+    try:
+        _probe(user_class)
+        return _run(order, user_class, announce)
+    finally:
+        user_class.patience.stop()
+
+
+def _user_class(order: Order) -> Any:
+    """The scenario's user class with this trial's parameters, in the state all users of the trial share."""
+    scenario = order.scenario
+    base = _classes(scenario.file).get(scenario.user)
+    if base is None:
+        raise LabError(f"{scenario.file} has no user class {scenario.user}.")
+    own = {"params": {**base.params, **scenario.params}, "seed": order.seed, "timeout_s": order.timeout_s}
+    user_class: Any = type(base.__name__, (base,), own)
+    user_class.host = f"http://{order.host}:{order.port}"
+    user_class.prepare(user_class.host)
+    return user_class
+
+
+@cache
+def _classes(file: str) -> dict[str, Any]:
+    """User classes by name, loaded just as `locust -f` does."""
+    classes: dict[str, Any] = load_locustfile(file)[0]
+    return classes
+
+
+def _probe(user_class: Any) -> None:
+    """One request before the load: its answer must be right, and teaches the length of all others."""
+    user = user_class(Environment())
+    try:
+        reason = user.ask(monotonic())
+    finally:
+        user.connection.close()
+    if reason is not None:
+        raise LabError(
+            f"The first request to {user_class.path} on {user_class.host} was not answered correctly: {reason}."
+        )
+
+
+def _run(order: Order, user_class: Any, announce: Callable[[Began], None]) -> Driven:
+    recorder = Recorder()
+    load = _load(order, recorder)
+    user_class.tasks = [load.task]
+    runner: Any = Environment(user_classes=[user_class], host=user_class.host).create_local_runner()
+    gc.disable()
+    try:
+        runner.start(load.users, spawn_rate=load.users)
+        runner.spawning_greenlet.join()
+        began = monotonic()
+        start_s, end_s = began + order.warmup_s, began + order.warmup_s + order.window_s
+        announce(Began(window_start_s=start_s, window_end_s=end_s))
+        load.begin(began)
+        runner.user_greenlets.join(timeout=end_s - monotonic() + order.timeout_s + GRACE_S)
+        runner.user_greenlets.kill()
+        drained = monotonic()
+    finally:
+        runner.quit()
+        gc.enable()
+    if load.crashes:
+        raise LabError(f"A user of {order.scenario.id} broke down: {load.crashes[0]}.")
+    return _driven(order, load, recorder, user_class.expected.checked, began, drained)
+
+
+def _load(order: Order, recorder: Recorder) -> Closed | Open:
+    length_s = order.warmup_s + order.window_s
+    if order.load.kind == "closed":
+        return Closed(recorder, order.load.amount, order.warmup_s, order.window_s)
+    return Open(recorder, schedule(order.load.amount, length_s, order.seed, order.arrivals))
+
+
+def _driven(
+    order: Order, load: Closed | Open, recorder: Recorder, checked: int, began: float, drained: float
+) -> Driven:
+    is_open = order.load.kind == "open"
+    digest = Digest(recorder, order.warmup_s, order.warmup_s + order.window_s, is_open=is_open)
+    return Driven(
+        window_s=order.window_s,
+        requests=digest.requests,
+        completed=int(digest.completed_per_second.sum()),
+        errors=dict(digest.errors),
+        dropped=digest.dropped,
+        latency=digest.latency.encode(),
+        service=digest.service.encode() if is_open else None,
+        lag=digest.lag.encode() if is_open else None,
+        completed_per_second=tuple(digest.completed_per_second.tolist()),
+        in_flight_s=digest.in_flight_s,
+        connects=sum(connection.connects for connection in load.connections),
+        reconnects=sum(connection.reconnects for connection in load.connections),
+        checked=checked,
+        began_s=began,
+        window_start_s=began + order.warmup_s,
+        window_end_s=began + order.warmup_s + order.window_s,
+        drained_s=drained,
+    )

@@ -1,0 +1,51 @@
+"""What the session and the driver say to each other: one JSON object per line."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from lab.nouns import Driven, Load, Noun, Scenario
+
+
+class Order(Noun):
+    """One trial for the driver."""
+
+    scenario: Scenario
+    host: str = "127.0.0.1"
+    port: int
+    load: Load
+    arrivals: Literal["poisson", "constant"] = "poisson"
+    """Open load: the gaps between requests."""
+    warmup_s: float
+    window_s: float
+    timeout_s: float
+    """How long one request may take, and the limit of the drain."""
+    seed: int
+
+
+class Began(Noun):
+    """The load starts; the window is planned for these times (CLOCK_MONOTONIC)."""
+
+    event: Literal["began"] = "began"
+    window_start_s: float
+    window_end_s: float
+
+
+class Done(Noun):
+    """The trial was driven to its end."""
+
+    event: Literal["done"] = "done"
+    driven: Driven
+
+
+class Failed(Noun):
+    """The trial gave nothing to measure."""
+
+    event: Literal["failed"] = "failed"
+    reason: str
+    lab_fault: bool = False
+    """The driver broke, not the stack."""
+
+
+Reply = Annotated[Began | Done | Failed, Field(discriminator="event")]
+REPLY: TypeAdapter[Began | Done | Failed] = TypeAdapter(Reply)

@@ -1,0 +1,40 @@
+"""Calls to another service, each of which takes `ms`; more than `capacity` at once are refused there."""
+
+from lean import LeanUser
+
+
+class Calls(LeanUser):
+    """Has the server call `upstream`."""
+
+    abstract = True
+
+    def check(self, body):
+        return len(body["answers"]) == self.params.get("n", 1)
+
+
+class One(Calls):
+    """One call."""
+
+    path = "/http/one"
+    params = {"ms": 20, "capacity": None}
+
+
+class Sequential(Calls):
+    """n calls, one after the other."""
+
+    path = "/http/sequential"
+    params = {"n": 10, "ms": 20, "capacity": None}
+
+
+class Concurrent(Calls):
+    """n calls, all at once."""
+
+    path = "/http/concurrent"
+    params = {"n": 10, "ms": 20, "capacity": None}
+
+
+class Bounded(Calls):
+    """n calls, at most `limit` of them at once."""
+
+    path = "/http/bounded"
+    params = {"n": 10, "ms": 20, "capacity": None, "limit": 10}

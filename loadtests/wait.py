@@ -1,0 +1,13 @@
+"""A pure wait, in the stack's natural way."""
+
+from lean import LeanUser
+
+
+class Wait(LeanUser):
+    """Asks the server to wait `ms` milliseconds."""
+
+    path = "/wait"
+    params = {"ms": 50}
+
+    def check(self, body):
+        return body["waited_ms"] == self.params["ms"]

@@ -1,0 +1,216 @@
+"""One HTTP/1.1 connection on a non-blocking socket, waited for by gevent's hub and parsed by httptools.
+
+Nothing is ever retried but a request on a kept connection that the server had closed before it answered.
+Bodies need a Content-Length or chunks; one that only ends with the connection counts as cut off.
+"""
+
+from contextlib import suppress
+from math import inf
+from time import monotonic
+
+import gevent
+from gevent import get_hub, getcurrent
+from gevent.monkey import get_original
+from gevent.socket import wait_write
+from httptools import HttpParserError, HttpResponseParser
+
+socket, AF_INET, SOCK_STREAM, IPPROTO_TCP, TCP_NODELAY, SOL_SOCKET, SO_ERROR, SHUT_RDWR = get_original(
+    "socket",
+    ["socket", "AF_INET", "SOCK_STREAM", "IPPROTO_TCP", "TCP_NODELAY", "SOL_SOCKET", "SO_ERROR", "SHUT_RDWR"],
+)
+CHUNK_BYTES = 65536
+READABLE = 1
+
+
+class Fault(Exception):  # noqa: N818  (what went wrong with a request is a result here)
+    """A request that was not answered correctly; the text is the reason it is counted under."""
+
+
+class _Silent(Exception):  # noqa: N818
+    """The connection ended before the first byte of an answer."""
+
+
+class Patience:
+    """Ends requests that take longer than `timeout_s`, to within a twentieth of it, for all connections at once.
+
+    One greenlet looks at all of them; a timer for each request would cost more than the request's own bookkeeping.
+    """
+
+    def __init__(self, timeout_s: float) -> None:
+        self.timeout_s = timeout_s
+        self.connections: set[Connection] = set()
+        self._greenlet = gevent.spawn(self._watch)
+
+    def _watch(self) -> None:
+        while True:
+            gevent.sleep(self.timeout_s / 20)
+            oldest = monotonic() - self.timeout_s
+            for connection in [c for c in self.connections if c.since < oldest]:
+                connection.give_up()
+
+    def stop(self) -> None:
+        """No more watching."""
+        self._greenlet.kill(block=False)
+
+
+class Connection:
+    """Opened at its first request and again whenever that is needed; used by one greenlet at a time."""
+
+    def __init__(self, address: tuple[str, int], patience: Patience) -> None:
+        self.address = address
+        self.patience = patience
+        self.connects = 0
+        self.reconnects = 0
+        """Kept connections that the server had closed and that were opened again."""
+        self.since = inf
+        """CLOCK_MONOTONIC at the start of the request in flight."""
+        self.status = 0
+        self._sock = None
+        self._kept = False
+        self._gave_up = False
+        self._ended = 0
+        self._keep = False
+        self._parts: list[bytes] = []
+        self.on_body = self._parts.append
+        self._readable = self._parser = None
+        self._known: bytes | None = None
+        self._known_body = b""
+        patience.connections.add(self)
+
+    def exchange(self, request: bytes, start_s: float) -> bytes:
+        """Send one request and return the body of its response, whose status is then in `status`; raises Fault.
+
+        `start_s` is CLOCK_MONOTONIC now: the timeout counts from there, a second try included.
+        """
+        self.since = start_s
+        try:
+            if self._kept:
+                try:
+                    return self._talk(request)
+                except _Silent:
+                    if self._gave_up:
+                        raise
+                    self._close()
+                    self.reconnects += 1
+            if self._sock is None:
+                self._open()
+            return self._talk(request)
+        except BaseException as error:
+            self._close()
+            if self._gave_up:
+                raise Fault("timeout") from None
+            if isinstance(error, (_Silent, OSError, HttpParserError)):
+                raise Fault(_reason(error)) from error
+            raise
+        finally:
+            self.since = inf
+
+    def close(self) -> None:
+        """End the connection for good."""
+        self.patience.connections.discard(self)
+        self._close()
+
+    def give_up(self) -> None:
+        """Wake the greenlet that waits for this connection, which then finds it ended."""
+        self._gave_up = True
+        if self._sock is not None:
+            with suppress(OSError):  # already reset by the server, which wakes the greenlet just as well
+                self._sock.shutdown(SHUT_RDWR)
+
+    def on_message_complete(self) -> None:
+        """Called by the parser at the end of a response."""
+        self._ended += 1
+        self.status = self._parser.get_status_code()
+        self._keep = self._parser.should_keep_alive()
+
+    def _open(self) -> None:
+        self._gave_up = False
+        self._sock = sock = socket(AF_INET, SOCK_STREAM)
+        sock.setblocking(False)
+        sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        self.connects += 1
+        try:
+            sock.connect(self.address)
+        except BlockingIOError:
+            wait_write(sock.fileno())
+            code = sock.getsockopt(SOL_SOCKET, SO_ERROR)
+            if code:
+                raise OSError(code, "connect") from None
+        self._readable = get_hub().loop.io(sock.fileno(), READABLE)
+        self._parser = HttpResponseParser(self)
+        self._known = None
+
+    def _close(self) -> None:
+        self._kept = False
+        if self._sock is not None:
+            if self._readable is not None:
+                self._readable.close()
+                self._readable = None
+            self._sock.close()
+            self._sock = None
+
+    def _talk(self, request: bytes) -> bytes:
+        """One request and its response on the open socket."""
+        self._send(request)
+        data = self._receive()
+        if data == self._known:
+            # The very bytes that the parser last found to be one whole response on a kept connection.
+            return self._known_body
+        if not data:
+            raise _Silent
+        whole: bytes | None = data
+        self._ended = 0
+        self._parts.clear()
+        self._parser.feed_data(data)
+        while not self._ended:
+            whole = None
+            data = self._receive()
+            if not data:
+                raise Fault("cut off")
+            self._parser.feed_data(data)
+        return self._finish(whole)
+
+    def _finish(self, whole: bytes | None) -> bytes:
+        if self._ended > 1:
+            raise Fault("more than one response")
+        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        self._kept = self._keep
+        if self._keep:
+            self._known, self._known_body = whole, body
+        else:
+            self._close()
+        return body
+
+    def _send(self, request: bytes) -> None:
+        try:
+            sent = self._sock.send(request)
+        except BlockingIOError:
+            sent = 0
+        except (BrokenPipeError, ConnectionResetError):
+            raise _Silent from None
+        while sent < len(request):
+            wait_write(self._sock.fileno())
+            try:
+                sent += self._sock.send(request[sent:])
+            except (BrokenPipeError, ConnectionResetError):
+                raise _Silent from None
+
+    def _receive(self) -> bytes:
+        """Wait, then read: no answer can be there yet, and reading first would raise. Empty at the end."""
+        self._readable.start(getcurrent().switch)
+        try:
+            get_hub().switch()
+        finally:
+            self._readable.stop()
+        try:
+            return self._sock.recv(CHUNK_BYTES)
+        except ConnectionResetError:
+            return b""
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, _Silent):
+        return "closed without an answer"
+    if isinstance(error, HttpParserError):
+        return "not HTTP"
+    return {111: "refused", 104: "reset"}.get(error.errno, error.strerror or type(error).__name__)
