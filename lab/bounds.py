@@ -47,7 +47,7 @@ def setting(
 
 
 def _slots(stack: Stack, scenario: Scenario, knobs: Mapping[str, object]) -> int | None:
-    """The narrowest gate on the way of a waiting request: threads, the single loop of a blocked coroutine, the database's pool."""
+    """The narrowest gate on a waiting request's way: threads, a blocked coroutine's one loop, the database's pool."""
     gates = []
     if stack.model == "sync":
         gates.append(_number(knobs, "LAB_WORKERS"))
@@ -56,7 +56,7 @@ def _slots(stack: Stack, scenario: Scenario, knobs: Mapping[str, object]) -> int
     if stack.model == "async" and scenario.path == "/hazard/blocking-wait":
         gates.append(_number(knobs, "LAB_WORKERS"))
     if scenario.path.startswith("/db/"):
-        gates.append(_number(knobs, "LAB_POOL"))
+        gates.append(_number(knobs, "LAB_DB_POOL"))
     known = [gate for gate in gates if gate is not None]
     return min(known, default=None)
 
@@ -92,8 +92,10 @@ def cpu_share(sample: Sample, role: Role) -> float | None:
 
 
 def generator_share(sample: Sample, other_cpus: int = 1) -> float | None:
-    """How busy the generator's core was, counting all that runs on it; with more CPUs never less than the generator itself."""
+    """How busy the generator's core was, by all that runs on it; of several CPUs no less than the generator alone."""
     alone = cpu_share(sample, "generator")
+    if sample.other_cores_busy is not None:
+        return max(alone or 0, sample.other_cores_busy)
     if alone is None:
         return None
     together = alone + (cpu_share(sample, "database") or 0) + (cpu_share(sample, "upstream") or 0)
@@ -115,6 +117,8 @@ def bound_by(sample: Sample, setting: Setting) -> Bound:
 
 def _server_full(sample: Sample, setting: Setting) -> bool:
     """All its CPUs are full, or exactly one is: an interpreter with a global lock cannot use a second."""
+    if (sample.server_cores_busy or 0) >= FULL:
+        return True
     share = cpu_share(sample, "server") or 0
     return share >= FULL * setting.server_cpus or FULL <= share <= 1.05
 

@@ -7,11 +7,13 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import numpy
-from scipy import stats as distributions
-from statsmodels.stats.multitest import multipletests
+from scipy import stats as distributions  # type: ignore[import-untyped]
+from scipy.optimize import brentq  # type: ignore[import-untyped]
+from statsmodels.stats.multitest import multipletests  # type: ignore[import-untyped]
 
 from lab.nouns import AA
 
@@ -22,7 +24,7 @@ ALPHA = 0.05
 POWER = 0.8
 MIN_BLOCKS = 6
 MARGIN: Mapping[str, float] = {"rps": 0.05, "cpu_us_per_request": 0.05, "p99_ms": 0.10}
-"""Relative difference up to which two stacks count as equal, fixed beforehand; symmetric as a ratio (1.05 and 1/1.05)."""
+"""Relative difference up to which two stacks count as equal, fixed beforehand; a symmetric ratio (1.05 and 1/1.05)."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Pair:
 class Comparison:
     """One row of comparisons.csv: `ratio` is stack over baseline, `lo` and `hi` its Holm-adjusted interval.
 
-    `mde` is the smallest relative difference that this pair would have shown with 80 % power at its own spread (0.08: 8 %).
+    `mde` is the smallest relative difference (0.08: 8 %) that this pair would have shown with 80 % power.
     What needs two blocks is None with one.
     """
 
@@ -118,8 +120,8 @@ def _family(family: Sequence[Pair]) -> list[Comparison]:
 def holm(p_values: Sequence[float]) -> tuple[list[float], list[float]]:
     """Level at which each hypothesis is decided, and the adjusted p values.
 
-    Holm (1979) decides the i-th smallest of m at alpha / (m - i + 1) and stops at the first that is not rejected; all that
-    follow are held to that one's level. Intervals at these levels exclude no difference exactly where Holm rejects
+    Holm (1979) decides the i-th smallest of m at alpha / (m - i + 1) and stops at the first that is not rejected;
+    all that follow are held to that one's level. Intervals at these levels exclude 1 exactly where Holm rejects
     (Serlin 1993, "Confidence intervals and the scientific method: a case for Holm on the range"; Ludbrook 2000).
     """
     rejected, adjusted, _, _ = multipletests(p_values, alpha=ALPHA, method="holm")
@@ -154,7 +156,7 @@ def _comparison(pair: Pair, level: float, p_holm: float | None) -> Comparison:
 
 
 def verdict(logs: Sequence[float], level: float, margin: float) -> Verdict:
-    """Different: interval outside 1 and effect outside the margin; equivalent: 90 % interval inside the margin (TOST)."""
+    """Different: interval outside 1, effect outside the margin. Equivalent: 90 % interval inside the margin (TOST)."""
     decides, tost = half_width(logs, 1 - level), half_width(logs, 1 - 2 * ALPHA)
     if len(logs) < MIN_BLOCKS or decides is None or tost is None:
         return "inconclusive"
@@ -186,18 +188,31 @@ def _p_value(logs: Sequence[float]) -> float | None:
 
 
 def signed_rank_p(logs: Sequence[float]) -> float | None:
-    """Exact two-sided p of Wilcoxon's signed-rank test; at n blocks it is never below 2 / 2^n."""
-    if not any(logs):
-        return None
-    return float(distributions.wilcoxon(logs, method="exact").pvalue)
+    """Exact two-sided p of Wilcoxon's signed-rank test; with n blocks it is never below 2 / 2^n."""
+    changed = [log for log in logs if log]
+    return float(distributions.wilcoxon(changed, method="exact").pvalue) if changed else None
 
 
 def mde(logs: Sequence[float], level: float) -> float | None:
     """Smallest relative difference that a t-test at `level` finds with 80 % power, at this pair's own spread.
 
-    Solved from the noncentral t distribution (Cohen 1988); as a ratio above 1, minus 1.
+    None with too few blocks for any claim; else a ratio above 1, minus 1.
     """
-    if len(logs) < 2:
+    if len(logs) < MIN_BLOCKS:
         return None
-    n = len(logs)
-    return math.expm1(_effect_size(n, level) * float(numpy.std(logs, ddof=1)))
+    return math.expm1(effect_size(len(logs), level) * float(numpy.std(logs, ddof=1)))
+
+
+@cache
+def effect_size(n: int, level: float) -> float:
+    """Standardised mean of n paired differences that Student's test detects with 80 % power.
+
+    Exact, from the noncentral t distribution (Cohen 1988, "Statistical power analysis", 2.2).
+    """
+    critical = float(distributions.t.ppf(1 - level / 2, n - 1))
+
+    def lacking(effect: float) -> float:
+        beyond = distributions.nct.sf(critical, n - 1, effect * math.sqrt(n))
+        return float(beyond) - POWER
+
+    return float(brentq(lacking, 0, 2 * critical))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
-from lab import histogram
 from lab.bounds import Setting, bound_by, ceiling_per_s, generator_share
+from lab.histogram import Histogram
 from lab.nouns import Failure, Outcome, Sample
 
 Result = Literal["valid", "failed", "invalid"]
@@ -18,7 +18,7 @@ ERRORS_ALLOWED = 0.001
 """Share of the window's requests that may err, be dropped or stay unfinished before the stack has failed."""
 SHORTFALL_ALLOWED = 0.05
 """Open load: share of the scheduled arrivals that may be missing from the responses."""
-LAG_MS = 1.0
+LAG_US = 1_000
 LAG_OF_P50 = 0.1
 GENERATOR_BUSY = 0.9
 IN_FLIGHT_SHARE = 0.9
@@ -26,6 +26,8 @@ USERS_ACCOUNTED = 4
 """Fewer users than this are reported, not judged: their gaps weigh too much."""
 NEIGHBOURS_BUSY = 0.05
 """Share of the window that the idle stacks' servers together may have computed."""
+STOLEN = 0.2
+"""Share of all CPUs' time that the hypervisor may have given to others."""
 CEILING_WAIT_MS = 10
 EARLY_MS = 1
 """A timer may wake this much too early."""
@@ -43,6 +45,7 @@ class Cause(Enum):
     BUSY = "invalid", "the generator may be what was measured: lower the load or give it more CPUs"
     IDLE = "invalid", "the generator may have been starved or stuck: quieten the machine and run again"
     NEIGHBOURS = "invalid", "a stack that should have slept took CPU time: find out what it does when idle"
+    STOLEN = "invalid", "the machine is shared with others that are busy: run again at a quieter time"
     CEILING = "invalid", "the slots may not be what the lab believes: check the knobs of this stack"
     DROPPED = "failed", "it may have answered too slowly for the generator's connections: lower the rate"
     BEHIND = "failed", "the rate may be above its capacity: lower the rate"
@@ -111,7 +114,7 @@ def _most_frequent(sample: Sample) -> str:
 
 def _accounts_do_not_add_up(sample: Sample, _: Setting) -> str | None:
     driven = sample.driven
-    correct = histogram.decode(driven.latency).get_total_count()
+    correct = Histogram.decode(driven.latency).count
     ended = correct + sum(driven.errors.values()) + driven.dropped
     if ended == driven.requests:
         return None
@@ -121,11 +124,11 @@ def _accounts_do_not_add_up(sample: Sample, _: Setting) -> str | None:
 def _generator_late(sample: Sample, _: Setting) -> str | None:
     if sample.driven.lag is None:
         return None
-    lag = histogram.percentile(histogram.decode(sample.driven.lag), 99)
-    p50 = histogram.percentile(histogram.decode(sample.driven.latency), 50)
-    if lag is None or lag * 1e3 <= LAG_MS or (p50 is not None and lag <= LAG_OF_P50 * p50):
+    lag_us = Histogram.decode(sample.driven.lag).percentile_us(99)
+    p50_us = Histogram.decode(sample.driven.latency).percentile_us(50)
+    if lag_us is None or lag_us <= LAG_US or (p50_us is not None and lag_us <= LAG_OF_P50 * p50_us):
         return None
-    return f"The generator sent late (p99 of its lag {lag * 1e3:.1f} ms)"
+    return f"The generator sent late (p99 of its lag {lag_us / 1e3:.1f} ms)"
 
 
 def _generator_busy(sample: Sample, setting: Setting) -> str | None:
@@ -151,8 +154,14 @@ def _neighbours_busy(sample: Sample, _: Setting) -> str | None:
     return f"The idle stacks' servers took {sample.idle_cpu_s / sample.driven.window_s:.0%} of a core during the window"
 
 
+def _stolen(sample: Sample, _: Setting) -> str | None:
+    if sample.stolen is None or sample.stolen <= STOLEN:
+        return None
+    return f"The hypervisor took {sample.stolen:.0%} of the CPUs' time"
+
+
 def _ceiling_exceeded(sample: Sample, setting: Setting) -> str | None:
-    """No more than slots x (T + d) / d responses can end in a window T; d is shortened by what timers may wake early."""
+    """At most slots x (T + d) / d responses end in a window T; d is shortened by what timers may wake early."""
     ceiling = ceiling_per_s(setting, early_ms=EARLY_MS)
     if ceiling is None or setting.slots is None or setting.wait_ms < CEILING_WAIT_MS:
         return None
@@ -169,7 +178,7 @@ def _dropped(sample: Sample, _: Setting) -> str | None:
 
 
 def _fell_behind(sample: Sample, _: Setting) -> str | None:
-    """Arrivals and responses of a window differ by the change of what is in flight: about sqrt(2 x mean) where the queue is stable."""
+    """Arrivals and responses differ by the change of what is in flight: by about sqrt(2 x mean) in a stable queue."""
     driven = sample.driven
     if sample.trial.load.kind == "closed":
         return None
@@ -188,6 +197,7 @@ CHECKS: tuple[tuple[Cause, Check], ...] = (
     (Cause.BUSY, _generator_busy),
     (Cause.IDLE, _requests_not_in_flight),
     (Cause.NEIGHBOURS, _neighbours_busy),
+    (Cause.STOLEN, _stolen),
     (Cause.CEILING, _ceiling_exceeded),
     (Cause.DROPPED, _dropped),
     (Cause.BEHIND, _fell_behind),

@@ -1,12 +1,15 @@
-"""Numbers of a cell from the samples of its blocks: percentiles, throughput, costs. The block is the unit of replication."""
+"""Numbers of a cell from the samples of its blocks: percentiles, throughput, costs.
+
+The block is the unit of replication, never the request.
+"""
 
 import math
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-from scipy import stats as distributions
+from scipy import stats as distributions  # type: ignore[import-untyped]
 
-from lab import histogram
+from lab.histogram import Histogram
 from lab.nouns import Sample, Value
 
 CONFIDENCE = 0.95
@@ -18,11 +21,13 @@ REQUESTS_FOR_BLOCK_P99 = 100
 
 def percentile_ms(samples: Sequence[Sample], percent: float) -> float | None:
     """Percentile of the histograms merged over blocks, in ms; None where too few requests were made to know it."""
-    merged = histogram.merge(sample.driven.latency for sample in samples)
-    if merged.get_total_count() < REQUESTS_FOR.get(percent, 1):
-        return None
-    seconds = histogram.percentile(merged, percent)
-    return None if seconds is None else seconds * 1e3
+    merged = Histogram.merged(sample.driven.latency for sample in samples)
+    return _ms(merged, percent) if merged.count >= REQUESTS_FOR.get(percent, 1) else None
+
+
+def _ms(histogram: Histogram, percent: float) -> float | None:
+    microseconds = histogram.percentile_us(percent)
+    return None if microseconds is None else microseconds / 1e3
 
 
 def geometric(values: Iterable[float | None]) -> Value | None:
@@ -65,11 +70,8 @@ def cpu_us_per_request(sample: Sample) -> float | None:
 
 def block_p99_ms(sample: Sample) -> float | None:
     """One block's own 99th percentile in ms, for ratios inside the block."""
-    latencies = histogram.decode(sample.driven.latency)
-    if latencies.get_total_count() < REQUESTS_FOR_BLOCK_P99:
-        return None
-    seconds = histogram.percentile(latencies, 99)
-    return None if seconds is None else seconds * 1e3
+    latencies = Histogram.decode(sample.driven.latency)
+    return _ms(latencies, 99) if latencies.count >= REQUESTS_FOR_BLOCK_P99 else None
 
 
 def rss_mb(samples: Iterable[Sample]) -> float | None:

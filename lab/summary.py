@@ -1,4 +1,4 @@
-"""From outcomes to cells: the last attempt of each block is judged, and what counts is summed up per stack x scenario x load."""
+"""From outcomes to cells: each block's last attempt is judged and summed up per stack, scenario and load."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -32,14 +32,20 @@ class Judged:
 
 
 def judged(outcomes: Iterable[Outcome], settings: Settings) -> list[Judged]:
-    """The last attempt of every block of every cell, judged, in the order in which cells first appeared."""
-    last: dict[tuple[str, str, str, int], Outcome] = {}
-    for outcome in outcomes:
-        trial = outcome.trial
-        key = trial.stack, trial.scenario, str(trial.load), trial.block
-        if key not in last or trial.attempt >= last[key].trial.attempt:
-            last[key] = outcome
-    return [_judged(outcome, settings(outcome.trial)) for outcome in last.values()]
+    """The outcomes that count, judged, in the order in which they were measured."""
+    return [_judged(outcome, settings(outcome.trial)) for outcome in counted(list(outcomes))]
+
+
+def counted(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The attempt of each block that counts: the last, or the last before one that was broken off.
+
+    Attempts are never mixed inside a block: its trials were measured together to be compared with each other.
+    """
+    sizes = Counter((outcome.trial.block, outcome.trial.attempt) for outcome in outcomes)
+    chosen: dict[int, tuple[int, int]] = {}
+    for (block, attempt), size in sizes.items():
+        chosen[block] = max(chosen.get(block, (0, 0)), (size, attempt))
+    return [outcome for outcome in outcomes if chosen[outcome.trial.block][1] == outcome.trial.attempt]
 
 
 def _judged(outcome: Outcome, setting: Setting) -> Judged:
@@ -69,7 +75,7 @@ def _cell(trials: Sequence[Judged]) -> Cell:
 
 
 def _result(trials: Sequence[Judged]) -> tuple[Result, str]:
-    """A stack that failed in one block has failed, whatever the lab did in another; one block lost by the lab greys the cell.
+    """A stack that failed in one block has failed; failing that, one block that the lab lost greys the cell.
 
     Leaving out single blocks instead would choose them by what happened in them.
     """

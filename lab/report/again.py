@@ -1,0 +1,17 @@
+"""`report`: derives a run's files again from its originals."""
+
+from lab import store
+from lab.errors import Exit
+from lab.project import RESULTS
+from lab.report.write import write_report
+
+
+def report(run: str) -> Exit:
+    """Writes summary, comparisons and reports of the run of that name anew, and prints where they are.
+
+    Raises:
+        LabError: there is no such run, or its originals cannot be read.
+    """
+    for path in write_report(store.folder(RESULTS, run).path):
+        print(path)  # noqa: T201  # the answer
+    return Exit.DONE

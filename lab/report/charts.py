@@ -1,0 +1,90 @@
+"""One picture per scenario and load: throughput with its interval, and the latencies; SVG, drawn by Vega-Lite.
+
+Text and axes are `currentColor`: inside the HTML report they follow the page into the dark.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import altair
+import vl_convert
+
+from lab.nouns import Cell
+
+_BAR, _BASE, _FAILED = "#3b82c4", "#8a8f98", "#c2504d"
+_PERCENTILES = {"p50_ms": "p50", "p95_ms": "p95", "p99_ms": "p99"}
+Chart = altair.LayerChart | altair.FacetChart
+_ROW_PX, _WIDTH_PX = 30, 330
+
+
+def draw(cells: Sequence[Cell], baseline: str) -> str | None:
+    """Cells of one scenario and load -> SVG; None where no cell has numbers."""
+    rows = [_row(cell, baseline) for cell in cells if cell.rps is not None]
+    if not rows:
+        return None
+    chart = altair.hconcat(_throughput(rows), _latency(rows), spacing=36)
+    return str(vl_convert.vegalite_to_svg(json.dumps(_styled(chart).to_dict())))
+
+
+def _row(cell: Cell, baseline: str) -> dict[str, object]:
+    role = "failed" if cell.outcome == "failed" else "baseline" if cell.stack == baseline else "compared"
+    row = cell.model_dump(include={"stack", "p50_ms", "p95_ms", "p99_ms"})
+    return row | (cell.rps.model_dump() if cell.rps else {}) | {"role": role}
+
+
+def _chart(rows: Sequence[dict[str, object]]) -> altair.Chart:
+    return altair.Chart(altair.InlineData(values=list(rows)))  # type: ignore[no-untyped-call] # generated code
+
+
+def _stacks(rows: Sequence[dict[str, object]], *, labels: bool) -> altair.Y:
+    order = [str(row["stack"]) for row in rows]
+    return altair.Y("stack:N", sort=order, title=None, axis=altair.Axis() if labels else None)
+
+
+def _throughput(rows: Sequence[dict[str, object]]) -> Chart:
+    """Bars from zero, so that their lengths may be compared, with the 95 % interval on top."""
+    colour = altair.Color("role:N", legend=None).scale(
+        domain=["baseline", "compared", "failed"], range=[_BASE, _BAR, _FAILED]
+    )
+    base = _chart(rows).encode(y=_stacks(rows, labels=True))
+    title = "correct responses per second, 95 % interval"
+    bars = base.mark_bar(height=14).encode(x=altair.X("mean:Q", title=title), color=colour)
+    whiskers = base.mark_rule(strokeWidth=2, color="currentColor").encode(x="lo:Q", x2="hi:Q")
+    return altair.layer(bars, whiskers).properties(width=_WIDTH_PX, height=_ROW_PX * len(rows))
+
+
+def _latency(rows: Sequence[dict[str, object]]) -> Chart:
+    """p50, p95, p99 on a logarithmic axis: latencies of stacks differ by factors."""
+    points = [
+        {"stack": row["stack"], "percentile": name, "ms": row[column]}
+        for row in rows
+        for column, name in _PERCENTILES.items()
+        if row[column]
+    ]
+    base = _chart(points).encode(y=_stacks(rows, labels=False))
+    x = altair.X("ms:Q", title="latency, ms (logarithmic)").scale(type="log", nice=True)
+    shape = altair.Shape("percentile:N", title=None).scale(
+        domain=list(_PERCENTILES.values()), range=["circle", "diamond", "triangle-right"]
+    )
+    lines = base.mark_line(strokeWidth=1.5, color=_BASE).encode(x=x, detail="stack:N")
+    marks = base.mark_point(filled=True, size=80, opacity=1, color=_BAR).encode(x=x, shape=shape)
+    return altair.layer(lines, marks).properties(width=_WIDTH_PX, height=_ROW_PX * len(rows))
+
+
+def _styled(chart: Any) -> Any:
+    ink: dict[str, object] = {"labelColor": "currentColor", "titleColor": "currentColor", "labelFontSize": 12}
+    return (
+        chart.configure(background="transparent", font="sans-serif")
+        .configure_axis(
+            **ink,
+            titleFontWeight="normal",
+            gridColor="currentColor",
+            gridOpacity=0.12,
+            domainColor="currentColor",
+            tickColor="currentColor",
+            labelLimit=260,
+        )
+        .configure_legend(**ink, orient="top", symbolFillColor=_BAR, symbolStrokeColor=_BAR)
+        .configure_view(stroke=None)
+    )

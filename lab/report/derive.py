@@ -1,0 +1,49 @@
+"""Everything that follows from a run's originals: what each trial counts as, the cells, the comparisons."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lab import summary
+from lab.bounds import Setting, setting
+from lab.compare import Comparison, compare
+from lab.nouns import AA, Cell
+from lab.report.read import Run
+from lab.summary import Judged
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a run found; the A/A arms are among the trials and the comparisons, not among the cells."""
+
+    trials: tuple[Judged, ...]
+    cells: tuple[Cell, ...]
+    comparisons: tuple[Comparison, ...]
+
+    def cell(self, stack: str, scenario: str, load: str) -> Cell | None:
+        wanted = (stack, scenario, load)
+        return next((cell for cell in self.cells if (cell.stack, cell.scenario, cell.load) == wanted), None)
+
+    def comparison(self, stack: str, scenario: str, load: str, metric: str) -> Comparison | None:
+        wanted = (stack, scenario, load, metric)
+        rows = (row for row in self.comparisons if (row.stack, row.scenario, row.load, row.metric) == wanted)
+        return next(rows, None)
+
+
+def derive(run: Run) -> Findings:
+    settings = _settings(run)
+    trials = summary.judged(run.outcomes, lambda trial: settings[trial.stack.removesuffix(AA), trial.scenario])
+    cells = summary.cells(trials)
+    return Findings(
+        trials=tuple(trials),
+        cells=tuple(cell for cell in cells if not cell.stack.endswith(AA)),
+        comparisons=tuple(compare(summary.observations(trials, cells), run.baseline)),
+    )
+
+
+def _settings(run: Run) -> Mapping[tuple[str, str], Setting]:
+    knobs, cpu_plan = run.facts.get("knobs", {}), run.facts.get("cpu_plan", {})
+    return {
+        (stack.name, scenario.id): setting(stack, scenario, knobs.get(stack.name, {}), cpu_plan)
+        for stack in run.stacks
+        for scenario in run.scenarios
+    }

@@ -1,0 +1,96 @@
+"""The facts of a run as text: when, where, with what. A fact that run.json does not have is not shown."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from lab.report import words
+from lab.report.read import Run
+
+Table = dict[str, str]
+
+
+def setup(run: Run) -> str:
+    """One paragraph: when, on what, how much."""
+    return " ".join(_setup(run))
+
+
+def _setup(run: Run) -> Iterator[str]:
+    profile, machine = run.profile, run.facts.get("machine", {})
+    if started := run.facts.get("started_at"):
+        yield f"Measured {when(started)}"
+        yield (
+            f"on {machine.get('cpus', '?')} CPUs ({machine.get('cpu', 'unknown')}), {machine.get('system', '')}".rstrip(
+                ", "
+            )
+            + "."
+        )
+    if runtime := run.facts.get("runtime"):
+        yield f"Runtime: {runtime}."
+    yield f"{profile.blocks} block{'s' * (profile.blocks != 1)}, in each of them every stack, scenario and load once:"
+    yield f"{words.number(profile.warmup_s)} s of warm-up, {words.number(profile.window_s)} s measured."
+
+
+def when(text: str) -> str:
+    """An ISO 8601 time to the minute, in UTC as it was written."""
+    return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M} UTC"
+
+
+def tables(run: Run) -> dict[str, Table]:
+    """Title -> name -> value, without what is empty."""
+    found = {
+        "Machine": {_name(name): _value(name, value) for name, value in run.facts.get("machine", {}).items()}
+        | _cpus(run),
+        "Run": dict(_run(run)),
+        "What the measuring cost": dict(_overhead(run.facts.get("overhead") or {})),
+        "Versions": {stack: _versions(found) for stack, found in run.facts.get("versions", {}).items()},
+    }
+    return {title: table for title, table in found.items() if table}
+
+
+def _name(key: str) -> str:
+    return key.removesuffix("_bytes").replace("_", " ")
+
+
+def _value(key: str, value: Any) -> str:
+    return f"{value / 1e9:.1f} GB" if key.endswith("_bytes") else str(value)
+
+
+def _cpus(run: Run) -> Table:
+    plan = run.facts.get("cpu_plan", {})
+    names = {"server": "CPUs of the server", "others": "CPUs of generator, database, upstream"}
+    return {name: ", ".join(map(str, plan[role])) for role, name in names.items() if role in plan}
+
+
+def _run(run: Run) -> Iterator[tuple[str, str]]:
+    facts = run.facts
+    yield "name", run.name
+    for key in ("started_at", "ended_at"):
+        if facts.get(key):
+            yield key.removesuffix("_at"), when(facts[key])
+    for key in ("runtime", "seed"):
+        if facts.get(key) is not None:
+            yield key, str(facts[key])
+    if git := facts.get("git"):
+        yield "commit", f"{git.get('commit')}{' with uncommitted changes' if git.get('dirty') else ''}"
+    for stack, image in facts.get("images", {}).items():
+        yield f"image of {stack}", str(image)
+    if not_applied := facts.get("not_applied"):
+        yield "not applied by this runtime", ", ".join(not_applied)
+    for file, digest in facts.get("sha256", {}).items():
+        yield f"SHA-256 of {file}", str(digest)
+
+
+def _overhead(overhead: Mapping[str, float | None]) -> Iterator[tuple[str, str]]:
+    names = {
+        "setup_s": "set-up before the first block",
+        "block_median_s": "starting and stopping all stacks, median per block",
+        "trial_median_s": "beside warm-up and window, median per trial",
+    }
+    for key, name in names.items():
+        if overhead.get(key) is not None:
+            yield name, f"{words.number(overhead[key])} s"
+
+
+def _versions(packages: Mapping[str, str]) -> str:
+    return ", ".join(f"{package} {version}" for package, version in sorted(packages.items()))

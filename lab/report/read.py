@@ -1,0 +1,57 @@
+"""Reads a run's originals: run.json and trials.jsonl."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from lab.errors import LabError
+from lab.nouns import Outcome, Profile, Scenario, Stack
+from lab.store import RunFolder
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's originals; `facts` is run.json, of which a report shows what is there."""
+
+    name: str
+    facts: Mapping[str, Any]
+    profile: Profile
+    stacks: tuple[Stack, ...]
+    scenarios: tuple[Scenario, ...]
+    outcomes: tuple[Outcome, ...]
+    cut_lines: int
+    """Lines of trials.jsonl that a killed writer left unfinished."""
+
+    @property
+    def baseline(self) -> str:
+        """The stack labelled so, else the first one chosen."""
+        return next((stack.name for stack in self.stacks if stack.baseline), self.stacks[0].name)
+
+
+def read(path: Path) -> Run:
+    """The run in a folder.
+
+    Raises:
+        LabError: a file is missing, broken, or of another format version.
+    """
+    folder = RunFolder(path)
+    facts, outcomes = folder.read_run(), folder.outcomes()
+    try:
+        return Run(
+            name=path.resolve().name,
+            facts=facts,
+            profile=Profile.model_validate(facts["profile"]),
+            stacks=tuple(Stack.model_validate(stack) for stack in facts["stacks"]),
+            scenarios=tuple(Scenario.model_validate(scenario) for scenario in facts["scenarios"]),
+            outcomes=tuple(outcomes),
+            cut_lines=_lines(path / "trials.jsonl") - len(outcomes),
+        )
+    except (KeyError, ValidationError) as error:
+        raise LabError(f"{path}/run.json is not what this lab writes: {error}.") from None
+
+
+def _lines(path: Path) -> int:
+    return len(path.read_text().splitlines()) if path.exists() else 0

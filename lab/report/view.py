@@ -1,0 +1,251 @@
+"""What both reports show, in the order a reader wants it; the templates only lay it out."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import median
+
+from lab.bounds import MEANING
+from lab.compare import MIN_BLOCKS, Comparison
+from lab.nouns import Cell, Failure, Outcome, Scenario
+from lab.report import facts, words
+from lab.report.derive import Findings
+from lab.report.read import Run
+from lab.summary import Judged
+
+HOW_TO_READ = (
+    "A block runs every stack once, close together in time; compared is the ratio inside each block. "
+    "Intervals come from the blocks, never from single requests.",
+    "Different: the interval (Holm-adjusted over the stacks and loads of the scenario) excludes 1 and the effect is "
+    "beyond the margin. Equal: the 90 % interval lies inside the margin (5 % for throughput and CPU, 10 % for p99). "
+    "Anything else: this run cannot tell.",
+    "The A/A arm is the baseline measured a second time under another label: what it shows is noise.",
+    "Latency percentiles come from the histograms of all blocks together; a p99 needs 1,000 requests.",
+    "Failed is the stack's result (errors, refusals, falling behind) and is ranked last. Invalid is the lab's fault "
+    "and carries no numbers. Cannot: the stack does not offer this technique.",
+    "Memory is read at the end of the window and depends on what ran before in the block.",
+)
+_RANK = {"valid": 0, "failed": 1, "invalid": 2}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One stack in a scenario's table; `against` is its headline comparison with the baseline."""
+
+    cell: Cell
+    against: Comparison | None
+    is_baseline: bool
+
+    @property
+    def verdict(self) -> str:
+        if self.is_baseline:
+            return "baseline"
+        return words.brief(self.against) if self.against else words.NOTHING
+
+
+@dataclass(frozen=True)
+class Section:
+    """One scenario under one load."""
+
+    scenario: Scenario
+    load: str
+    lines: tuple[Line, ...]
+    cannot: Mapping[str, str]
+    """Stack -> why it cannot do this."""
+    comparisons: tuple[Comparison, ...]
+    aa: tuple[Comparison, ...]
+    metric: str
+
+    @property
+    def title(self) -> str:
+        return f"{self.scenario.id}, {self.load_words}"
+
+    @property
+    def load_words(self) -> str:
+        kind, amount = self.load.split(":")
+        return f"{int(amount):,} users" if kind == "closed" else f"{int(amount):,} requests/s offered"
+
+    @property
+    def slug(self) -> str:
+        return re.sub(r"[^a-z0-9]+", "-", f"{self.scenario.id} {self.load}".lower()).strip("-")
+
+    @property
+    def answers(self) -> list[str]:
+        """The headline comparisons as sentences."""
+        return [words.sentence(row) for row in self.comparisons if row.metric == self.metric]
+
+    @property
+    def other_metrics(self) -> list[str]:
+        return [words.sentence(row) for row in self.comparisons if row.metric != self.metric]
+
+    @property
+    def bounds(self) -> dict[str, str]:
+        """Bound -> what it means, of those that occur."""
+        found = {line.cell.bound_by for line in self.lines}
+        return {bound: meaning for bound, meaning in MEANING.items() if bound in found}
+
+    def brief(self, stack: str) -> str:
+        """What the short answer says of a stack: its comparison, or why there is none."""
+        if stack in self.cannot:
+            return "cannot"
+        line = next((line for line in self.lines if line.cell.stack == stack), None)
+        if line is None:
+            return "not measured"
+        return line.verdict if line.against else line.cell.outcome if line.cell.outcome != "valid" else words.NOTHING
+
+    def tone(self, stack: str) -> str:
+        """Class of the short answer's cell: better, worse, or neither."""
+        line = next((line for line in self.lines if line.cell.stack == stack and line.against), None)
+        if line is None or line.against is None or line.against.verdict != "different":
+            return "soft"
+        return "better" if (line.against.ratio > 1) == (self.metric == "rps") else "worse"
+
+
+@dataclass(frozen=True)
+class View:
+    """A whole report."""
+
+    run: Run
+    findings: Findings
+
+    @cached_property
+    def sections(self) -> list[Section]:
+        return [
+            self._section(scenario, str(load)) for scenario in self.run.scenarios for load in self.run.profile.loads
+        ]
+
+    def _section(self, scenario: Scenario, load: str) -> Section:
+        cells = [cell for cell in self.findings.cells if (cell.scenario, cell.load) == (scenario.id, load)]
+        rows = [row for row in self.findings.comparisons if (row.scenario, row.load) == (scenario.id, load)]
+        metric = headline(load)
+        against = {row.stack: row for row in rows if row.metric == metric}
+        lines = [Line(cell, against.get(cell.stack), cell.stack == self.run.baseline) for cell in cells]
+        return Section(
+            scenario=scenario,
+            load=load,
+            lines=tuple(sorted(lines, key=_best_first)),
+            cannot=self._cannot(scenario),
+            comparisons=tuple(row for row in rows if not row.is_aa),
+            aa=tuple(row for row in rows if row.is_aa),
+            metric=metric,
+        )
+
+    def _cannot(self, scenario: Scenario) -> dict[str, str]:
+        reasons = {stack.name: omission(stack.omits, scenario.path) for stack in self.run.stacks}
+        return {stack: reason for stack, reason in reasons.items() if reason is not None}
+
+    @cached_property
+    def blocks_measured(self) -> int:
+        """Blocks in which every planned trial ended in some outcome."""
+        sizes = Counter(judged.trial.block for judged in self.findings.trials)
+        whole = max(sizes.values(), default=0)
+        return sum(size == whole for size in sizes.values())
+
+    @cached_property
+    def partial(self) -> str | None:
+        """Why this is no whole run, if it is none."""
+        planned = self.run.profile.blocks
+        if self.blocks_measured >= planned and self.run.facts.get("interrupted") is None:
+            return None
+        why = self.run.facts.get("interrupted")
+        return f"Partial run: {self.blocks_measured} of {planned} blocks{f' ({why})' if why else ''}."
+
+    @cached_property
+    def resolution(self) -> str:
+        """What differences in the headline metrics this run could have seen."""
+        seen = [row.mde for s in self.sections for row in (*s.comparisons, *s.aa) if row.metric == s.metric and row.mde]
+        if self.run.profile.blocks < MIN_BLOCKS:
+            return f"With fewer than {MIN_BLOCKS} blocks this run makes no claim about any difference."
+        if not seen:
+            return "This run has no pair to compare."
+        return (
+            f"This run could have seen differences of {words.percent(median(seen))} (median over its comparisons; "
+            f"{words.percent(min(seen))} to {words.percent(max(seen))}). Smaller ones it cannot tell."
+        )
+
+    @property
+    def setup(self) -> str:
+        return facts.setup(self.run)
+
+    @property
+    def fact_tables(self) -> dict[str, facts.Table]:
+        return facts.tables(self.run)
+
+    @property
+    def how_to_read(self) -> Sequence[str]:
+        return HOW_TO_READ
+
+    @property
+    def compared(self) -> list[str]:
+        return [stack.name for stack in self.run.stacks if stack.name != self.run.baseline]
+
+    @property
+    def superseded(self) -> int:
+        """Trials that were measured again."""
+        return len(self.run.outcomes) - len(self.findings.trials)
+
+    @property
+    def not_valid(self) -> list[Judged]:
+        return [judged for judged in self.findings.trials if judged.verdict.result != "valid"]
+
+    @cached_property
+    def warnings(self) -> list[str]:
+        return list(self._warnings())
+
+    def _warnings(self) -> Iterator[str]:
+        if self.partial:
+            yield self.partial
+        if self.run.cut_lines:
+            yield f"{self.run.cut_lines} line(s) of trials.jsonl were cut off by a kill and are left out."
+        if (self.run.facts.get("git") or {}).get("dirty"):
+            yield "The checkout had uncommitted changes: the recorded commit is not exactly what was measured."
+        for section in self.sections:
+            for row in section.aa:
+                if row.verdict == "different":
+                    yield f"{section.title}: the baseline came out different from itself; distrust these verdicts."
+
+    @property
+    def knob_names(self) -> list[str]:
+        knobs = self.run.facts.get("knobs", {})
+        return list(dict.fromkeys(name for stack in self.run.stacks for name in knobs.get(stack.name, {})))
+
+    def knob(self, stack: str, name: str) -> str:
+        return str(self.run.facts.get("knobs", {}).get(stack, {}).get(name, words.NOTHING))
+
+    def same_everywhere(self, knob: str) -> bool:
+        knobs = self.run.facts.get("knobs", {})
+        return len({knobs.get(stack.name, {}).get(knob) for stack in self.run.stacks}) == 1
+
+    @property
+    def command(self) -> str:
+        """The command that makes such a run again."""
+        words_ = {
+            "PROFILE": self.run.profile.name,
+            "STACKS": ",".join(stack.name for stack in self.run.stacks),
+            "SCENARIOS": ",".join(f"'{s.id}'" if "?" in s.id else s.id for s in self.run.scenarios),
+            "RUNTIME": self.run.facts.get("runtime"),
+            "SEED": self.run.facts.get("seed"),
+        }
+        return " ".join(["make bench", *(f"{name}={value}" for name, value in words_.items() if value is not None)])
+
+
+def headline(load: str) -> str:
+    """The metric that decides: throughput where users push, the 99th percentile where the rate is given."""
+    return "p99_ms" if load.startswith("open:") else "rps"
+
+
+def omission(omits: Mapping[str, str], path: str) -> str | None:
+    """Why a stack cannot do a path; a key that ends in / stands for all below it."""
+    found = (why for key, why in omits.items() if path == key or (key.endswith("/") and path.startswith(key)))
+    return next(found, None)
+
+
+def log_tail(outcome: Outcome) -> Sequence[str]:
+    return outcome.log_tail if isinstance(outcome, Failure) else ()
+
+
+def _best_first(line: Line) -> tuple[int, float, str]:
+    cell = line.cell
+    return _RANK[cell.outcome], -(cell.rps.mean if cell.rps else 0), cell.stack

@@ -1,0 +1,86 @@
+"""Numbers as people read them: rounded to what they can carry, with their unit; a dash where nothing was measured."""
+
+from lab.compare import MARGIN, MIN_BLOCKS, Comparison
+from lab.nouns import Value
+
+NOTHING = "-"
+METRICS = {"rps": "throughput", "cpu_us_per_request": "CPU time per request", "p99_ms": "99th percentile"}
+_MORE_AND_LESS = {
+    "rps": ("faster", "slower"),
+    "cpu_us_per_request": ("more CPU", "less CPU"),
+    "p99_ms": ("longer p99", "shorter p99"),
+}
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Three significant digits with thousands separated: 0.0123, 1.23, 12.3, 12,300."""
+    if value is None:
+        return NOTHING
+    rounded = float(f"{value:.{digits}g}")
+    whole = len(str(int(abs(rounded)))) if abs(rounded) >= 1 else 1
+    decimals = max(0, digits - whole) if abs(rounded) >= 1 or rounded == 0 else _leading_zeros(rounded) + digits
+    return f"{rounded:,.{decimals}f}"
+
+
+def _leading_zeros(value: float) -> int:
+    """Zeros between the point and the first digit of a number below 1."""
+    return -int(f"{value:e}".partition("e")[2]) - 1
+
+
+def interval(value: Value | None) -> str:
+    if value is None or value.lo is None or value.hi is None:
+        return ""
+    return f"{number(value.lo)} to {number(value.hi)}"
+
+
+def bracketed(value: Value | None) -> str:
+    return f"({interval(value)})" if interval(value) else ""
+
+
+def percent(share: float | None) -> str:
+    """A share (0 to 1) as a percentage; small ones keep two digits, so that one error in a thousand is seen."""
+    if share is None:
+        return NOTHING
+    return f"{share:.0%}" if share == 0 or share >= 0.1 else f"{number(share * 100, 2)}%"
+
+
+def ratio(row: Comparison) -> str:
+    """`1.53 x (1.45 to 1.62)`."""
+    span = "" if row.lo is None or row.hi is None else f" ({row.lo:.2f} to {row.hi:.2f})"
+    return f"{row.ratio:.2f} x{span}"
+
+
+def direction(row: Comparison) -> str:
+    more, less = _MORE_AND_LESS[row.metric]
+    return more if row.ratio > 1 else less
+
+
+def brief(row: Comparison) -> str:
+    """A comparison in a table's cell."""
+    match row.verdict:
+        case "different":
+            return f"{direction(row)}: {ratio(row)}"
+        case "equivalent":
+            return f"equal within {MARGIN[row.metric]:.0%}: {ratio(row)}"
+        case _ if row.blocks < MIN_BLOCKS:
+            return f"no claim: {ratio(row)}"
+        case _:
+            return f"cannot tell: {ratio(row)}"
+
+
+def sentence(row: Comparison) -> str:
+    """A comparison as a whole sentence, never without what the run could have seen."""
+    subject = f"{row.stack}: {METRICS[row.metric]} {ratio(row)} that of {row.baseline}"
+    if row.blocks < MIN_BLOCKS:
+        return f"{subject}. No claim: {row.blocks} block{'s' * (row.blocks != 1)}, at least {MIN_BLOCKS} are needed."
+    match row.verdict:
+        case "different":
+            return f"{subject}: different ({direction(row)}) over {row.blocks} blocks."
+        case "equivalent":
+            return f"{subject}: equal within {MARGIN[row.metric]:.0%}; {_sees(row)}."
+        case _:
+            return f"{subject}: this run cannot tell; {_sees(row)}."
+
+
+def _sees(row: Comparison) -> str:
+    return f"it would have seen a difference of {percent(row.mde)}"

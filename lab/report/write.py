@@ -1,0 +1,63 @@
+"""Derives a run's summary, comparisons, charts and reports from its originals, again and again the same."""
+
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from lab.report import charts, tables, view, words
+from lab.report.derive import derive
+from lab.report.read import read
+from lab.report.view import View
+
+
+def write_report(folder: Path) -> list[Path]:
+    """Writes all derived files into the run's folder and returns their paths.
+
+    Raises:
+        LabError: the originals are missing, broken, or of another format version.
+    """
+    run = read(folder)
+    findings = derive(run)
+    shown = View(run, findings)
+    drawn = _charts(shown)
+    return [
+        tables.write_summary(folder / "summary.csv", findings.cells),
+        tables.write_comparisons(folder / "comparisons.csv", findings.comparisons),
+        *_write_charts(folder / "charts", drawn),
+        _write(folder / "report.md", render("report.md", shown, drawn)),
+        _write(folder / "report.html", render("report.html", shown, drawn)),
+    ]
+
+
+def _charts(shown: View) -> dict[str, str]:
+    """Slug of the section -> SVG."""
+    drawn = {s.slug: charts.draw([line.cell for line in s.lines], shown.run.baseline) for s in shown.sections}
+    return {slug: svg for slug, svg in drawn.items() if svg is not None}
+
+
+def _write_charts(folder: Path, drawn: dict[str, str]) -> list[Path]:
+    folder.mkdir(exist_ok=True)
+    for old in folder.glob("*.svg"):
+        old.unlink()
+    return [_write(folder / f"{slug}.svg", svg) for slug, svg in drawn.items()]
+
+
+def render(template: str, shown: View, drawn: dict[str, str]) -> str:
+    """A report as text; HTML escapes everything that the run brought along."""
+    environment = Environment(
+        loader=PackageLoader("lab.report"),
+        autoescape=template.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    svgs = {slug: Markup(svg) for slug, svg in drawn.items()}  # noqa: S704 - drawn here, Vega escapes its texts
+    return environment.get_template(f"{template}.j2").render(
+        view=shown, run=shown.run, words=words, charts=svgs, log_tail=view.log_tail
+    )
+
+
+def _write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path

@@ -1,0 +1,105 @@
+"""Outcomes with known truth: what a driver would have written, had it seen exactly this."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lab.histogram import Histogram
+from lab.nouns import OUTCOME, Driven, Failure, Load, Outcome, Profile, Sample, Scenario, Stack, Trial, Usage
+
+NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
+WINDOW_S = 2.0
+
+
+def histogram(latencies_ms: Mapping[float, int]) -> str:
+    """Latency in ms -> how often, encoded as the driver does."""
+    found = Histogram()
+    found.add(np.repeat([ms / 1e3 for ms in latencies_ms], list(latencies_ms.values())))
+    return found.encode()
+
+
+def trial(block: int = 0, stack: str = "a", scenario: str = "json", load: str = "closed:8", attempt: int = 0) -> Trial:
+    return Trial(
+        block=block,
+        attempt=attempt,
+        stack=stack,
+        scenario=scenario,
+        load=Load.model_validate(load),
+        warmup_s=0.5,
+        window_s=WINDOW_S,
+        timeout_s=5,
+        seed=1,
+    )
+
+
+def sample(of: Trial | None = None, rps: float = 1000, cpu_s: float | None = 1.0, **changes: Any) -> Sample:
+    """A clean trial at `rps`, with every latency at 8 ms; `changes` go to Sample or to Driven, whichever has the field."""
+    of = of or trial()
+    requests = round(rps * WINDOW_S)
+    users = of.load.amount if of.load.kind == "closed" else rps * 0.008
+    driven: dict[str, Any] = {
+        "window_s": WINDOW_S,
+        "requests": requests,
+        "completed": requests,
+        "latency": histogram({8.0: requests}),
+        "in_flight_s": users * WINDOW_S,
+        "connects": 8,
+        "checked": 10,
+        "began_s": 100.0,
+        "window_start_s": 100.5,
+        "window_end_s": 102.5,
+        "drained_s": 102.6,
+    }
+    driven |= {name: changes.pop(name) for name in list(changes) if name in Driven.model_fields}
+    usage = {"server": Usage(cpu_s=cpu_s, rss_bytes=50_000_000), "generator": Usage(cpu_s=0.2)}
+    outcome = {"trial": of, "started_at": NOON, "usage": usage, "overhead_s": 0.1} | changes
+    return Sample(driven=Driven(**driven), **outcome)
+
+
+def failure(of: Trial | None = None, reason: str = "The server did not start.", **changes: Any) -> Failure:
+    return Failure(trial=of or trial(), started_at=NOON, reason=reason, **changes)
+
+
+def scenario(id: str = "json", **params: int) -> Scenario:  # noqa: A002 - the noun's own field
+    path = f"/{id.partition('?')[0]}"
+    return Scenario(id=id, workload=id.split("/")[0], file="f.py", user="User", path=path, params=params)
+
+
+def stack(name: str = "a", model: str = "async", **more: Any) -> Stack:
+    return Stack.model_validate(
+        {"name": name, "framework": name.title(), "server": "Server", "model": model, "port": 8000} | more
+    )
+
+
+def run_facts(stacks: list[Stack], scenarios: list[Scenario], blocks: int, **more: Any) -> dict[str, Any]:
+    """run.json with the keys that a report cannot do without, and `more`."""
+    profile = Profile(
+        name="quick",
+        about="a synthetic run",
+        stacks=tuple(stack.name for stack in stacks),
+        scenarios=tuple(scenario.id for scenario in scenarios),
+        loads=(Load.model_validate("closed:8"),),
+        blocks=blocks,
+        warmup_s=0.5,
+        window_s=WINDOW_S,
+        timeout_s=5,
+    )
+    return {
+        "format": 1,
+        "profile": profile.model_dump(mode="json"),
+        "stacks": [stack.model_dump(mode="json") for stack in stacks],
+        "scenarios": [scenario.model_dump(mode="json") for scenario in scenarios],
+    } | more
+
+
+def write_run(folder: Path, facts: Mapping[str, Any], outcomes: list[Outcome]) -> Path:
+    """A run's folder with its originals."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "run.json").write_text(json.dumps(facts))
+    lines = [OUTCOME.dump_json(outcome) for outcome in outcomes]
+    (folder / "trials.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
+    return folder
