@@ -1,0 +1,158 @@
+"""The contract check itself: does it see what is wrong?"""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
+
+from lab import contract
+from lab.nouns import Model, Stack
+
+ALL_BUT_WAIT = {f"/{path}/": "not the point here" for path in ("parse", "crunch", "db", "http", "file", "mixed")}
+
+
+class Obedient(BaseHTTPRequestHandler):
+    """Keeps the contract for health, json and wait; has nothing else."""
+
+    name = "fake"
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        match path:
+            case "/health":
+                self.answer(200, {"status": "ok", "stack": self.name})
+            case "/json":
+                self.answer(200, {"message": "Hello, World!"})
+            case "/wait":
+                self.wait(query)
+            case _:
+                self.answer(404, {"error": "Not Found"})
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer(404, {"error": "Not Found"})
+
+    def wait(self, query: str) -> None:
+        text = query.partition("=")[2] or ("" if query else "50")
+        if not (text.isascii() and text.isdigit() and int(text) <= 60_000):
+            self.answer(422, {"error": "ms must be a whole number from 0 to 60000"})
+            return
+        time.sleep(int(text) / 1000)
+        self.answer(200, {"waited_ms": int(text)})
+
+    def answer(self, status: int, value: object) -> None:
+        body = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_words: object) -> None:
+        """Tests need no access log."""
+
+
+@contextmanager
+def serving(handler: type[Obedient], server: type[HTTPServer] = ThreadingHTTPServer) -> Iterator[str]:
+    """A fake stack's base URL."""
+    with server(("127.0.0.1", 0), handler) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{running.server_port}"
+        finally:
+            running.shutdown()
+            thread.join()
+
+
+def stack(model: Model = "threads", omits: dict[str, str] | None = None) -> Stack:
+    """A fake stack that has health, json and wait."""
+    omits = {**ALL_BUT_WAIT, "/mixed": "not the point here"} if omits is None else omits
+    return Stack(name="fake", framework="none", server="http.server", model=model, port=1, omits=omits)
+
+
+def test_a_stack_that_keeps_the_contract_has_no_findings() -> None:
+    with serving(Obedient) as url:
+        assert contract.verify(url, stack()) == []
+
+
+def test_a_path_that_is_missing_without_a_declaration_is_found() -> None:
+    with serving(Obedient) as url:
+        findings = contract.verify(url, stack(omits={}))
+    assert "GET /db/one: 404 instead of 200" in findings
+    assert any(finding.startswith("POST /parse/plain") for finding in findings)
+
+
+def test_a_path_that_is_declared_as_omitted_but_answers_is_found() -> None:
+    with serving(Obedient) as url:
+        findings = contract.verify(url, stack(omits={**ALL_BUT_WAIT, "/mixed": "", "/wait": "cannot wait"}))
+    assert findings[0] == "GET /wait: declared as omitted, but answered 200"
+
+
+def test_another_server_on_the_port_is_found() -> None:
+    class Stranger(Obedient):
+        name = "stranger"
+
+    with serving(Stranger) as url:
+        (finding,) = contract.verify(url, stack())
+    assert '"stranger"' in finding
+
+
+def test_a_wait_that_is_too_short_is_found() -> None:
+    class Hasty(Obedient):
+        def wait(self, query: str) -> None:
+            super().wait(query if query.partition("=")[2] != "" or query else "ms=0")
+
+        def answer(self, status: int, value: object) -> None:
+            super().answer(status, {"waited_ms": 50} if self.path == "/wait" else value)
+
+    with serving(Hasty) as url:
+        (finding,) = contract.verify(url, stack())
+    assert finding.startswith("GET /wait: took 0.0")
+
+
+def test_waits_that_do_not_overlap_are_found_unless_the_model_says_so() -> None:
+    class OneAtATime(Obedient):
+        turn = threading.Lock()
+
+        def wait(self, query: str) -> None:
+            with self.turn:
+                super().wait(query)
+
+    with serving(OneAtATime) as url:
+        (finding,) = contract.verify(url, stack("async"))
+        assert finding.endswith("the waits do not overlap")
+        assert contract.verify(url, stack("sync")) == []
+
+
+def test_a_sync_stack_whose_waits_overlap_is_found() -> None:
+    with serving(Obedient) as url:
+        (finding,) = contract.verify(url, stack("sync"))
+    assert "but a sync stack waits 1.60 s" in finding
+
+
+def test_a_stack_trace_instead_of_a_reason_is_found() -> None:
+    class Talkative(Obedient):
+        def answer(self, status: int, value: object) -> None:
+            super().answer(status, value if status != 422 else "Traceback (most recent call last): …")
+
+    with serving(Talkative) as url:
+        findings = contract.verify(url, stack())
+    assert findings
+    assert all("has no reason under `error`" in finding for finding in findings)
+
+
+def test_a_stack_that_is_not_there_is_found() -> None:
+    findings = contract.verify("http://127.0.0.1:1", stack())
+    assert findings
+    assert all("no answer (ConnectionRefusedError" in finding for finding in findings)
+
+
+def test_every_path_with_parameters_is_asked_with_good_and_bad_ones() -> None:
+    checks = list(contract.checks("any"))
+    for path in contract.PARAMETERS:
+        assert {200, 422} <= {check.status for check in checks if check.path == path}

@@ -1,0 +1,131 @@
+"""The upstream service, and the clients that the stacks call it with."""
+
+import asyncio
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+
+import pytest
+
+from lab.project import ROOT
+from stacks.shared.upstream import UpstreamError, delay_path
+from stacks.shared.upstream_async import Upstream as AsyncUpstream
+from stacks.shared.upstream_sync import Upstream as SyncUpstream
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Where an upstream listens, on a port of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        command = [sys.executable, "-m", "uvicorn", f"--fd={listener.fileno()}", "services.upstream.app:app"]
+        server = subprocess.Popen(command, cwd=ROOT, pass_fds=[listener.fileno()], stderr=subprocess.DEVNULL)
+        try:
+            yield "{}:{}".format(*listener.getsockname())
+        finally:
+            server.terminate()
+            server.wait(timeout=10)
+
+
+class OnThreads:
+    """The synchronous client."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def call(self, technique: str, *words: object) -> dict[str, object]:
+        """Run one technique from start to end."""
+        with ThreadPoolExecutor(40) as threads, SyncUpstream(f"http://{self._address}", 100, threads) as upstream:
+            answer: dict[str, object] = getattr(upstream, technique)(*words)
+            return answer
+
+
+class OnLoop(OnThreads):
+    """The asynchronous client."""
+
+    def call(self, technique: str, *words: object) -> dict[str, object]:
+        """Run one technique from start to end."""
+
+        async def run() -> dict[str, object]:
+            async with AsyncUpstream(f"http://{self._address}", 100) as upstream:
+                answer: dict[str, object] = await getattr(upstream, technique)(*words)
+                return answer
+
+        return asyncio.run(run())
+
+
+@pytest.fixture(params=[OnThreads, OnLoop])
+def client(request: pytest.FixtureRequest, address: str) -> OnThreads:
+    """Each client in turn."""
+    made: OnThreads = request.param(address)
+    return made
+
+
+def ask(address: str, path: str) -> tuple[int, bytes]:
+    """One request by hand."""
+    connection = HTTPConnection(address, timeout=10)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+def test_an_answer_has_the_same_length_after_any_delay(address: str) -> None:
+    start = time.monotonic()
+    assert ask(address, "/delay?ms=100") == (200, b'{"waited_ms":"00100"}')
+    assert time.monotonic() - start >= 0.099
+    assert ask(address, "/delay?ms=0") == (200, b'{"waited_ms":"00000"}')
+
+
+@pytest.mark.parametrize("query", ["ms=", "ms=x", "ms=-1", "ms=60001", "capacity=x", "chunks=10001"])
+def test_a_bad_parameter_is_refused(address: str, query: str) -> None:
+    status, body = ask(address, f"/delay?{query}")
+    assert status == 422
+    assert query.partition("=")[0] in json.loads(body)["error"]
+
+
+def test_an_unknown_path_is_refused(address: str) -> None:
+    assert ask(address, "/nothing")[0] == 404
+
+
+def test_a_chat_completion_is_streamed_as_events_that_end_with_done(address: str) -> None:
+    status, body = ask(address, "/stream?chunks=2&ms=0")
+    *events, done = [event.removeprefix("data: ") for event in body.decode().split("\n\n") if event]
+    assert (status, done) == (200, "[DONE]")
+    contents = [json.loads(event)["choices"][0]["delta"]["content"] for event in events]
+    assert contents == [[{"type": "text", "text": f"word {index:05d} "}] for index in range(2)]
+
+
+@pytest.mark.parametrize("technique", [("sequential", 3), ("concurrent", 3), ("bounded", 3, 2)])
+def test_every_technique_answers_with_every_call(client: OnThreads, technique: tuple[str, ...]) -> None:
+    name, *numbers = technique
+    assert client.call(name, delay_path(0, 0), *numbers) == {"answers": [{"waited_ms": "00000"}] * 3}
+
+
+def test_calls_at_once_overlap(client: OnThreads) -> None:
+    start = time.monotonic()
+    client.call("concurrent", delay_path(200, 0), 10)
+    assert time.monotonic() - start < 1.0
+
+
+def test_bounded_calls_never_exceed_their_limit(client: OnThreads) -> None:
+    client.call("bounded", delay_path(5, 3), 30, 3)
+    with pytest.raises(UpstreamError, match="upstream answered 503"):
+        client.call("bounded", delay_path(50, 3), 30, 4)
+
+
+def test_an_upstream_that_is_full_refuses_at_once(client: OnThreads) -> None:
+    with pytest.raises(UpstreamError, match="upstream answered 503"):
+        client.call("concurrent", delay_path(100, 5), 6)
+
+
+@pytest.mark.parametrize("kind", [OnThreads, OnLoop])
+def test_an_upstream_that_is_not_there_is_an_error_with_a_sentence(kind: type[OnThreads]) -> None:
+    with pytest.raises(UpstreamError, match="did not answer"):
+        kind("127.0.0.1:1").call("sequential", delay_path(0, 0), 1)
