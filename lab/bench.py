@@ -9,10 +9,10 @@ from lab import choose, profiles, scenarios, store
 from lab.errors import Exit, LabError
 from lab.house import House
 from lab.launch import auto
-from lab.nouns import Failure, Profile, Sample
+from lab.nouns import Failure, Profile
 from lab.plan import Plan
 from lab.progress import Reporter
-from lab.project import LOADTESTS, RESULTS, STATE
+from lab.project import LOADTESTS, RESULTS, ROOT, STATE
 from lab.report.write import write_report
 from lab.session import Session
 from lab.store import RunFolder
@@ -75,10 +75,10 @@ def _run(house: House, plan: Plan, runtime: str, folder: RunFolder) -> Exit:
     outcomes = folder.outcomes()
     if not outcomes:
         raise LabError("Interrupted before anything was measured.")
-    paths = write_report(folder.path)
+    written = write_report(folder.path)
     if whole:
         store.point_latest(RESULTS, folder)
-    _tell(folder.path, paths, outcomes, whole)
+    _tell(say, folder, written, whole)
     failed = any(isinstance(outcome, Failure) for outcome in outcomes)
     return Exit.DONE if whole and not failed else Exit.NOT_ALL_MEASURED
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from lab import machine
 from lab.errors import Exit, LabError
 from lab.house import House
-from lab.launch import auto, docker, ready
+from lab.launch import docker, ready
 from lab.project import RESULTS
 from lab.servers import AA_PORT_OFFSET
 

@@ -10,7 +10,7 @@ from lab.drive import Driver
 from lab.errors import LabError
 from lab.launch.runtime import Runtime
 from lab.machine import CpuPlan
-from lab.nouns import AA, Arm, Driven, Failure, Role, Sample, Scenario, Target, Trial, Usage
+from lab.nouns import Arm, Driven, Failure, Role, Sample, Scenario, Target, Trial, Usage
 from lab.orders import Order
 from lab.servers import DATABASE, UPSTREAM, died
 

@@ -145,8 +145,8 @@ class Session:
         with serving(self.runtime, arms, logs) as unhealthy:
             for arm in arms:
                 if arm.label not in unhealthy:
-                    findings = contract.check(self.stacks[arm.label], f"http://127.0.0.1:{arm.port}")
-                    found[arm.label] = {finding.path: str(finding) for finding in findings}
+                    findings = contract.verify(f"http://127.0.0.1:{arm.port}", self.stacks[arm.label])
+                    found[arm.label] = {finding.split()[1].partition("?")[0]: finding for finding in findings}
                 for sentence in found.get(arm.label, {}).values():
                     self.say.step(f"  {arm.label}: {sentence}")
         return found

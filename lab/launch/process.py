@@ -84,8 +84,9 @@ class ProcessRuntime:
 
     def stop_all(self) -> None:
         """See Runtime.stop_all; processes of earlier commands are known by pid and start time."""
+        left = _remembered()
         self.stop(list(self._running))
-        for record in _remembered():
+        for record in left:
             _kill_remembered(record)
         _STARTED.unlink(missing_ok=True)
 
@@ -169,10 +170,8 @@ class _Child:
         self.process.wait(_KILLED_WITHIN_S)
 
     def record(self, label: str) -> dict[str, object] | None:
-        try:
-            return {"label": label, "pid": self.process.pid, "created": psutil.Process(self.process.pid).create_time()}
-        except psutil.NoSuchProcess:
-            return None
+        started = _start_ticks(self.process.pid)
+        return None if started is None else {"label": label, "pid": self.process.pid, "start_ticks": started}
 
 
 def _remembered() -> list[dict[str, object]]:
@@ -186,13 +185,20 @@ def _remembered() -> list[dict[str, object]]:
 def _kill_remembered(record: dict[str, object]) -> None:
     """Ends a process that an earlier command left, if the pid still is that process."""
     pid = int(str(record["pid"]))
-    with contextlib.suppress(psutil.NoSuchProcess):
+    if _start_ticks(pid) == record["start_ticks"]:
         process = psutil.Process(pid)
-        if process.create_time() == record["created"]:
-            process.terminate()
-            psutil.wait_procs([process], timeout=_KILLED_WITHIN_S)
-            _kill_group(pid)
+        process.terminate()
+        psutil.wait_procs([process], timeout=_KILLED_WITHIN_S)
+        _kill_group(pid)
     shutil.rmtree(str(record["temporary"]), ignore_errors=True)
+
+
+def _start_ticks(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot (proc_pid_stat(5), field 22): with the pid it names one process."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except FileNotFoundError:
+        return None
 
 
 def _kill_group(pid: int) -> None:

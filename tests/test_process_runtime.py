@@ -1,0 +1,157 @@
+"""Starting, watching and stopping real processes."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from lab import watch
+from lab.errors import LabError
+from lab.launch.process import ProcessRuntime
+from lab.nouns import Arm, Service
+
+SPAWNS_A_CHILD = (
+    "import subprocess,sys,time; subprocess.Popen([sys.executable,'-c','import time; time.sleep(60)']); time.sleep(60)"
+)
+IGNORES_SIGTERM = (
+    "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+)
+SAYS = "import os,sys; print(os.environ.get('LAB_X'), os.environ.get('SECRET'), sorted(os.sched_getaffinity(0)), os.getcwd())"
+BURNS = "import time\nwhile True: pass"
+
+Start = Callable[..., ProcessRuntime]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    runtimes: list[ProcessRuntime] = []
+
+    def started(code: str, **more: object) -> ProcessRuntime:
+        service = Service.model_validate(
+            {"name": "one", "command": (Path(sys.executable).name, "-c", code), "stop_grace_period_s": 0.3, **more}
+        )
+        runtime = ProcessRuntime(lambda _: {"one": service}, {})
+        runtimes.append(runtime)
+        runtime.start([Arm(label="one", service="one", port=1)], tmp_path)
+        return runtime
+
+    yield started
+    for runtime in runtimes:
+        runtime.stop_all()
+
+
+def until(condition: Callable[[], object], within_s: float = 20) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        os.sched_yield()
+
+
+def test_a_process_gets_its_environment_cpus_and_folder_and_nothing_of_this_shell(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET", "of the shell")
+    cpu = max(os.sched_getaffinity(0))
+    runtime = start(SAYS, environment={"LAB_X": "42"}, cpuset=(cpu,), working_dir="lab")
+    until(lambda: "/lab" in "".join(runtime.log_tail("one")))
+    assert runtime.log_tail("one")[0].startswith(f"42 None [{cpu}]")
+
+
+def test_starting_leaves_this_process_on_its_own_cpus(start: Start) -> None:
+    before = os.sched_getaffinity(0)
+    start("pass", cpuset=(min(before),))
+    assert os.sched_getaffinity(0) == before
+
+
+def test_stopping_ends_the_children_too(start: Start) -> None:
+    runtime = start(SPAWNS_A_CHILD)
+    process = psutil.Process(runtime.target("one").pid)
+    until(process.children)
+    child = process.children()[0]
+    runtime.stop(["one"])
+    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    with pytest.raises(LabError, match="one is not running"):
+        runtime.target("one")
+
+
+def test_a_process_that_ignores_its_signal_is_killed_after_the_grace_period(start: Start) -> None:
+    runtime = start(IGNORES_SIGTERM)
+    until(lambda: runtime.log_tail("one"))
+    pid = runtime.target("one").pid
+    runtime.stop(["one"])
+    assert not psutil.pid_exists(pid)
+
+
+def test_a_process_that_died_is_named_with_its_status(start: Start) -> None:
+    runtime = start("import sys; print('no good'); sys.exit(3)")
+    until(lambda: _dead(runtime))
+    with pytest.raises(LabError, match="exit status 3"):
+        runtime.target("one")
+    assert runtime.log_tail("one") == ("no good",)
+
+
+def _dead(runtime: ProcessRuntime) -> bool:
+    try:
+        runtime.target("one")
+    except LabError:
+        return True
+    return False
+
+
+def test_another_command_can_stop_what_an_earlier_one_left(start: Start) -> None:
+    pid = start("import time; time.sleep(60)").target("one").pid
+    ProcessRuntime(lambda _: {}, {}).stop_all()
+    until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+
+
+def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
+    service = Service(name="one", command=("no-such-program",))
+    with pytest.raises(LabError, match="one needs the program no-such-program"):
+        ProcessRuntime(lambda _: {"one": service}, {}).prepare(["one"])
+    del tmp_path
+
+
+def test_cpu_time_is_that_of_the_whole_tree(start: Start) -> None:
+    target = start(f"import subprocess,sys; subprocess.run([sys.executable, '-c', {BURNS!r}])").target("one")
+    before = watch.read(target)
+    until(lambda: watch.read(target).cpu_s > before.cpu_s + 0.2)
+    used = watch.usage(before, watch.read(target), 1.0, watch.memory_bytes(target))
+    assert used.cpu_s is not None
+    assert 0 < used.cpu_s < 1.2
+    assert used.rss_bytes is not None
+    assert used.rss_bytes > 2**20
+    assert used.threads == 2
+    assert used.context_switches is not None
+
+
+def test_cpu_time_is_that_of_all_threads(start: Start) -> None:
+    code = "import threading\ndef burn():\n  while True: pass\nthreading.Thread(target=burn).start()\nburn()"
+    target = start(code).target("one")
+    until(lambda: watch.read(target).threads == 2)
+    os.kill(target.pid, signal.SIGSTOP)
+    stopped = watch.cpu_s(target)
+    assert watch.cpu_s(target) == pytest.approx(stopped, abs=0.02)
+    os.kill(target.pid, signal.SIGCONT)
+    until(lambda: watch.cpu_s(target) > stopped + 0.2)
+
+
+def test_watching_what_has_ended_is_an_error_in_words(start: Start) -> None:
+    runtime = start("import time; time.sleep(60)")
+    target = runtime.target("one")
+    runtime.stop(["one"])
+    with pytest.raises(LabError, match="ended while it was watched"):
+        watch.read(target)
+
+
+def test_a_busy_core_is_seen_as_busy(start: Start) -> None:
+    cpu = max(os.sched_getaffinity(0))
+    start(BURNS, cpuset=(cpu,))
+    before = watch.cores([cpu])[cpu]
+    until(lambda: watch.cores([cpu])[cpu].total_s > before.total_s + 0.5)
+    share = watch.busy_share(before, watch.cores([cpu])[cpu])
+    assert share is not None
+    assert share > 0.7
