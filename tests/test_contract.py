@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from lab import contract
 from lab.nouns import Model, Stack
@@ -56,10 +56,16 @@ class Obedient(BaseHTTPRequestHandler):
         """Tests need no access log."""
 
 
+class Server(ThreadingHTTPServer):
+    """Takes all clients that come at once."""
+
+    request_queue_size = 128
+
+
 @contextmanager
-def serving(handler: type[Obedient], server: type[HTTPServer] = ThreadingHTTPServer) -> Iterator[str]:
+def serving(handler: type[Obedient]) -> Iterator[str]:
     """A fake stack's base URL."""
-    with server(("127.0.0.1", 0), handler) as running:
+    with Server(("127.0.0.1", 0), handler) as running:
         thread = threading.Thread(target=running.serve_forever)
         thread.start()
         try:
