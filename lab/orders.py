@@ -16,6 +16,8 @@ class Order(Noun):
     load: Load
     arrivals: Literal["poisson", "constant"] = "poisson"
     """Open load: the gaps between requests."""
+    most_connections: int = 4096
+    """Open load: a request that is due while so many are in flight is dropped."""
     warmup_s: float
     window_s: float
     timeout_s: float

@@ -5,7 +5,7 @@ Latency counts from the intended start, so a server that stalls cannot hide the 
 """
 
 from time import monotonic
-from typing import Any, Literal
+from typing import Any
 
 import gevent
 import numpy as np
@@ -18,28 +18,16 @@ from numpy.typing import NDArray
 from lab.driver.recorder import Recorder
 from lab.driver.timer import Alarm
 
-MOST_CONNECTIONS = 4096
-"""A request that is due while so many are in flight is dropped."""
-
-
-def schedule(rate: int, length_s: float, seed: int, arrivals: Literal["poisson", "constant"]) -> NDArray[np.float64]:
-    """When requests are due: seconds from the start, all before `length_s`, the same for the same seed."""
-    if arrivals == "constant":
-        return np.arange(0, length_s, 1 / rate)
-    expected = rate * length_s
-    draws = int(expected + 10 * np.sqrt(expected) + 100)
-    due: NDArray[np.float64] = np.cumsum(np.random.default_rng(seed).exponential(1 / rate, draws))
-    return due[due < length_s]
-
 
 class Open:
     """One dispatcher, which is the trial's only Locust user, and a greenlet for each connection it has come to need."""
 
     users = 1
 
-    def __init__(self, recorder: Recorder, due_s: NDArray[np.float64]) -> None:
+    def __init__(self, recorder: Recorder, due_s: NDArray[np.float64], most_connections: int) -> None:
         self.recorder = recorder
         self.due_s = due_s
+        self.most_connections = most_connections
         self.crashes: list[str] = []
         self.connections: list[Any] = []
         self.idle: list[_Sender] = []
@@ -81,7 +69,7 @@ class Open:
     def _dispatch(self, user: Any, due_s: float) -> None:
         if self.idle:
             self.idle.pop().send(due_s)
-        elif len(self.connections) < MOST_CONNECTIONS:
+        elif len(self.connections) < self.most_connections:
             sender = _Sender(self, type(user)(user.environment))
             self.connections.append(sender.user.connection)
             sender.send(due_s)

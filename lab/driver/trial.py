@@ -10,8 +10,9 @@ from locust.env import Environment
 from locust.util.load_locustfile import load_locustfile
 
 from lab.driver.closed import Closed
-from lab.driver.open import Open, schedule
+from lab.driver.open import Open
 from lab.driver.recorder import Digest, Recorder
+from lab.driver.schedule import schedule
 from lab.errors import LabError
 from lab.nouns import Driven
 from lab.orders import Began, Order
@@ -91,7 +92,8 @@ def _load(order: Order, recorder: Recorder) -> Closed | Open:
     length_s = order.warmup_s + order.window_s
     if order.load.kind == "closed":
         return Closed(recorder, order.load.amount, order.warmup_s, order.window_s)
-    return Open(recorder, schedule(order.load.amount, length_s, order.seed, order.arrivals))
+    due_s = schedule(order.load.amount, length_s, order.seed, order.arrivals)
+    return Open(recorder, due_s, order.most_connections)
 
 
 def _driven(
