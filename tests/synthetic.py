@@ -37,7 +37,7 @@ def trial(block: int = 0, stack: str = "a", scenario: str = "json", load: str = 
 
 
 def sample(of: Trial | None = None, rps: float = 1000, cpu_s: float | None = 1.0, **changes: Any) -> Sample:
-    """A clean trial at `rps`, with every latency at 8 ms; `changes` go to Sample or to Driven, whichever has the field."""
+    """A clean trial at `rps`, all latencies 8 ms; `changes` go to Sample or Driven, whichever has the field."""
     of = of or trial()
     requests = round(rps * WINDOW_S)
     users = of.load.amount if of.load.kind == "closed" else rps * 0.008

@@ -15,7 +15,9 @@ from lab.nouns import Cell
 _BAR, _BASE, _FAILED = "#3b82c4", "#8a8f98", "#c2504d"
 _PERCENTILES = {"p50_ms": "p50", "p95_ms": "p95", "p99_ms": "p99"}
 Chart = altair.LayerChart | altair.FacetChart
-_ROW_PX, _WIDTH_PX = 30, 330
+_ROW_PX, _WIDTH_PX = 30, 360
+_LABEL_PX = 7.5
+"""Width of a letter of a label: Vega measures text without the font that the reader will see."""
 
 
 def draw(cells: Sequence[Cell], baseline: str) -> str | None:
@@ -23,7 +25,9 @@ def draw(cells: Sequence[Cell], baseline: str) -> str | None:
     rows = [_row(cell, baseline) for cell in cells if cell.rps is not None]
     if not rows:
         return None
-    chart = altair.hconcat(_throughput(rows), _latency(rows), spacing=36)
+    chart = altair.hconcat(_throughput(rows), _latency(rows), spacing=36).resolve_scale(
+        fill="independent", shape="independent"
+    )
     return str(vl_convert.vegalite_to_svg(json.dumps(_styled(chart).to_dict())))
 
 
@@ -34,12 +38,13 @@ def _row(cell: Cell, baseline: str) -> dict[str, object]:
 
 
 def _chart(rows: Sequence[dict[str, object]]) -> altair.Chart:
-    return altair.Chart(altair.InlineData(values=list(rows)))  # type: ignore[no-untyped-call] # generated code
+    return altair.Chart(altair.InlineData(values=list(rows)))
 
 
 def _stacks(rows: Sequence[dict[str, object]], *, labels: bool) -> altair.Y:
     order = [str(row["stack"]) for row in rows]
-    return altair.Y("stack:N", sort=order, title=None, axis=altair.Axis() if labels else None)
+    axis = altair.Axis(minExtent=_LABEL_PX * max(map(len, order)), ticks=False, domain=False) if labels else None
+    return altair.Y("stack:N", sort=order, title=None, axis=axis)
 
 
 def _throughput(rows: Sequence[dict[str, object]]) -> Chart:
@@ -63,12 +68,16 @@ def _latency(rows: Sequence[dict[str, object]]) -> Chart:
         if row[column]
     ]
     base = _chart(points).encode(y=_stacks(rows, labels=False))
-    x = altair.X("ms:Q", title="latency, ms (logarithmic)").scale(type="log", nice=True)
+    axis = altair.Axis(tickCount=5, labelOverlap="greedy", format="~g")
+    x = altair.X("ms:Q", title="latency, ms (logarithmic)", axis=axis).scale(type="log", nice=False, padding=24)
     shape = altair.Shape("percentile:N", title=None).scale(
         domain=list(_PERCENTILES.values()), range=["circle", "diamond", "triangle-right"]
     )
+    shade = altair.Fill("percentile:N", title=None).scale(
+        domain=list(_PERCENTILES.values()), range=["#9cc3e6", _BAR, "#d08a2e"]
+    )
     lines = base.mark_line(strokeWidth=1.5, color=_BASE).encode(x=x, detail="stack:N")
-    marks = base.mark_point(filled=True, size=80, opacity=1, color=_BAR).encode(x=x, shape=shape)
+    marks = base.mark_point(filled=True, size=90, opacity=1).encode(x=x, shape=shape, fill=shade)
     return altair.layer(lines, marks).properties(width=_WIDTH_PX, height=_ROW_PX * len(rows))
 
 
@@ -85,6 +94,6 @@ def _styled(chart: Any) -> Any:
             tickColor="currentColor",
             labelLimit=260,
         )
-        .configure_legend(**ink, orient="top", symbolFillColor=_BAR, symbolStrokeColor=_BAR)
+        .configure_legend(**ink, orient="top", symbolStrokeWidth=0)
         .configure_view(stroke=None)
     )

@@ -28,7 +28,7 @@ def _setup(run: Run) -> Iterator[str]:
     if runtime := run.facts.get("runtime"):
         yield f"Runtime: {runtime}."
     yield f"{profile.blocks} block{'s' * (profile.blocks != 1)}, in each of them every stack, scenario and load once:"
-    yield f"{words.number(profile.warmup_s)} s of warm-up, {words.number(profile.window_s)} s measured."
+    yield f"{profile.warmup_s:g} s of warm-up, {profile.window_s:g} s measured."
 
 
 def when(text: str) -> str:

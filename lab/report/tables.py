@@ -18,45 +18,17 @@ def write_comparisons(path: Path, comparisons: Iterable[Comparison]) -> Path:
     return _write(path, _COMPARISONS, map(_comparison, comparisons))
 
 
+# fmt: off
 _SUMMARY = [
-    "stack",
-    "scenario",
-    "load",
-    "blocks",
-    "valid",
-    "outcome",
-    "reason",
-    "rps",
-    "rps_lo",
-    "rps_hi",
-    "p50_ms",
-    "p95_ms",
-    "p99_ms",
-    "error_rate",
-    "cpu_us_per_request",
-    "cpu_us_lo",
-    "cpu_us_hi",
-    "rss_mb",
-    "connects_per_request",
-    "generator_cpu",
-    "bound_by",
+    "stack", "scenario", "load", "blocks", "valid", "outcome", "reason", "rps", "rps_lo", "rps_hi", "p50_ms", "p95_ms",
+    "p99_ms", "error_rate", "cpu_us_per_request", "cpu_us_lo", "cpu_us_hi", "rss_mb", "connects_per_request",
+    "generator_cpu", "bound_by",
 ]
 _COMPARISONS = [
-    "scenario",
-    "load",
-    "stack",
-    "baseline",
-    "metric",
-    "ratio",
-    "lo",
-    "hi",
-    "verdict",
-    "mde",
-    "blocks",
-    "confidence",
-    "p_holm",
-    "p_signed_rank",
+    "scenario", "load", "stack", "baseline", "metric", "ratio", "lo", "hi", "verdict", "mde", "blocks", "confidence",
+    "p_holm", "p_signed_rank",
 ]
+# fmt: on
 
 
 def _cell(cell: Cell) -> Row:

@@ -31,18 +31,46 @@ _RANK = {"valid": 0, "failed": 1, "invalid": 2}
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What the short answer says of one stack in one scenario; `tone` is better, worse or plain."""
+
+    label: str
+    detail: str = ""
+    note: str = ""
+    tone: str = "plain"
+
+
+@dataclass(frozen=True)
 class Line:
     """One stack in a scenario's table; `against` is its headline comparison with the baseline."""
 
     cell: Cell
     against: Comparison | None
-    is_baseline: bool
+    base: Cell | None
 
     @property
-    def verdict(self) -> str:
-        if self.is_baseline:
-            return "baseline"
-        return words.brief(self.against) if self.against else words.NOTHING
+    def answer(self) -> Answer:
+        if self.base is self.cell:
+            return Answer("baseline")
+        if self.cell.outcome != "valid":
+            return Answer(self.cell.outcome)
+        if self.against is None:
+            return Answer("no comparison", "the baseline is not valid" if self.base else "the baseline cannot do this")
+        return Answer(words.label(self.against), words.detail(self.against), self._note, self._tone(self.against))
+
+    @property
+    def _note(self) -> str:
+        """Where something else than the server's CPU was measured, the reader must know."""
+        base = self.base.bound_by if self.base else ""
+        if {self.cell.bound_by, base} <= {"server CPU", ""}:
+            return ""
+        return f"bound by {self.cell.bound_by}" + (f", baseline by {base}" if base != self.cell.bound_by else "")
+
+    @staticmethod
+    def _tone(row: Comparison) -> str:
+        if row.verdict != "different":
+            return "plain"
+        return "better" if (row.ratio > 1) == (row.metric == "rps") else "worse"
 
 
 @dataclass(frozen=True)
@@ -81,26 +109,16 @@ class Section:
         return [words.sentence(row) for row in self.comparisons if row.metric != self.metric]
 
     @property
-    def bounds(self) -> dict[str, str]:
-        """Bound -> what it means, of those that occur."""
+    def warning_bounds(self) -> dict[str, str]:
+        """Bound -> what it means, of those that occur and are not what one wants to measure."""
         found = {line.cell.bound_by for line in self.lines}
-        return {bound: meaning for bound, meaning in MEANING.items() if bound in found}
+        return {bound: meaning for bound, meaning in MEANING.items() if bound in found and bound != "server CPU"}
 
-    def brief(self, stack: str) -> str:
-        """What the short answer says of a stack: its comparison, or why there is none."""
+    def answer(self, stack: str) -> Answer:
+        """What the short answer says of a stack, or why it says nothing."""
         if stack in self.cannot:
-            return "cannot"
-        line = next((line for line in self.lines if line.cell.stack == stack), None)
-        if line is None:
-            return "not measured"
-        return line.verdict if line.against else line.cell.outcome if line.cell.outcome != "valid" else words.NOTHING
-
-    def tone(self, stack: str) -> str:
-        """Class of the short answer's cell: better, worse, or neither."""
-        line = next((line for line in self.lines if line.cell.stack == stack and line.against), None)
-        if line is None or line.against is None or line.against.verdict != "different":
-            return "soft"
-        return "better" if (line.against.ratio > 1) == (self.metric == "rps") else "worse"
+            return Answer("cannot")
+        return next((line.answer for line in self.lines if line.cell.stack == stack), Answer("not measured"))
 
 
 @dataclass(frozen=True)
@@ -121,7 +139,8 @@ class View:
         rows = [row for row in self.findings.comparisons if (row.scenario, row.load) == (scenario.id, load)]
         metric = headline(load)
         against = {row.stack: row for row in rows if row.metric == metric}
-        lines = [Line(cell, against.get(cell.stack), cell.stack == self.run.baseline) for cell in cells]
+        base = next((cell for cell in cells if cell.stack == self.run.baseline), None)
+        lines = [Line(cell, against.get(cell.stack), base) for cell in cells]
         return Section(
             scenario=scenario,
             load=load,
@@ -224,11 +243,16 @@ class View:
         words_ = {
             "PROFILE": self.run.profile.name,
             "STACKS": ",".join(stack.name for stack in self.run.stacks),
-            "SCENARIOS": ",".join(f"'{s.id}'" if "?" in s.id else s.id for s in self.run.scenarios),
+            "SCENARIOS": _quoted(",".join(scenario.id for scenario in self.run.scenarios)),
             "RUNTIME": self.run.facts.get("runtime"),
             "SEED": self.run.facts.get("seed"),
         }
         return " ".join(["make bench", *(f"{name}={value}" for name, value in words_.items() if value is not None)])
+
+
+def _quoted(text: str) -> str:
+    """For a shell: a question mark would be a pattern."""
+    return f"'{text}'" if "?" in text else text
 
 
 def headline(load: str) -> str:

@@ -55,17 +55,23 @@ def direction(row: Comparison) -> str:
     return more if row.ratio > 1 else less
 
 
-def brief(row: Comparison) -> str:
-    """A comparison in a table's cell."""
+def label(row: Comparison) -> str:
+    """A comparison in one or two words."""
+    if row.blocks < MIN_BLOCKS:
+        return "no claim"
     match row.verdict:
         case "different":
-            return f"{direction(row)}: {ratio(row)}"
+            return direction(row)
         case "equivalent":
-            return f"equal within {MARGIN[row.metric]:.0%}: {ratio(row)}"
-        case _ if row.blocks < MIN_BLOCKS:
-            return f"no claim: {ratio(row)}"
+            return f"equal within {MARGIN[row.metric]:.0%}"
         case _:
-            return f"cannot tell: {ratio(row)}"
+            return "cannot tell"
+
+
+def detail(row: Comparison) -> str:
+    """The ratio with its interval; without a difference also what difference would have been seen."""
+    sees = "" if row.verdict == "different" or row.mde is None else f", sees {percent(row.mde)}"
+    return f"{ratio(row)}{sees}"
 
 
 def sentence(row: Comparison) -> str:
@@ -73,14 +79,11 @@ def sentence(row: Comparison) -> str:
     subject = f"{row.stack}: {METRICS[row.metric]} {ratio(row)} that of {row.baseline}"
     if row.blocks < MIN_BLOCKS:
         return f"{subject}. No claim: {row.blocks} block{'s' * (row.blocks != 1)}, at least {MIN_BLOCKS} are needed."
+    sees = f"it would have seen a difference of {percent(row.mde)}"
     match row.verdict:
         case "different":
-            return f"{subject}: different ({direction(row)}) over {row.blocks} blocks."
+            return f"{subject}: different ({direction(row)}) over {row.blocks} blocks; {sees}."
         case "equivalent":
-            return f"{subject}: equal within {MARGIN[row.metric]:.0%}; {_sees(row)}."
+            return f"{subject}: equal within {MARGIN[row.metric]:.0%} over {row.blocks} blocks; {sees}."
         case _:
-            return f"{subject}: this run cannot tell; {_sees(row)}."
-
-
-def _sees(row: Comparison) -> str:
-    return f"it would have seen a difference of {percent(row.mde)}"
+            return f"{subject}: this run cannot tell; {sees}."
