@@ -1,4 +1,7 @@
-"""FastAPI on an ASGI server: `async def` handlers; what would block the event loop goes to AnyIO's threads."""
+"""FastAPI on an ASGI server: `async def` handlers; what would block the event loop goes to AnyIO's threads.
+
+stacks/README.md says what each path takes and answers.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,11 +15,12 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from stacks.shared import crunch, files, params, parser, upstream
+from stacks.shared import crunch, files, params, parser
 from stacks.shared.database import seeded_ids
 from stacks.shared.database_async import Database
 from stacks.shared.processes import Processes
 from stacks.shared.settings import Settings
+from stacks.shared.upstream import UpstreamError, delay_path
 from stacks.shared.upstream_async import Upstream
 
 # As a return annotation it has FastAPI write the JSON with pydantic, its fastest way.
@@ -26,7 +30,7 @@ settings = Settings.from_environment()
 processes = Processes()
 fixtures = files.Fixtures()
 database = Database(settings.database_url, settings.db_pool)
-services = Upstream(settings.upstream_url, settings.upstream_connections)
+upstream = Upstream(settings.upstream_url, settings.upstream_connections)
 
 
 @asynccontextmanager
@@ -34,7 +38,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     """Open what the handlers share, close it when the server stops."""
     current_default_thread_limiter().total_tokens = settings.slots
     with processes, fixtures:
-        async with database, services:
+        async with database, upstream:
             yield
 
 
@@ -109,28 +113,28 @@ async def db_batched(request: Request) -> Answer:
 
 @http_routes.get("/one")
 async def http_one(request: Request) -> Answer:
-    return await services.sequential(upstream_path(request), 1)
+    return await upstream.sequential(upstream_path(request), 1)
 
 
 @http_routes.get("/sequential")
 async def http_sequential(request: Request) -> Answer:
-    return await services.sequential(upstream_path(request), params.count(request.query_params))
+    return await upstream.sequential(upstream_path(request), params.count(request.query_params))
 
 
 @http_routes.get("/concurrent")
 async def http_concurrent(request: Request) -> Answer:
-    return await services.concurrent(upstream_path(request), params.count(request.query_params))
+    return await upstream.concurrent(upstream_path(request), params.count(request.query_params))
 
 
 @http_routes.get("/bounded")
 async def http_bounded(request: Request) -> Answer:
     query = request.query_params
-    return await services.bounded(upstream_path(request), params.count(query), params.limit(query))
+    return await upstream.bounded(upstream_path(request), params.count(query), params.limit(query))
 
 
 def upstream_path(request: Request) -> str:
     query = request.query_params
-    return upstream.delay_path(params.milliseconds(query, 20), params.capacity(query))
+    return delay_path(params.milliseconds(query, 20), params.capacity(query))
 
 
 @file_routes.get("/blocking")
@@ -173,7 +177,7 @@ async def bad_request(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": str(error)}, 422)
 
 
-@app.exception_handler(upstream.UpstreamError)
+@app.exception_handler(UpstreamError)
 async def bad_gateway(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": str(error)}, 502)
 

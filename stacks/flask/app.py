@@ -1,4 +1,7 @@
-"""Flask on a WSGI server: synchronous handlers; what runs side by side runs on one pool of threads."""
+"""Flask on a WSGI server: synchronous handlers; what runs side by side runs on one pool of threads.
+
+stacks/README.md says what each path takes and answers.
+"""
 
 import atexit
 import time
@@ -8,11 +11,12 @@ from contextlib import ExitStack
 from flask import Blueprint, Flask, request
 from werkzeug.exceptions import HTTPException
 
-from stacks.shared import crunch, files, params, parser, upstream
+from stacks.shared import crunch, files, params, parser
 from stacks.shared.database import seeded_ids
 from stacks.shared.database_sync import Database
 from stacks.shared.processes import Processes
 from stacks.shared.settings import Settings
+from stacks.shared.upstream import UpstreamError, delay_path
 from stacks.shared.upstream_sync import Upstream
 
 Answer = dict[str, object]
@@ -25,7 +29,7 @@ threads = resources.enter_context(ThreadPoolExecutor(settings.slots))
 processes = resources.enter_context(Processes())
 fixtures = resources.enter_context(files.Fixtures())
 database = resources.enter_context(Database(settings.database_url, settings.db_pool))
-services = resources.enter_context(Upstream(settings.upstream_url, settings.upstream_connections, threads))
+upstream = resources.enter_context(Upstream(settings.upstream_url, settings.upstream_connections, threads))
 
 app = Flask(__name__, static_folder=None)
 parse_routes = Blueprint("parse", __name__, url_prefix="/parse")
@@ -93,26 +97,26 @@ def db_batched() -> Answer:
 
 @http_routes.get("/one")
 def http_one() -> Answer:
-    return services.sequential(upstream_path(), 1)
+    return upstream.sequential(upstream_path(), 1)
 
 
 @http_routes.get("/sequential")
 def http_sequential() -> Answer:
-    return services.sequential(upstream_path(), params.count(request.args))
+    return upstream.sequential(upstream_path(), params.count(request.args))
 
 
 @http_routes.get("/concurrent")
 def http_concurrent() -> Answer:
-    return services.concurrent(upstream_path(), params.count(request.args))
+    return upstream.concurrent(upstream_path(), params.count(request.args))
 
 
 @http_routes.get("/bounded")
 def http_bounded() -> Answer:
-    return services.bounded(upstream_path(), params.count(request.args), params.limit(request.args))
+    return upstream.bounded(upstream_path(), params.count(request.args), params.limit(request.args))
 
 
 def upstream_path() -> str:
-    return upstream.delay_path(params.milliseconds(request.args, 20), params.capacity(request.args))
+    return delay_path(params.milliseconds(request.args, 20), params.capacity(request.args))
 
 
 @file_routes.get("/blocking")
@@ -146,8 +150,8 @@ def bad_request(error: params.BadRequestError) -> tuple[Answer, int]:
     return {"error": str(error)}, 422
 
 
-@app.errorhandler(upstream.UpstreamError)
-def bad_gateway(error: upstream.UpstreamError) -> tuple[Answer, int]:
+@app.errorhandler(UpstreamError)
+def bad_gateway(error: UpstreamError) -> tuple[Answer, int]:
     return {"error": str(error)}, 502
 
 

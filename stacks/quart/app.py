@@ -1,4 +1,7 @@
-"""Quart on an ASGI server: Flask with `async def` handlers; what would block the event loop goes to its threads."""
+"""Quart on an ASGI server: Flask with `async def` handlers; what would block the event loop goes to its threads.
+
+stacks/README.md says what each path takes and answers.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -9,11 +12,12 @@ from quart import Blueprint, Quart, request
 from quart.utils import run_sync
 from werkzeug.exceptions import HTTPException
 
-from stacks.shared import crunch, files, params, parser, upstream
+from stacks.shared import crunch, files, params, parser
 from stacks.shared.database import seeded_ids
 from stacks.shared.database_async import Database
 from stacks.shared.processes import Processes
 from stacks.shared.settings import Settings
+from stacks.shared.upstream import UpstreamError, delay_path
 from stacks.shared.upstream_async import Upstream
 
 Answer = dict[str, object]
@@ -22,7 +26,7 @@ settings = Settings.from_environment()
 processes = Processes()
 fixtures = files.Fixtures()
 database = Database(settings.database_url, settings.db_pool)
-services = Upstream(settings.upstream_url, settings.upstream_connections)
+upstream = Upstream(settings.upstream_url, settings.upstream_connections)
 
 app = Quart(__name__, static_folder=None)
 app.config["MAX_CONTENT_LENGTH"] = None  # as Flask and FastAPI have it
@@ -39,7 +43,7 @@ async def lifespan() -> AsyncGenerator[None, None]:
     """Open what the handlers share, close it when the server stops."""
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(settings.slots))
     with processes, fixtures:
-        async with database, services:
+        async with database, upstream:
             yield
 
 
@@ -106,26 +110,26 @@ async def db_batched() -> Answer:
 
 @http_routes.get("/one")
 async def http_one() -> Answer:
-    return await services.sequential(upstream_path(), 1)
+    return await upstream.sequential(upstream_path(), 1)
 
 
 @http_routes.get("/sequential")
 async def http_sequential() -> Answer:
-    return await services.sequential(upstream_path(), params.count(request.args))
+    return await upstream.sequential(upstream_path(), params.count(request.args))
 
 
 @http_routes.get("/concurrent")
 async def http_concurrent() -> Answer:
-    return await services.concurrent(upstream_path(), params.count(request.args))
+    return await upstream.concurrent(upstream_path(), params.count(request.args))
 
 
 @http_routes.get("/bounded")
 async def http_bounded() -> Answer:
-    return await services.bounded(upstream_path(), params.count(request.args), params.limit(request.args))
+    return await upstream.bounded(upstream_path(), params.count(request.args), params.limit(request.args))
 
 
 def upstream_path() -> str:
-    return upstream.delay_path(params.milliseconds(request.args, 20), params.capacity(request.args))
+    return delay_path(params.milliseconds(request.args, 20), params.capacity(request.args))
 
 
 @file_routes.get("/blocking")
@@ -166,8 +170,8 @@ async def bad_request(error: params.BadRequestError) -> tuple[Answer, int]:
     return {"error": str(error)}, 422
 
 
-@app.errorhandler(upstream.UpstreamError)
-async def bad_gateway(error: upstream.UpstreamError) -> tuple[Answer, int]:
+@app.errorhandler(UpstreamError)
+async def bad_gateway(error: UpstreamError) -> tuple[Answer, int]:
     return {"error": str(error)}, 502
 
 

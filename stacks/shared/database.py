@@ -6,8 +6,8 @@ from typing import LiteralString
 FIRST_ID = 10_000
 IDS = 10_000
 
-LONGEST_WAIT_S = 300.0
-"""How long a request may wait for a connection: longer than any client, so that the client's patience decides."""
+LONGEST_WAIT_S = 60.0
+"""How long a request may wait for a connection; the pool's own 30 s would end before some clients' patience does."""
 
 Row = tuple[int, int]
 Statement = tuple[LiteralString, tuple[object, ...]]
