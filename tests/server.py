@@ -1,0 +1,105 @@
+"""A real HTTP server for tests, on a free port: what it does with a connection is written inside the test."""
+
+import asyncio
+import json
+import resource
+import threading
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Self
+
+HELLO = json.dumps({"message": "Hello, World!"}).encode()
+
+
+def response(body: bytes = HELLO, status: int = 200, headers: bytes = b"") -> bytes:
+    """The bytes of a whole response."""
+    return b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n%b\r\n%b" % (status, len(body), headers, body)
+
+
+class Peer:
+    """One connection, from the server's side."""
+
+    def __init__(self, server: "Server", reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.server = server
+        self._reader = reader
+        self._writer = writer
+
+    async def request(self) -> bytes | None:
+        """The next request's first line and headers, its body read; None where the client has closed."""
+        try:
+            head = await self._reader.readuntil(b"\r\n\r\n")
+            _, found, rest = head.partition(b"Content-Length: ")
+            if found:
+                await self._reader.readexactly(int(rest.split(b"\r\n")[0]))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return None
+        self.server.requests += 1
+        return head
+
+    async def send(self, data: bytes) -> None:
+        """Just these bytes."""
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def answer(self, body: bytes = HELLO, status: int = 200, headers: bytes = b"") -> None:
+        """A whole response."""
+        await self.send(response(body, status, headers))
+
+
+Talk = Callable[[Peer], Awaitable[None]]
+
+
+async def polite(peer: Peer) -> None:
+    """Answers each request on a kept connection."""
+    while await peer.request():
+        await peer.answer()
+
+
+class Server:
+    """Runs `talk` for each connection, then closes it; counts connections and requests, the driver's probe included."""
+
+    def __init__(self, talk: Talk = polite) -> None:
+        self.talk = talk
+        self.connections = 0
+        self.requests = 0
+        self.counted = 0
+        """For the test's own use."""
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+    def __enter__(self) -> Self:
+        self._loop = asyncio.new_event_loop()
+        self._listener = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=4096))
+        self.port: int = self._listener.sockets[0].getsockname()[1]
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def stop_listening(self) -> None:
+        """Refuse new connections from now on; called by `talk`."""
+        self._listener.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            await self.talk(Peer(self, reader, writer))
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    async def _stop(self) -> None:
+        self._listener.close()
+        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0)  # let the transports close
