@@ -84,13 +84,20 @@ def _declared_in(folder: Path) -> list[Declared]:
 def _in_file(file: Path) -> list[Declared]:
     classes: dict[str, dict[str, object]] = {}
     found = []
-    for node in ast.parse(file.read_text(), str(file)).body:
+    for node in _parsed(file).body:
         if isinstance(node, ast.ClassDef):
             inherited = [classes[base.id] for base in node.bases if isinstance(base, ast.Name) and base.id in classes]
             classes[node.name] = {**(inherited[0] if inherited else {}), "abstract": False, **_literals(node)}
             if "path" in classes[node.name] and not classes[node.name]["abstract"]:
                 found.append(_declared(file, node, classes[node.name]))
     return found
+
+
+def _parsed(file: Path) -> ast.Module:
+    try:
+        return ast.parse(file.read_text(), str(file))
+    except SyntaxError as error:
+        raise LabError(f"{file}, line {error.lineno}: {error.msg}.") from None
 
 
 def _literals(node: ast.ClassDef) -> dict[str, object]:

@@ -1,0 +1,68 @@
+"""Histograms hold what was put in, to three digits."""
+
+import math
+
+import numpy as np
+import pytest
+from hdrh.histogram import HdrHistogram
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab.histogram import Histogram
+
+MICROSECONDS = st.lists(st.integers(0, 3_600_000_000), min_size=1, max_size=50)
+
+
+def of_us(*microseconds: float) -> Histogram:
+    histogram = Histogram()
+    histogram.add(np.array(microseconds) / 1e6)
+    return histogram
+
+
+@given(MICROSECONDS)
+def test_many_values_at_once_are_counted_like_one_by_one(values: list[int]) -> None:
+    theirs = HdrHistogram(1, 3_600_000_000, 3)
+    for value in values:
+        theirs.record_value(value)
+    assert list(of_us(*values)._hdr.counts) == list(theirs.counts)
+
+
+@given(MICROSECONDS, st.sampled_from([0.1, 50, 90, 99, 100]))
+def test_a_percentile_is_a_value_that_was_counted_to_three_digits(values: list[int], percent: float) -> None:
+    rank = max(math.floor(percent / 100 * len(values) + 0.5), 1)
+    exact = sorted(values)[rank - 1]
+    assert of_us(*values).percentile_us(percent) == pytest.approx(exact, rel=1e-3, abs=1)
+
+
+@given(MICROSECONDS)
+def test_decoding_gives_back_what_was_encoded(values: list[int]) -> None:
+    there = of_us(*values)
+    back = Histogram.decode(there.encode())
+    assert back.count == there.count == len(values)
+    for percent in (0, 50, 99, 100):
+        assert back.percentile_us(percent) == there.percentile_us(percent)
+
+
+@given(MICROSECONDS, MICROSECONDS)
+def test_merging_is_counting_everything_in_one(some: list[int], others: list[int]) -> None:
+    merged = Histogram.merged([of_us(*some).encode(), of_us(*others).encode()])
+    assert merged.count == len(some) + len(others)
+    for percent in (1, 50, 99, 100):
+        assert merged.percentile_us(percent) == of_us(*some, *others).percentile_us(percent)
+
+
+def test_values_beyond_the_range_count_at_its_ends() -> None:
+    assert of_us(7.2e9).percentile_us(50) == pytest.approx(3.6e9, rel=1e-3)
+    assert of_us(-3).percentile_us(50) == 0
+
+
+def test_nothing_counted_has_no_percentile() -> None:
+    empty = Histogram.decode(Histogram().encode())
+    assert empty.count == 0
+    assert empty.percentile_us(99) is None
+    assert Histogram.merged([]).percentile_us(50) is None
+
+
+def test_more_values_than_one_chunk_are_all_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.histogram.CHUNK", 7)
+    assert of_us(*range(100)).count == 100
