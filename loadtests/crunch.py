@@ -1,6 +1,17 @@
 """Long CPU work: a digest in pure Python, about a millisecond by default, in three places."""
 
+from functools import cache
+
 from lean import LeanUser
+
+
+@cache
+def digest(rounds):
+    """What the server must come to; worked out once, at the first answer, which comes before any load."""
+    state = 1
+    for step in range(rounds):
+        state = (state * 48_271 + step) % 2_147_483_647
+    return f"{state:08x}"
 
 
 class Crunch(LeanUser):
@@ -10,8 +21,8 @@ class Crunch(LeanUser):
     params = {"rounds": None}
 
     def check(self, body):
-        wanted = self.params["rounds"] or body["rounds"]
-        return body["rounds"] == wanted > 0 and int(body["digest"], 16) > 0 and len(body["digest"]) == 8
+        rounds = self.params["rounds"] or 14_000
+        return body == {"rounds": rounds, "digest": digest(rounds)}
 
 
 class Inline(Crunch):

@@ -9,7 +9,8 @@ class Calls(LeanUser):
     abstract = True
 
     def check(self, body):
-        return len(body["answers"]) == self.params.get("n", 1)
+        waited = {"waited_ms": f"{self.params['ms']:05d}"}
+        return body["answers"] == [waited] * self.params.get("n", 1)
 
 
 class One(Calls):

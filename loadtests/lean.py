@@ -112,11 +112,12 @@ class LeanUser(User):
         if connection.status != 200:
             return f"status {connection.status}"
         if self._until_check == 0:
-            return self._check_whole(body)
+            return self.check_whole(body)
         self._until_check -= 1
         return None if len(body) == self.expected.length else "wrong length"
 
-    def _check_whole(self, body: bytes) -> str | None:
+    def check_whole(self, body: bytes) -> str | None:
+        """Hold every byte of a body against what is expected; None where it is right, else the reason why not."""
         expected = self.expected
         try:
             right = self.check(json.loads(body))

@@ -10,4 +10,5 @@ class Mixed(LeanUser):
     params = {"ms": 5, "rounds": None}
 
     def check(self, body):
-        return body["waited_ms"] == self.params["ms"] and len(body["digest"]) == 8
+        rounds = self.params["rounds"] or 14_000
+        return (body["waited_ms"], body["rounds"], len(body["digest"])) == (self.params["ms"], rounds, 8)
