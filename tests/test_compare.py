@@ -1,0 +1,181 @@
+"""The comparison says what the truth is, and no more than the blocks allow."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats as distributions
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
+
+from lab import simulate
+from lab.compare import (
+    ALPHA,
+    Comparison,
+    Observation,
+    compare,
+    effect_size,
+    half_width,
+    holm,
+    mde,
+    signed_rank_p,
+    verdict,
+)
+from lab.simulate import WORLDS, said_different
+
+P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=12)
+
+
+def seen(arm: str, values: list[float], metric: str = "rps", load: str = "closed:8") -> list[Observation]:
+    return [Observation(arm, "json", load, block, metric, value) for block, value in enumerate(values)]
+
+
+def only(rows: list[Comparison]) -> Comparison:
+    assert len(rows) == 1
+    return rows[0]
+
+
+def test_the_ratio_is_stack_over_baseline_inside_each_block() -> None:
+    row = only(compare(seen("base", [100, 200, 400]) + seen("b", [150, 300, 600]), "base"))
+    assert row.ratio == pytest.approx(1.5)
+    assert (row.stack, row.baseline, row.metric, row.blocks) == ("b", "base", "rps", 3)
+    assert row.lo == pytest.approx(1.5)
+    assert row.hi == pytest.approx(1.5)
+
+
+def test_a_block_that_one_arm_lacks_is_left_out_of_the_pair() -> None:
+    base = seen("base", [100] * 7)
+    arm = [observation for observation in seen("b", [110] * 7) if observation.block != 3]
+    assert only(compare(base + arm, "base")).blocks == 6
+
+
+def test_an_arm_without_a_common_block_or_without_baseline_gives_no_row() -> None:
+    assert compare(seen("b", [1, 2]), "base") == []
+    assert compare(seen("base", [1, 2]), "base") == []
+
+
+def test_one_block_gives_a_ratio_and_nothing_more() -> None:
+    row = only(compare(seen("base", [100]) + seen("b", [50]), "base"))
+    assert row.ratio == pytest.approx(0.5)
+    assert (row.lo, row.hi, row.mde, row.p_holm, row.verdict) == (None, None, None, None, "inconclusive")
+
+
+@given(st.integers(2, 5), st.floats(0.1, 10))
+def test_fewer_than_six_blocks_make_no_claim(blocks: int, speed: float) -> None:
+    row = only(compare(seen("base", [100.0] * blocks) + seen("b", [100 * speed] * blocks), "base"))
+    assert row.verdict == "inconclusive"
+    assert row.mde is None
+
+
+def test_the_interval_is_students_of_the_log_ratios() -> None:
+    logs = [0.1, 0.3, 0.2, 0.25, 0.05, 0.15]
+    base, arm = [100.0] * 6, [100 * math.exp(log) for log in logs]
+    row = only(compare(seen("base", base) + seen("b", arm), "base"))
+    lo, hi = distributions.t.interval(0.95, 5, loc=np.mean(logs), scale=distributions.sem(logs))
+    assert (row.lo, row.hi) == (pytest.approx(math.exp(lo)), pytest.approx(math.exp(hi)))
+
+
+def test_different_needs_an_effect_beyond_the_margin() -> None:
+    steady = [0.04, 0.041, 0.039, 0.04, 0.042, 0.038]
+    assert verdict(steady, ALPHA, margin=0.05) == "equivalent"
+    assert verdict(steady, ALPHA, margin=0.03) == "different"
+
+
+def test_a_wide_interval_is_inconclusive_whatever_the_mean() -> None:
+    assert verdict([0.9, -0.9, 0.8, -0.7, 0.9, -0.6], ALPHA, 0.05) == "inconclusive"
+    assert verdict([1.5, -0.9, 1.8, -0.7, 0.9, -0.6], ALPHA, 0.05) == "inconclusive"
+
+
+def test_equal_arms_are_equivalent_and_a_faster_one_is_different() -> None:
+    base = [100.0, 104, 98, 101, 99, 103]
+    rows = compare(seen("base", base) + seen("same", base) + seen("fast", [2 * value for value in base]), "base")
+    assert {row.stack: row.verdict for row in rows} == {"same": "equivalent", "fast": "different"}
+
+
+def test_holm_reads_a_family_as_all_stacks_and_loads_of_one_scenarios_metric() -> None:
+    wobble = [1.0, 1.1, 0.9, 1.05, 0.95, 1.0]
+    rows = compare(
+        [
+            observation
+            for load in ("closed:8", "closed:64")
+            for metric in ("rps", "p99_ms")
+            for arm in ("base", "b", "c")
+            for observation in seen(
+                arm, [w * (1 + len(arm + load) / 9) for w in wobble[:: -1 if arm == "b" else 1]], metric, load
+            )
+        ],
+        "base",
+    )
+    family = [row for row in rows if row.metric == "rps"]
+    assert len(family) == 4
+    assert min(1 - row.confidence for row in family) == pytest.approx(ALPHA / 4)
+
+
+def test_the_aa_arm_is_a_family_of_its_own() -> None:
+    base = [100.0, 104, 98, 101, 99, 103]
+    rows = compare(seen("base", base) + seen("base@aa", base[::-1]) + seen("b", base), "base")
+    assert {row.stack: row.is_aa for row in rows} == {"base@aa": True, "b": False}
+    assert all(row.confidence == pytest.approx(0.95) for row in rows)
+
+
+@settings(max_examples=20, deadline=None)  # statsmodels collects garbage at each call
+@given(P_VALUES)
+def test_adjusted_p_values_are_those_of_statsmodels(p_values: list[float]) -> None:
+    rejected, adjusted, _, _ = multipletests(p_values, alpha=ALPHA, method="holm")
+    levels, ours = holm(p_values)
+    assert ours == pytest.approx(list(adjusted))
+    decided = [p <= level for p, level in zip(p_values, levels, strict=True)]
+    assert all(a == b for a, b, p in zip(decided, rejected, ours, strict=True) if abs(p - ALPHA) > 1e-9)
+
+
+@given(P_VALUES)
+def test_levels_lie_between_bonferroni_and_none(p_values: list[float]) -> None:
+    levels, _ = holm(p_values)
+    assert all(ALPHA / len(p_values) <= level <= ALPHA for level in levels)
+
+
+@given(st.lists(st.floats(-1, 1).filter(lambda log: abs(log) > 1e-6), min_size=2, max_size=20), st.floats(0.8, 0.999))
+def test_intervals_grow_with_confidence(logs: list[float], confidence: float) -> None:
+    narrow, wide = half_width(logs, confidence), half_width(logs, 0.9995)
+    assert narrow is not None
+    assert wide is not None
+    assert narrow <= wide
+
+
+@pytest.mark.parametrize(("blocks", "smallest"), [(6, 2 / 2**6), (10, 2 / 2**10)])
+def test_the_signed_rank_p_has_its_floor(blocks: int, smallest: float) -> None:
+    assert signed_rank_p([0.1 + i / 100 for i in range(blocks)]) == pytest.approx(smallest)
+
+
+def test_no_signed_rank_p_where_nothing_changed() -> None:
+    assert signed_rank_p([0.0] * 8) is None
+
+
+@pytest.mark.parametrize(("n", "level"), [(6, 0.05), (10, 0.05), (10, 0.05 / 12), (30, 0.01)])
+def test_the_detectable_effect_is_that_of_statsmodels(n: int, level: float) -> None:
+    assert effect_size(n, level) == pytest.approx(TTestPower().solve_power(nobs=n, alpha=level, power=0.8), rel=1e-4)
+
+
+def test_the_mde_grows_with_the_pairs_own_spread() -> None:
+    calm, rough = [0.01, -0.01] * 3, [0.1, -0.1] * 3
+    assert (mde(calm, ALPHA) or 1) < (mde(rough, ALPHA) or 0)
+
+
+def test_identical_stacks_are_called_different_in_at_most_one_run_of_twenty() -> None:
+    share = said_different(WORLDS[0], None, seed=20)
+    assert share.value <= 0.05
+    assert share.at_most <= 0.065
+
+
+def test_a_stack_ten_percent_slower_is_found_by_the_standard_profile() -> None:
+    world = next(world for world in WORLDS if world.name == "standard, one 10 % slower")
+    assert world.blocks == simulate.STANDARD_BLOCKS
+    share = said_different(world, "b", seed=21)
+    assert share.value >= 0.80
+    assert share.at_least >= 0.77
+
+
+def test_simulated_runs_follow_from_their_seed() -> None:
+    assert list(simulate.runs(WORLDS[0], seed=3, count=3)) == list(simulate.runs(WORLDS[0], seed=3, count=3))
