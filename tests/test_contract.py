@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from lab import contract
+from lab.contract.checks import PARAMETERS, all_checks
 from lab.nouns import Model, Stack
 
 ALL_BUT_WAIT = {f"/{path}/": "not the point here" for path in ("parse", "crunch", "db", "http", "file", "mixed")}
@@ -159,6 +160,6 @@ def test_a_stack_that_is_not_there_is_found() -> None:
 
 
 def test_every_path_with_parameters_is_asked_with_good_and_bad_ones() -> None:
-    checks = list(contract.checks("any"))
-    for path in contract.PARAMETERS:
+    checks = list(all_checks("any"))
+    for path in PARAMETERS:
         assert {200, 422} <= {check.status for check in checks if check.path == path}

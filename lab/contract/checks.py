@@ -1,25 +1,14 @@
-"""The HTTP contract as data, and the function that holds a running stack to it.
+"""The HTTP contract as data: requests, and what must come back.
 
 What is expected is computed here, not taken from the stacks: two errors would have to agree to go unseen.
 stacks/README.md is the same contract in words.
 """
 
 import json
-import time
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
-from urllib.parse import quote, urlsplit
-
-from lab.nouns import Stack
-
-PATIENCE_S = 30.0
-EARLY = 0.95
-"""Timers may wake a little early; a wait counts as kept from this share of it on."""
-WAITS = 8
-WAIT_S = 0.2
+from urllib.parse import quote
 
 NUMBERS = {
     "n": (1, 100),
@@ -68,7 +57,7 @@ class Check:
     absent: bool = False
     """The stack must not have the path: 404 or 501, with any body."""
     at_least_s: float = 0.0
-    under_s: float = PATIENCE_S
+    under_s: float | None = None
 
     def __str__(self) -> str:
         body = "" if self.body is None else f" {self.body[:60]!r}"
@@ -85,29 +74,7 @@ class Check:
         return f"{self.path}?{self.query}" if self.query else self.path
 
 
-def verify(base_url: str, stack: Stack) -> list[str]:
-    """Hold the stack that runs at `base_url` to the contract; what it breaks, one sentence each (none: it holds)."""
-    address = urlsplit(base_url).netloc
-    connection = HTTPConnection(address, timeout=PATIENCE_S)
-    try:
-        findings = [finding for check in checks_of(stack) for finding in _hold(connection, check)]
-    finally:
-        connection.close()
-    return findings + _overlap(address, stack)
-
-
-def checks_of(stack: Stack) -> Iterator[Check]:
-    """What this stack must pass; a path that it declares as omitted is asked for once, and must be absent."""
-    absent = set()
-    for check in checks(stack.name):
-        if not omits(stack, check.path):
-            yield check
-        elif check.path not in absent:
-            absent.add(check.path)
-            yield Check(check.path, body=check.body and b"{}", absent=True)
-
-
-def checks(stack_name: str) -> Iterator[Check]:
+def all_checks(stack_name: str) -> Iterator[Check]:
     """Every check of the contract."""
     yield Check("/health", answer={"status": "ok", "stack": stack_name})
     yield Check("/json", answer={"message": "Hello, World!"})
@@ -126,11 +93,6 @@ def checks(stack_name: str) -> Iterator[Check]:
     yield Check("/mixed", answer={"waited_ms": 5, "rounds": 14_000, "digest": DIGESTS[14_000]}, at_least_s=0.005)
     yield Check("/mixed", "ms=0&rounds=1", answer={"waited_ms": 0, "rounds": 1, "digest": DIGESTS[1]})
     yield from _bad_parameters()
-
-
-def omits(stack: Stack, path: str) -> bool:
-    """Whether the stack declares that it does not have this path."""
-    return any(path == omitted or (omitted.endswith("/") and path.startswith(omitted)) for omitted in stack.omits)
 
 
 def row(row_id: int) -> dict[str, int]:
@@ -201,7 +163,7 @@ def _db() -> Iterator[Check]:
         # The one seed that the congruence maps to itself: the same id ten times.
         yield Check(path, f"seed={FIXED_SEED}", answer=rows(FIXED_SEED, 10))
     yield Check("/db/sequential", "n=3&ms=100", answer=rows(1, 3), at_least_s=0.3)
-    yield Check("/db/batched", "n=3&ms=100", answer=rows(1, 3), at_least_s=0.1, under_s=0.3)
+    yield Check("/db/batched", "ms=100", answer=rows(1, 10), at_least_s=0.1, under_s=0.7)
 
 
 FIXED_SEED = -11 * pow(48_270, -1, 2_147_483_647) % 2_147_483_647
@@ -217,8 +179,8 @@ def _http() -> Iterator[Check]:
         yield Check(path, "ms=0&n=100", answer=answers(100, 0))
         yield Check(path, "ms=1&n=1", answer=answers(1, 1))
     yield Check("/http/sequential", "n=3&ms=100", answer=answers(3, 100), at_least_s=0.3)
-    yield Check("/http/concurrent", "n=5&ms=100", answer=answers(5, 100), at_least_s=0.1, under_s=0.4)
-    yield Check("/http/bounded", "n=6&ms=100&limit=3", answer=answers(6, 100), at_least_s=0.2, under_s=0.5)
+    yield Check("/http/concurrent", "ms=100", answer=answers(10, 100), at_least_s=0.1, under_s=0.7)
+    yield Check("/http/bounded", "n=12&ms=100&limit=6", answer=answers(12, 100), at_least_s=0.2, under_s=0.9)
     yield Check("/http/bounded", "n=3&ms=100&limit=1", answer=answers(3, 100), at_least_s=0.3)
     yield Check("/http/sequential", "n=3&ms=1&capacity=1", answer=answers(3, 1))
     yield Check("/http/bounded", "n=6&ms=20&limit=2&capacity=2", answer=answers(6, 20))
@@ -255,81 +217,3 @@ def _bad_parameters() -> Iterator[Check]:
                     "\uff11",
                 ):
                     yield Check(path, f"{name}={quote(text)}", status=422)
-
-
-def _hold(connection: HTTPConnection, check: Check) -> Iterator[str]:
-    start = time.monotonic()
-    try:
-        status, media_type, body = _ask(connection, check)
-    except (OSError, HTTPException) as error:
-        connection.close()
-        yield f"{check}: no answer ({error!r})"
-        return
-    took_s = time.monotonic() - start
-    if check.absent:
-        if status not in (404, 501):
-            yield f"{check}: declared as omitted, but answered {status}"
-        return
-    if status != check.status:
-        yield f"{check}: {status} instead of {check.status}"
-        return
-    if not media_type.startswith("application/json"):
-        yield f"{check}: content type {media_type!r} instead of application/json"
-    yield from _judge(check, body)
-    if took_s < check.at_least_s * EARLY:
-        yield f"{check}: took {took_s:.3f} s, {check.at_least_s} s was asked for"
-    if took_s > check.under_s:
-        yield f"{check}: took {took_s:.3f} s, more than {check.under_s} s"
-
-
-def _ask(connection: HTTPConnection, check: Check) -> tuple[int, str, bytes]:
-    headers = {} if check.body is None else {"Content-Type": "application/json"}
-    connection.request(check.method, check.target, check.body, headers)
-    response = connection.getresponse()
-    return response.status, response.headers.get("Content-Type", ""), response.read()
-
-
-def _judge(check: Check, body: bytes) -> Iterator[str]:
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        yield f"{check}: no JSON: {body[:200]!r}"
-        return
-    if check.status == 200:
-        if answer != check.answer:
-            yield f"{check}: {_short(answer)} instead of {_short(check.answer)}"
-    elif not (isinstance(answer, dict) and isinstance(answer.get("error"), str) and answer["error"]):
-        yield f"{check}: {_short(answer)} has no reason under `error`"
-
-
-def _short(value: object) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 200 else f"{text[:200]}…"
-
-
-def _overlap(address: str, stack: Stack) -> list[str]:
-    """Waits of several clients overlap, but for one worker that takes one request at a time."""
-    check = Check("/wait", f"ms={WAIT_S * 1000:.0f}")
-
-    def wait(_: int) -> int:
-        connection = HTTPConnection(address, timeout=PATIENCE_S)
-        try:
-            return _ask(connection, check)[0]
-        finally:
-            connection.close()
-
-    start = time.monotonic()
-    with ThreadPoolExecutor(WAITS) as clients:
-        try:
-            statuses = list(clients.map(wait, range(WAITS)))
-        except (OSError, HTTPException) as error:
-            return [f"{WAITS} clients at once, {check}: no answer ({error!r})"]
-    took_s = time.monotonic() - start
-    one_by_one_s = WAITS * WAIT_S
-    if set(statuses) != {200}:
-        return [f"{WAITS} clients at once, {check}: {statuses}"]
-    if stack.model == "sync" and took_s < one_by_one_s * EARLY:
-        return [f"{WAITS} clients at once, {check}: took {took_s:.2f} s, but a sync stack waits {one_by_one_s:.2f} s"]
-    if stack.model != "sync" and took_s > one_by_one_s / 2:
-        return [f"{WAITS} clients at once, {check}: took {took_s:.2f} s, the waits do not overlap"]
-    return []
