@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from lab import stats
-from lab.bounds import Setting, generator_share
-from lab.compare import Observation
-from lab.judge import Result, Verdict, judge, unanswered
+from lab.compare.pairs import Observation
+from lab.judge.bounds import Setting, generator_share
+from lab.judge.causes import Result
+from lab.judge.verdict import Verdict, judge, unanswered
 from lab.nouns import Cell, Outcome, Sample, Trial
 
 Settings = Callable[[Trial], Setting]

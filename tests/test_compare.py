@@ -10,20 +10,11 @@ from scipy import stats as distributions
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from lab import simulate
-from lab.compare import (
-    ALPHA,
-    Comparison,
-    Observation,
-    compare,
-    effect_size,
-    half_width,
-    holm,
-    mde,
-    signed_rank_p,
-    verdict,
-)
-from lab.simulate import WORLDS, said_different
+from lab.compare import simulate
+from lab.compare.paired import ALPHA, effect_size, half_width, mde, signed_rank_p, verdict
+from lab.compare.pairs import Observation
+from lab.compare.rows import Comparison, compare, holm
+from lab.compare.simulate import WORLDS, said_different
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=12)
 

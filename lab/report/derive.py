@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lab import summary
-from lab.bounds import Setting, setting
-from lab.compare import Comparison, compare
+from lab.compare.rows import Comparison, compare
+from lab.judge.bounds import Setting, setting
 from lab.nouns import AA, Cell
 from lab.report.read import Run
 from lab.summary import Judged

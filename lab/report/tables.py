@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from lab.compare import Comparison
+from lab.compare.rows import Comparison
 from lab.nouns import Cell
 
 Row = Mapping[str, object]

@@ -1,6 +1,7 @@
 """Numbers as people read them: rounded to what they can carry, with their unit; a dash where nothing was measured."""
 
-from lab.compare import MARGIN, MIN_BLOCKS, Comparison
+from lab.compare.paired import MIN_BLOCKS
+from lab.compare.rows import MARGIN, Comparison
 from lab.nouns import Value
 
 NOTHING = "-"

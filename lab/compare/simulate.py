@@ -1,8 +1,8 @@
 """How often the comparison is right: simulated runs whose truth is known, judged as real ones are.
 
-`python -m lab.simulate` prints it. The noise is what a machine of two cores showed: the log of a trial's throughput
-varies by 4 to 6 % in windows of 2 s (10 of them per arm then give intervals of about +-4 to 6 %), and all arms of a
-block drift together by about 5 %, which the ratio inside the block takes out.
+`python -m lab.compare.simulate` prints it. The noise is what a machine of two cores showed: the log of a trial's
+throughput varies by 4 to 6 % in windows of 2 s (10 of them per arm then give intervals of about +-4 to 6 %), and all
+arms of a block drift together by about 5 %, which the ratio inside the block takes out.
 """
 
 import math
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy
 from scipy import stats as distributions  # type: ignore[import-untyped]
 
-from lab.compare import Comparison, Observation, compare
+from lab.compare.pairs import Observation
+from lab.compare.rows import Comparison, compare
 
 RUNS = 1_000
 BASELINE = "baseline"

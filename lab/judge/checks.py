@@ -1,18 +1,14 @@
-"""Whose fault is it? Each trial is valid, failed (the stack's result) or invalid (the lab's fault), with a reason.
+"""The checks of a measured trial: a table, asked in order; the first that objects decides.
 
-The checks are a table, asked in order; the first that objects decides. Their limits are fixed beforehand.
+Their limits are fixed beforehand.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
-from typing import Literal
 
-from lab.bounds import Setting, bound_by, ceiling_per_s, generator_share
 from lab.histogram import Histogram
-from lab.nouns import Failure, Outcome, Sample
-
-Result = Literal["valid", "failed", "invalid"]
+from lab.judge.bounds import Setting, bound_by, ceiling_per_s, generator_share
+from lab.judge.causes import Cause
+from lab.nouns import Sample
 
 ERRORS_ALLOWED = 0.001
 """Share of the window's requests that may err, be dropped or stay unfinished before the stack has failed."""
@@ -33,64 +29,12 @@ EARLY_MS = 1
 """A timer may wake this much too early."""
 
 
-class Cause(Enum):
-    """Everything that makes a trial something else than valid: whose result it is, why it may be, what to do next."""
-
-    NO_TRIAL = "failed", "the server may not have started or may have died: read the end of its log"
-    LAB = "invalid", "a part of the lab broke, not the stack: read the driver's log and run the block again"
-    NOTHING = "failed", "the server may refuse connections or answer wrongly: read its log"
-    ERRED = "failed", "it may be overloaded past its limits or broken: read its log, or lower the load"
-    ACCOUNTS = "invalid", "the driver may have lost sight of requests: report this as a bug of the lab"
-    LATE = "invalid", "the generator may share its core with something else: quieten the machine or lower the rate"
-    BUSY = "invalid", "the generator may be what was measured: lower the load or give it more CPUs"
-    IDLE = "invalid", "the generator may have been starved or stuck: quieten the machine and run again"
-    NEIGHBOURS = "invalid", "a stack that should have slept took CPU time: find out what it does when idle"
-    STOLEN = "invalid", "the machine is shared with others that are busy: run again at a quieter time"
-    CEILING = "invalid", "the slots may not be what the lab believes: check the knobs of this stack"
-    DROPPED = "failed", "it may have answered too slowly for the generator's connections: lower the rate"
-    BEHIND = "failed", "the rate may be above its capacity: lower the rate"
-
-    def __init__(self, result: Result, advice: str) -> None:
-        self.result = result
-        self.advice = advice
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a trial counts as; `bound_by` is empty where nothing was measured."""
-
-    result: Result
-    reason: str = ""
-    bound_by: str = ""
-    cause: Cause | None = None
-
-
 Check = Callable[[Sample, Setting], str | None]
 """Says what happened, with figures, or None where there is nothing to object to."""
 
 
-def judge(outcome: Outcome, setting: Setting) -> Verdict:
-    """One trial's verdict. A Failure is the stack's, unless it says that it is the lab's."""
-    if isinstance(outcome, Failure):
-        cause = Cause.LAB if outcome.lab_fault else Cause.NO_TRIAL
-        return Verdict(cause.result, _sentence(outcome.reason, cause), cause=cause)
-    bound = bound_by(outcome, setting)
-    for cause, check in CHECKS:
-        if what := check(outcome, setting):
-            return Verdict(cause.result, _sentence(what, cause), bound, cause)
-    return Verdict("valid", bound_by=bound)
-
-
-def unanswered(sample: Sample, expected: frozenset[str] = frozenset()) -> int:
-    """Requests of the window that erred unexpectedly, were dropped or stayed unfinished."""
-    return _errors(sample, expected) + sample.driven.dropped
-
-
-def _sentence(what: str, cause: Cause) -> str:
-    return f"{what.rstrip('. ')}; {cause.advice}."
-
-
-def _errors(sample: Sample, expected: frozenset[str]) -> int:
+def unexpected_errors(sample: Sample, expected: frozenset[str]) -> int:
+    """Requests of the window that ended in an error no experiment declared."""
     return sum(count for reason, count in sample.driven.errors.items() if reason not in expected)
 
 
@@ -101,7 +45,7 @@ def _nothing_answered(sample: Sample, setting: Setting) -> str | None:
 
 
 def _erred(sample: Sample, setting: Setting) -> str | None:
-    errors = _errors(sample, setting.expected_errors)
+    errors = unexpected_errors(sample, setting.expected_errors)
     if errors <= ERRORS_ALLOWED * sample.driven.requests:
         return None
     return f"{errors:,} of {sample.driven.requests:,} requests went wrong{_most_frequent(sample)}"

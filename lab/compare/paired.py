@@ -1,0 +1,80 @@
+"""Statistics of one pair: Student's interval of the mean log ratio, the verdict, what could have been seen."""
+
+import math
+from collections.abc import Sequence
+from functools import cache
+from typing import Literal
+
+import numpy
+from scipy import stats as distributions  # type: ignore[import-untyped]
+from scipy.optimize import brentq  # type: ignore[import-untyped]
+
+Verdict = Literal["different", "equivalent", "inconclusive"]
+
+ALPHA = 0.05
+POWER = 0.8
+MIN_BLOCKS = 6
+"""Fewer blocks make no claim."""
+
+
+def verdict(logs: Sequence[float], level: float, margin: float) -> Verdict:
+    """Different: interval outside 1, effect outside the margin. Equivalent: 90 % interval inside the margin (TOST)."""
+    decides, tost = half_width(logs, 1 - level), half_width(logs, 1 - 2 * ALPHA)
+    if len(logs) < MIN_BLOCKS or decides is None or tost is None:
+        return "inconclusive"
+    effect, limit = abs(math.fsum(logs) / len(logs)), math.log1p(margin)
+    if effect > decides and effect > limit:
+        return "different"
+    return "equivalent" if effect + tost < limit else "inconclusive"
+
+
+def half_width(logs: Sequence[float], confidence: float) -> float | None:
+    """Half of Student's interval of the mean; None with fewer than two blocks."""
+    if len(logs) < 2:
+        return None
+    return float(distributions.t.ppf((1 + confidence) / 2, len(logs) - 1)) * _standard_error(logs)
+
+
+def _standard_error(logs: Sequence[float]) -> float:
+    return float(numpy.std(logs, ddof=1)) / math.sqrt(len(logs))
+
+
+def p_value(logs: Sequence[float]) -> float | None:
+    """Two-sided p of Student's test that the mean log ratio is 0."""
+    if len(logs) < 2:
+        return None
+    error, mean = _standard_error(logs), math.fsum(logs) / len(logs)
+    if error == 0:
+        return 1.0 if mean == 0 else 0.0
+    return float(2 * distributions.t.sf(abs(mean / error), len(logs) - 1))
+
+
+def signed_rank_p(logs: Sequence[float]) -> float | None:
+    """Exact two-sided p of Wilcoxon's signed-rank test; with n blocks it is never below 2 / 2^n."""
+    changed = [log for log in logs if log]
+    return float(distributions.wilcoxon(changed, method="exact").pvalue) if changed else None
+
+
+def mde(logs: Sequence[float], level: float) -> float | None:
+    """Smallest relative difference that a t-test at `level` finds with 80 % power, at this pair's own spread.
+
+    None with too few blocks for any claim; else a ratio above 1, minus 1.
+    """
+    if len(logs) < MIN_BLOCKS:
+        return None
+    return math.expm1(effect_size(len(logs), level) * float(numpy.std(logs, ddof=1)))
+
+
+@cache
+def effect_size(n: int, level: float) -> float:
+    """Standardised mean of n paired differences that Student's test detects with 80 % power.
+
+    Exact, from the noncentral t distribution (Cohen 1988, "Statistical power analysis", 2.2).
+    """
+    critical = float(distributions.t.ppf(1 - level / 2, n - 1))
+
+    def lacking(effect: float) -> float:
+        beyond = distributions.nct.sf(critical, n - 1, effect * math.sqrt(n))
+        return float(beyond) - POWER
+
+    return float(brentq(lacking, 0, 2 * critical))

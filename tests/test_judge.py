@@ -1,0 +1,177 @@
+"""Whose fault a trial is, and what bounded it: each check alone, and the limits from both sides."""
+
+from typing import Any
+
+import pytest
+from synthetic import failure, histogram, sample, scenario, stack, trial
+
+from lab.judge.bounds import MEANING, Setting, bound_by, setting
+from lab.judge.causes import Cause
+from lab.judge.checks import CHECKS
+from lab.judge.verdict import judge
+from lab.nouns import Usage
+
+CLOSED, OPEN = trial(load="closed:64"), trial(load="open:1000")
+SLOTS = Setting(slots=40, wait_ms=50)
+
+
+def usage(
+    server: float = 0.2, generator: float = 0.2, database: float = 0.0, upstream: float = 0.0
+) -> dict[str, Usage]:
+    """Roles that kept so many CPUs busy during the window of 2 s."""
+    shares = {"server": server, "generator": generator, "database": database, "upstream": upstream}
+    return {role: Usage(cpu_s=2 * share) for role, share in shares.items()}
+
+
+def test_a_clean_trial_is_valid() -> None:
+    for load in (CLOSED, OPEN):
+        verdict = judge(sample(load), Setting())
+        assert (verdict.result, verdict.reason, verdict.cause) == ("valid", "", None)
+
+
+def test_every_cause_says_whose_fault_it_is_and_what_to_do() -> None:
+    assert {cause for cause, _ in CHECKS} == set(Cause) - {Cause.NO_TRIAL, Cause.LAB}
+    for cause in Cause:
+        assert cause.result in ("failed", "invalid")
+        assert ": " in cause.advice
+
+
+def test_a_failure_is_the_stacks_unless_it_says_that_it_is_the_labs() -> None:
+    assert judge(failure(), Setting()).cause is Cause.NO_TRIAL
+    assert judge(failure(lab_fault=True), Setting()).cause is Cause.LAB
+
+
+LATE = {"lag": histogram({3.0: 2000}), "service": histogram({8.0: 2000})}
+CASES: list[tuple[Cause, dict[str, Any]]] = [
+    (Cause.NOTHING, {"of": CLOSED, "completed": 0, "latency": histogram({}), "errors": {"refused": 2000}}),
+    (Cause.ERRED, {"of": CLOSED, "requests": 2003, "errors": {"status 500": 3}}),
+    (Cause.ACCOUNTS, {"of": CLOSED, "requests": 2001}),
+    (Cause.LATE, {"of": OPEN, **LATE}),
+    (Cause.BUSY, {"of": CLOSED, "usage": usage(generator=0.95)}),
+    (Cause.BUSY, {"of": CLOSED, "other_cores_busy": 0.95}),
+    (Cause.IDLE, {"of": CLOSED, "in_flight_s": 0.89 * 64 * 2}),
+    (Cause.NEIGHBOURS, {"of": CLOSED, "idle_cpu_s": 0.2}),
+    (Cause.STOLEN, {"of": CLOSED, "stolen": 0.25}),
+    (Cause.CEILING, {"of": CLOSED, "rps": 840}),
+    (Cause.DROPPED, {"of": OPEN, "requests": 2003, "dropped": 3}),
+    (Cause.BEHIND, {"of": OPEN, "completed": 1500}),
+]
+
+
+@pytest.mark.parametrize(("cause", "changes"), CASES, ids=lambda value: value.name if isinstance(value, Cause) else "")
+def test_each_check_objects_alone(cause: Cause, changes: dict[str, Any]) -> None:
+    verdict = judge(sample(**changes), SLOTS if cause is Cause.CEILING else Setting())
+    assert verdict.cause is cause
+    assert verdict.result == cause.result
+    assert verdict.reason.endswith(f"; {cause.advice}.")
+
+
+INSIDE: list[dict[str, Any]] = [
+    {"of": CLOSED, "requests": 2002, "errors": {"status 500": 2}},
+    {"of": OPEN, "lag": histogram({0.9: 2000})},
+    {"of": OPEN, "lag": histogram({3.0: 2000}), "latency": histogram({31.0: 2000})},
+    {"of": CLOSED, "in_flight_s": 0.91 * 64 * 2},
+    {"of": trial(load="closed:3"), "in_flight_s": 1.0},
+    {"of": CLOSED, "idle_cpu_s": 0.09},
+    {"of": CLOSED, "stolen": 0.05},
+    {"of": OPEN, "completed": 1910},
+]
+
+
+@pytest.mark.parametrize("changes", INSIDE)
+def test_what_stays_inside_the_limits_is_valid(changes: dict[str, Any]) -> None:
+    assert judge(sample(**changes), Setting()).result == "valid"
+
+
+def test_errors_that_an_experiment_expects_are_no_failure() -> None:
+    full = sample(CLOSED, requests=2500, errors={"status 503": 500})
+    assert judge(full, Setting()).result == "failed"
+    assert judge(full, Setting(expected_errors=frozenset({"status 503"}))).result == "valid"
+
+
+def test_open_load_counts_a_timeout_once_although_its_latency_is_recorded() -> None:
+    driven = {"requests": 2001, "errors": {"timeout": 1}, "latency": histogram({8.0: 2000, 5000.0: 1})}
+    assert judge(sample(OPEN, **driven, service=histogram({8.0: 2000})), Setting()).result == "valid"
+
+
+def test_a_stable_queue_is_not_behind_although_few_responses_are_missing() -> None:
+    """100 arrivals, 20 s of waiting in flight in 2 s: ten at a time, so 3 x sqrt(20) = 13 may be missing by chance."""
+    few = trial(load="open:50")
+    assert judge(sample(few, rps=50, completed=88, in_flight_s=20.0), Setting()).result == "valid"
+    assert judge(sample(few, rps=50, completed=86, in_flight_s=20.0), Setting()).cause is Cause.BEHIND
+
+
+def test_the_stacks_errors_come_before_the_labs_own_faults() -> None:
+    assert judge(sample(CLOSED, requests=2100, errors={"status 500": 90}), Setting()).cause is Cause.ERRED
+
+
+def test_a_full_generator_is_no_fault_where_the_server_is_full_too() -> None:
+    verdict = judge(sample(CLOSED, usage=usage(server=0.97, generator=0.95)), Setting())
+    assert (verdict.result, verdict.bound_by) == ("valid", "server CPU")
+
+
+def test_a_full_database_is_a_bound_and_not_a_fault() -> None:
+    verdict = judge(sample(CLOSED, usage=usage(generator=0.3, database=0.65)), Setting())
+    assert (verdict.result, verdict.bound_by) == ("valid", "database")
+
+
+def test_the_slots_allow_one_round_more_than_their_rate() -> None:
+    """40 slots that wait 50 ms, of which timers may save 1 ms: 40 x (2,000 / 49 + 1) = 1,672 responses in 2 s."""
+    assert judge(sample(CLOSED, rps=836), SLOTS).result == "valid"
+    assert judge(sample(CLOSED, rps=837), SLOTS).cause is Cause.CEILING
+
+
+def test_short_waits_have_no_ceiling() -> None:
+    assert judge(sample(CLOSED, rps=9_000), Setting(slots=40, wait_ms=5)).cause is not Cause.CEILING
+
+
+@pytest.mark.parametrize(
+    ("bound", "changes", "limits"),
+    [
+        ("server CPU", {"usage": usage(server=0.9)}, Setting()),
+        ("server CPU", {"usage": usage(server=0.95)}, Setting(server_cpus=2)),
+        ("server CPU", {"server_cores_busy": 0.93}, Setting()),
+        ("offered rate", {"usage": usage(server=1.4)}, Setting(server_cpus=2)),
+        ("server slots", {"rps": 790}, SLOTS),
+        ("offered rate", {"rps": 600}, SLOTS),
+        ("offered rate", {"rps": 790, "of": trial(load="closed:40")}, SLOTS),
+        ("upstream", {"usage": usage(generator=0.3, upstream=0.7)}, Setting()),
+        ("offered rate", {"usage": usage(generator=0.5, database=0.9)}, Setting(other_cpus=3)),
+        ("generator", {"usage": usage(generator=0.95)}, Setting(other_cpus=3)),
+        ("offered rate", {}, Setting()),
+        ("", {"completed": 0}, Setting()),
+    ],
+)
+def test_what_bounded_a_trial(bound: str, changes: dict[str, Any], limits: Setting) -> None:
+    assert bound_by(sample(**{"of": CLOSED} | changes), limits) == bound
+    assert bound == "" or bound in MEANING
+
+
+KNOBS = {"LAB_WORKERS": "1", "LAB_SLOTS": "40", "LAB_DB_POOL": "20", "command": "run"}
+
+
+@pytest.mark.parametrize(
+    ("model", "id_", "params", "slots", "wait_ms"),
+    [
+        ("threads", "wait", {"ms": 50}, 40, 50),
+        ("async", "wait", {"ms": 50}, None, 50),
+        ("greenlets", "wait", {"ms": 50}, None, 50),
+        ("sync", "wait", {"ms": 50}, 1, 50),
+        ("threads", "db/one", {"ms": 10}, 20, 10),
+        ("async", "db/one", {"ms": 10}, 20, 10),
+        ("async", "db/sequential", {"ms": 10, "n": 5}, 20, 50),
+        ("async", "file/thread", {"ms": 20, "kb": 64}, 40, 20),
+        ("async", "hazard/blocking-wait", {"ms": 20}, 1, 20),
+        ("threads", "http/concurrent", {"ms": 20, "n": 5}, 40, 0),
+        ("threads", "json", {}, 40, 0),
+    ],
+)
+def test_the_slots_and_waits_of_a_scenario(
+    model: str, id_: str, params: dict[str, int], slots: int | None, wait_ms: float
+) -> None:
+    found = setting(stack(model=model), scenario(id_, **params), KNOBS, {"server": [0], "others": [1, 2]})
+    assert found == Setting(slots=slots, wait_ms=wait_ms, server_cpus=1, other_cpus=2)
+
+
+def test_what_is_not_known_limits_nothing() -> None:
+    assert setting(stack(model="threads"), scenario("wait", ms=50), {}, {}) == Setting(wait_ms=50)

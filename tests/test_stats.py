@@ -1,0 +1,168 @@
+"""Numbers of cells, from samples whose truth is known."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats as distributions
+from synthetic import failure, histogram, sample, trial
+
+from lab import stats, summary
+from lab.judge.bounds import Setting
+from lab.nouns import Cell, Outcome, Usage
+
+
+def cells(*outcomes: Outcome) -> list[Cell]:
+    return summary.cells(summary.judged(outcomes, lambda _: Setting()))
+
+
+def only(*outcomes: Outcome) -> Cell:
+    found = cells(*outcomes)
+    assert len(found) == 1
+    return found[0]
+
+
+def test_a_cell_is_a_stack_a_scenario_and_a_load() -> None:
+    found = cells(
+        sample(trial(stack="a")),
+        sample(trial(stack="b")),
+        sample(trial(scenario="db/one")),
+        sample(trial(load="closed:64")),
+        sample(trial(block=1)),
+    )
+    assert len(found) == 4
+    assert sum(cell.blocks for cell in found) == 5
+
+
+def test_percentiles_come_from_the_histograms_of_all_blocks_together() -> None:
+    """The mean of the blocks' own medians would be 55 ms."""
+    cell = only(
+        sample(trial(block=0), rps=450, latency=histogram({10: 900})),
+        sample(trial(block=1), rps=50, latency=histogram({100: 100})),
+    )
+    assert cell.p50_ms == pytest.approx(10, rel=0.002)
+    assert cell.p95_ms == pytest.approx(100, rel=0.002)
+
+
+@pytest.mark.parametrize(("requests", "known"), [(999, False), (1_000, True)])
+def test_no_p99_under_a_thousand_requests(requests: int, known: bool) -> None:
+    cell = only(sample(rps=requests / 2))
+    assert (cell.p99_ms is not None) is known
+    assert cell.p50_ms is not None
+
+
+@pytest.mark.parametrize(("requests", "known"), [(9_999, False), (10_000, True)])
+def test_no_p999_under_ten_thousand_requests(requests: int, known: bool) -> None:
+    assert (stats.percentile_ms([sample(rps=requests / 2)], 99.9) is not None) is known
+
+
+def test_no_block_p99_under_a_hundred_requests() -> None:
+    assert stats.block_p99_ms(sample(rps=49)) is None
+    assert stats.block_p99_ms(sample(rps=50)) == pytest.approx(8, rel=0.002)
+
+
+def test_the_interval_is_students_of_the_logs_transformed_back() -> None:
+    rates = [900.0, 1000.0, 1150.0, 1010.0]
+    logs = [math.log(rate) for rate in rates]
+    lo, hi = distributions.t.interval(0.95, 3, loc=sum(logs) / 4, scale=distributions.sem(logs))
+    value = stats.geometric(rates)
+    assert value is not None
+    assert value.mean == pytest.approx(math.exp(sum(logs) / 4))
+    assert (value.lo, value.hi) == (pytest.approx(math.exp(lo)), pytest.approx(math.exp(hi)))
+
+
+@given(st.lists(st.floats(0.01, 1e6), min_size=2, max_size=30))
+def test_the_interval_holds_its_estimate_and_the_estimate_lies_among_the_values(values: list[float]) -> None:
+    value = stats.geometric(values)
+    assert value is not None
+    assert min(values) * 0.999 <= value.mean <= max(values) * 1.001
+
+
+def test_one_block_has_no_interval() -> None:
+    cell = only(sample(rps=500))
+    assert cell.rps is not None
+    assert (cell.rps.mean, cell.rps.lo, cell.rps.hi) == (500, None, None)
+
+
+def test_throughput_counts_what_ended_in_the_window() -> None:
+    assert stats.rps(sample(requests=1_000, completed=900, window_s=3)) == 300
+
+
+def test_cpu_time_is_per_correct_response() -> None:
+    cell = only(sample(rps=1000, cpu_s=1.0))
+    assert cell.cpu_us_per_request is not None
+    assert cell.cpu_us_per_request.mean == pytest.approx(500)
+
+
+def test_what_was_not_measured_is_none() -> None:
+    cell = only(sample(cpu_s=None, usage={}))
+    assert (cell.cpu_us_per_request, cell.rss_mb, cell.generator_cpu) == (None, None, None)
+
+
+def test_memory_is_the_median_over_blocks_in_millions_of_bytes() -> None:
+    sizes = [40_000_000, 90_000_000, 41_000_000]
+    samples = [sample(trial(i), usage={"server": Usage(cpu_s=1, rss_bytes=size)}) for i, size in enumerate(sizes)]
+    assert only(*samples).rss_mb == 41
+
+
+def test_a_server_that_closes_every_connection_connects_once_per_request() -> None:
+    """2,000 requests in the window of 2 s, and 500 in the warm-up of half a second."""
+    assert only(sample(rps=1000, connects=2_500)).connects_per_request == pytest.approx(1)
+
+
+def test_errors_and_dropped_requests_make_the_error_rate() -> None:
+    cell = only(sample(rps=1000, requests=2_100, errors={"status 500": 60}, dropped=40))
+    assert cell.error_rate == pytest.approx(100 / 2_100)
+
+
+def test_the_last_attempt_of_a_block_counts() -> None:
+    first, again = sample(trial(attempt=0), rps=100), sample(trial(attempt=1), rps=200)
+    for order in ((first, again), (again, first)):
+        cell = only(*order)
+        assert cell.blocks == 1
+        assert cell.rps is not None
+        assert cell.rps.mean == 200
+
+
+def test_attempts_of_a_block_are_never_mixed() -> None:
+    """The second attempt was broken off after its first trial: the first attempt is the block."""
+    whole = [sample(trial(stack=stack), rps=100) for stack in "ab"]
+    broken_off = sample(trial(stack="a", attempt=1), rps=900)
+    assert summary.counted([*whole, broken_off]) == whole
+
+
+def test_a_failed_cell_without_any_sample_has_no_numbers() -> None:
+    cell = only(failure(trial(0)), failure(trial(1)))
+    assert (cell.outcome, cell.blocks) == ("failed", 0)
+    assert (cell.rps, cell.p50_ms, cell.error_rate, cell.cpu_us_per_request, cell.rss_mb) == (None,) * 5
+
+
+def test_one_failed_block_makes_the_cell_failed_and_keeps_its_numbers() -> None:
+    cell = only(sample(trial(0)), failure(trial(1)), sample(trial(2)))
+    assert (cell.outcome, cell.blocks) == ("failed", 2)
+    assert cell.reason.startswith("1 of 3 blocks: The server did not start")
+    assert cell.rps is not None
+
+
+def test_an_invalid_cell_carries_no_numbers() -> None:
+    cell = only(sample(trial(0)), sample(trial(1), stolen=0.5))
+    assert (cell.outcome, cell.rps, cell.p50_ms, cell.error_rate) == ("invalid", None, None, None)
+    assert "hypervisor" in cell.reason
+
+
+def test_the_labs_own_breakdown_is_invalid_and_not_the_stacks_failure() -> None:
+    assert only(failure(reason="The driver died.", lab_fault=True)).outcome == "invalid"
+
+
+def test_only_valid_cells_are_compared() -> None:
+    judged = summary.judged(
+        [sample(trial(stack="a")), failure(trial(stack="b")), sample(trial(stack="c"), stolen=0.5)], lambda _: Setting()
+    )
+    assert {seen.arm for seen in summary.observations(judged, summary.cells(judged))} == {"a"}
+
+
+def test_each_block_gives_its_three_metrics() -> None:
+    judged = summary.judged([sample(rps=1000, cpu_s=1.0)], lambda _: Setting())
+    seen = {row.metric: row.value for row in summary.observations(judged, summary.cells(judged))}
+    assert seen == {"rps": 1000, "cpu_us_per_request": 500, "p99_ms": pytest.approx(8, rel=0.002)}
