@@ -13,7 +13,6 @@ from lab.nouns import Failure, Profile
 from lab.plan import Plan
 from lab.progress import Reporter
 from lab.project import LOADTESTS, RESULTS, ROOT, STATE
-from lab.report.write import write_report
 from lab.session import Session
 from lab.store import RunFolder
 
@@ -75,6 +74,8 @@ def _run(house: House, plan: Plan, runtime: str, folder: RunFolder) -> Exit:
     outcomes = folder.outcomes()
     if not outcomes:
         raise LabError("Interrupted before anything was measured.")
+    from lab.report.write import write_report  # late: pandas and Altair take seconds to import
+
     written = write_report(folder.path)
     if whole:
         store.point_latest(RESULTS, folder)

@@ -1,9 +1,12 @@
 """What several tests share: a copy of this checkout, a container engine, commands of the lab."""
 
+import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -54,6 +57,28 @@ def checkout(tmp_path: Path) -> Iterator[Path]:
             shutil.copy2(source, copy / name)
     yield copy
     assert lab(copy, "down").returncode == 0
+
+
+@pytest.fixture
+def listener() -> Iterator[Callable[[int], None]]:
+    """Takes a port of 127.0.0.1 until the test ends."""
+    with contextlib.ExitStack() as taken:
+
+        def take(port: int) -> None:
+            server = taken.enter_context(socket.socket())
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            server.bind(("127.0.0.1", port))
+            server.listen()
+
+        yield take
+
+
+def until(condition: Callable[[], object], within_s: float = 20) -> None:
+    """Asks until the condition holds; fails the test after `within_s` seconds."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        os.sched_yield()
 
 
 def lab(checkout: Path, *words: str, env: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":

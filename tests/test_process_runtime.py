@@ -3,12 +3,12 @@
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+from conftest import until
 from lab import watch
 from lab.errors import LabError
 from lab.launch.process import ProcessRuntime
@@ -42,13 +42,6 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield started
     for runtime in runtimes:
         runtime.stop_all()
-
-
-def until(condition: Callable[[], object], within_s: float = 20) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        os.sched_yield()
 
 
 def test_a_process_gets_its_environment_cpus_and_folder_and_nothing_of_this_shell(

@@ -3,7 +3,6 @@
 from lab import store
 from lab.errors import Exit
 from lab.project import RESULTS
-from lab.report.write import write_report
 
 
 def report(run: str) -> Exit:
@@ -12,6 +11,8 @@ def report(run: str) -> Exit:
     Raises:
         LabError: there is no such run, or its originals cannot be read.
     """
+    from lab.report.write import write_report  # late: pandas and Altair take seconds to import
+
     for path in write_report(store.folder(RESULTS, run).path):
         print(path)  # noqa: T201  # the answer
     return Exit.DONE

@@ -1,0 +1,199 @@
+"""`bench` for real: real servers, real PostgreSQL, real Locust, short windows, in both runtimes."""
+
+import csv
+import hashlib
+import json
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import ENGINE_MISSING, command, edit, environment, lab, until
+from lab.launch.docker import connect
+from lab.nouns import OUTCOME, Failure, Sample
+
+TINY = """
+[tiny]
+about = "for tests"
+stacks = ["flask-gunicorn", "fastapi-uvicorn", "quart-hypercorn"]
+scenarios = ["json", "db/one", "wait?ms=10"]
+aa_scenarios = ["json"]
+loads = ["closed:4"]
+blocks = 2
+warmup_s = 0.1
+window_s = 0.3
+timeout_s = 5.0
+"""
+
+
+@pytest.fixture
+def bench(checkout: Path, runtime: str) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """Runs `bench` with a profile of a few seconds in a copy of the checkout."""
+    with (checkout / "loadtests" / "profiles.toml").open("a") as profiles:
+        profiles.write(TINY)
+
+    def run(**words: str) -> "subprocess.CompletedProcess[str]":
+        return lab(checkout, "bench", env={"PROFILE": "tiny", "RUNTIME": runtime, "RUN": "it", **words})
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(checkout: Path) -> Iterator[None]:
+    """After every run of this file: no process and no container of the copy."""
+    yield
+    assert started_from(checkout) == []
+    assert containers_of(checkout) == []
+
+
+def started_from(checkout: Path) -> list[str]:
+    """Command lines of processes whose folder is the copy, the driver included."""
+    found = []
+    for process in psutil.process_iter(["cwd", "cmdline"]):
+        if process.info["cwd"] == str(checkout):
+            found.append(" ".join(process.info["cmdline"]))
+    return found
+
+
+def containers_of(checkout: Path) -> list[str]:
+    if ENGINE_MISSING:
+        return []
+    project = "async-lab-" + hashlib.sha256(str(checkout).encode()).hexdigest()[:8]
+    client = connect()
+    names = [container.name for container in client.containers.list(all=True)]
+    client.close()
+    return [str(name) for name in names if str(name).startswith(project)]
+
+
+def outcomes(checkout: Path) -> list[Sample | Failure]:
+    lines = (checkout / "results/it/trials.jsonl").read_text().splitlines()
+    return [OUTCOME.validate_json(line) for line in lines]
+
+
+def rows(checkout: Path) -> list[dict[str, str]]:
+    with (checkout / "results/it/summary.csv").open() as table:
+        return list(csv.DictReader(table))
+
+
+def test_a_run_ends_with_a_row_for_every_cell_and_a_report(bench: Callable, checkout: Path, runtime: str) -> None:
+    done = bench(SEED="7")
+    assert done.returncode == 0, done.stderr
+    stacks = {"flask-gunicorn", "fastapi-uvicorn", "quart-hypercorn"}
+    assert {(row["stack"], row["scenario"]) for row in rows(checkout)} == {
+        (stack, scenario) for stack in stacks for scenario in ("json", "db/one", "wait?ms=10")
+    }
+    run = json.loads((checkout / "results/it/run.json").read_text())
+    assert run["runtime"] == runtime
+    assert run["ended_at"]
+    assert run["overhead"]["trial_median_s"] < 5
+    assert "flask" in run["versions"]["flask-gunicorn"]
+    assert run["versions"]["postgres"]["postgresql"].startswith("17" if runtime == "docker" else "18")
+    assert bool(run["not_applied"]) == (runtime == "process")
+    html = (checkout / "results/it/report.html").read_text()
+    assert "fastapi-uvicorn" in html
+    assert "://" not in html.replace("http://www.w3.org", "").replace("http://127.0.0.1", ""), "it needs the network"
+    assert (checkout / "results/latest").resolve() == (checkout / "results/it").resolve()
+
+
+def test_every_sample_says_what_each_role_used(bench: Callable, checkout: Path) -> None:
+    assert bench(STACKS="fastapi-uvicorn", SCENARIOS="db/one").returncode == 0
+    for outcome in outcomes(checkout):
+        assert isinstance(outcome, Sample)
+        assert outcome.driven.completed > 0
+        assert outcome.driven.errors == {}
+        for role in ("server", "generator", "database"):
+            used = outcome.usage[role]
+            assert used.cpu_s is not None
+            assert used.cpu_s > 0
+            assert used.rss_bytes is not None
+            assert used.threads is not None
+
+
+def test_a_run_that_is_finished_is_never_overwritten(bench: Callable, checkout: Path) -> None:
+    words = {"STACKS": "fastapi-uvicorn", "SCENARIOS": "json"}
+    assert bench(**words).returncode == 0
+    before = (checkout / "results/it/trials.jsonl").read_bytes()
+    again = bench(**words)
+    assert again.returncode == 2
+    assert "never overwritten" in again.stderr
+    assert (checkout / "results/it/trials.jsonl").read_bytes() == before
+
+
+def test_an_interrupted_run_is_kept_reported_as_partial_and_gone_on_with(
+    bench: Callable, checkout: Path, runtime: str
+) -> None:
+    words = {"PROFILE": "tiny", "RUNTIME": runtime, "RUN": "it"}
+    edit(checkout / "loadtests/profiles.toml", 'about = "for tests"\n', 'about = "for tests"\n#')
+    edit(
+        checkout / "loadtests/profiles.toml", "blocks = 2\nwarmup_s = 0.1", 'about = "long"\nblocks = 3\nwarmup_s = 0.1'
+    )
+    process = subprocess.Popen(
+        command("bench"), cwd=checkout, env=environment(words), stderr=subprocess.PIPE, text=True
+    )
+    try:
+        trials = checkout / "results/it/trials.jsonl"
+        until(lambda: trials.exists() and len(trials.read_text().splitlines()) >= 12, 120)
+        process.send_signal(signal.SIGINT)
+        stderr = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 1, stderr
+    measured = len(outcomes(checkout))
+    assert 12 <= measured < 30
+    assert "Partial" in (checkout / "results/it/report.html").read_text()
+    assert not (checkout / "results/latest").exists()
+    assert started_from(checkout) == []
+    assert containers_of(checkout) == []
+
+    done = bench()
+    assert done.returncode == 0, done.stderr
+    blocks = [(outcome.trial.block, outcome.trial.attempt) for outcome in outcomes(checkout)]
+    assert blocks[:10] == [(0, 0)] * 10
+    assert blocks[-10:] == [(2, 0)] * 10
+    assert all({row["blocks"]} == {"3"} for row in rows(checkout))
+
+
+def test_a_stack_that_dies_a_wrong_body_and_an_error_are_failures_with_reason_and_log(
+    bench: Callable, checkout: Path
+) -> None:
+    edit(checkout / "docker-compose.yml", "      - stacks.quart.app:app", "      - stacks.quart.no_such_module:app")
+    edit(checkout / "stacks/flask/app.py", "Hello, World!", "Hello, Mars!")
+    done = bench(SCENARIOS="json,wait?ms=10")
+    assert done.returncode == 1, done.stderr
+    failed = {
+        (outcome.trial.stack, outcome.trial.scenario): outcome
+        for outcome in outcomes(checkout)
+        if isinstance(outcome, Failure)
+    }
+    assert set(failed) == {
+        ("quart-hypercorn", "json"),
+        ("quart-hypercorn", "wait?ms=10"),
+        ("flask-gunicorn", "json"),
+    }
+    assert "not running" in failed["quart-hypercorn", "json"].reason
+    assert any("no_such_module" in line for line in failed["quart-hypercorn", "json"].log_tail)
+    assert "Hello, Mars!" in failed["flask-gunicorn", "json"].reason
+    failed_rows = {(row["stack"], row["scenario"]) for row in rows(checkout) if row["outcome"] == "failed"}
+    assert failed_rows == set(failed)
+    assert all(row["rps"] == "" for row in rows(checkout) if row["outcome"] == "failed")
+
+
+def test_a_port_that_is_taken_fails_that_stack_only(bench: Callable, checkout: Path, listener: Callable) -> None:
+    listener(8103)
+    done = bench(SCENARIOS="json", STACKS="fastapi-uvicorn,quart-hypercorn")
+    assert done.returncode == 1, done.stderr
+    reasons = {outcome.reason for outcome in outcomes(checkout) if isinstance(outcome, Failure)}
+    assert reasons == {"Port 8103 is taken by another program."}
+    assert {row["outcome"] for row in rows(checkout) if row["stack"] == "fastapi-uvicorn"} == {"valid"}
+
+
+def test_a_taken_database_port_starts_nothing(bench: Callable, checkout: Path, listener: Callable) -> None:
+    listener(8191)
+    done = bench(SCENARIOS="json")
+    assert done.returncode == 2
+    assert "Port 8191 of postgres is taken" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (checkout / "results/it").exists()

@@ -1,0 +1,73 @@
+"""Words that mean nothing are named with the choices, exit status 2, and nothing is started."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import environment, lab
+from lab.house import House
+from lab.project import ROOT
+
+
+@pytest.mark.parametrize(
+    ("words", "named", "choice"),
+    [
+        ({"STACKS": "flask-gunicorn,nope"}, "nope", "fastapi-uvicorn"),
+        ({"SCENARIOS": "db/nope"}, "db/nope", "db/one"),
+        ({"SCENARIOS": "wait?nope=1"}, "nope", "ms"),
+        ({"PROFILE": "nope"}, "nope", "quick"),
+        ({"RUNTIME": "nope"}, "nope", "process"),
+        ({"RUN": "../nope"}, "../nope", "letters"),
+    ],
+)
+def test_unknown_words_are_named_with_the_choices(words: dict[str, str], named: str, choice: str) -> None:
+    done = lab(ROOT, "bench", env=words)
+    assert done.returncode == 2
+    assert named in done.stderr
+    assert choice in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def make(*words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(["make", *words], cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+
+
+def test_an_unknown_make_variable_is_refused_before_anything_runs() -> None:
+    done = make("bench", "STAKCS=flask-gunicorn")
+    assert done.returncode == 2
+    assert "STAKCS" in done.stderr
+    assert "STACKS" in done.stderr
+    assert done.stdout == ""
+
+
+def test_make_passes_a_value_on_without_a_shell(tmp_path: Path) -> None:
+    victim = tmp_path / "touched"
+    done = make("bench", f"STACKS=x'; touch {victim}; echo '$$(touch {victim})")
+    assert done.returncode == 2
+    assert "There is no stack" in done.stderr
+    assert not victim.exists()
+
+
+def test_make_help_lists_every_target() -> None:
+    listed = make("help").stdout
+    for target in "bench test check verify up down report doctor base-image lock clean".split():
+        assert f"make {target} " in listed
+
+
+def test_the_list_of_stacks_is_json_for_a_program() -> None:
+    listed = json.loads(lab(ROOT, "stacks", "--json").stdout)
+    assert [stack["name"] for stack in listed] == list(House.here().stacks)
+
+
+def test_a_report_of_a_run_that_is_not_there_is_refused_in_a_sentence() -> None:
+    done = lab(ROOT, "report", env={"RUN": "no-such-run"})
+    assert done.returncode == 2
+    assert "no-such-run holds no run" in done.stderr
+
+
+def test_up_without_a_stack_names_the_stacks() -> None:
+    done = lab(ROOT, "up")
+    assert done.returncode == 2
+    assert "fastapi-uvicorn" in done.stderr
