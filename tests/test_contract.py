@@ -82,21 +82,26 @@ def stack(model: Model = "threads", omits: dict[str, str] | None = None) -> Stac
     return Stack(name="fake", framework="none", server="http.server", model=model, port=1, omits=omits)
 
 
+def held(url: str, stack: Stack) -> list[str]:
+    """What the stack breaks, in sentences."""
+    return [str(finding) for finding in contract.verify(url, stack)]
+
+
 def test_a_stack_that_keeps_the_contract_has_no_findings() -> None:
     with serving(Obedient) as url:
-        assert contract.verify(url, stack()) == []
+        assert held(url, stack()) == []
 
 
 def test_a_path_that_is_missing_without_a_declaration_is_found() -> None:
     with serving(Obedient) as url:
-        findings = contract.verify(url, stack(omits={}))
+        findings = held(url, stack(omits={}))
     assert "GET /db/one: 404 instead of 200" in findings
     assert any(finding.startswith("POST /parse/plain") for finding in findings)
 
 
 def test_a_path_that_is_declared_as_omitted_but_answers_is_found() -> None:
     with serving(Obedient) as url:
-        findings = contract.verify(url, stack(omits={**ALL_BUT_WAIT, "/mixed": "", "/wait": "cannot wait"}))
+        findings = held(url, stack(omits={**ALL_BUT_WAIT, "/mixed": "", "/wait": "cannot wait"}))
     assert findings[0] == "GET /wait: declared as omitted, but answered 200"
 
 
@@ -105,7 +110,7 @@ def test_another_server_on_the_port_is_found() -> None:
         name = "stranger"
 
     with serving(Stranger) as url:
-        (finding,) = contract.verify(url, stack())
+        (finding,) = held(url, stack())
     assert '"stranger"' in finding
 
 
@@ -118,7 +123,7 @@ def test_a_wait_that_is_too_short_is_found() -> None:
             super().answer(status, {"waited_ms": 50} if self.path == "/wait" else value)
 
     with serving(Hasty) as url:
-        (finding,) = contract.verify(url, stack())
+        (finding,) = held(url, stack())
     assert finding.startswith("GET /wait: took 0.0")
 
 
@@ -131,14 +136,14 @@ def test_waits_that_do_not_overlap_are_found_unless_the_model_says_so() -> None:
                 super().wait(query)
 
     with serving(OneAtATime) as url:
-        (finding,) = contract.verify(url, stack("async"))
+        (finding,) = held(url, stack("async"))
         assert finding.endswith("the waits do not overlap")
-        assert contract.verify(url, stack("sync")) == []
+        assert held(url, stack("sync")) == []
 
 
 def test_a_sync_stack_whose_waits_overlap_is_found() -> None:
     with serving(Obedient) as url:
-        (finding,) = contract.verify(url, stack("sync"))
+        (finding,) = held(url, stack("sync"))
     assert "but a sync stack waits 1.60 s" in finding
 
 
@@ -148,13 +153,13 @@ def test_a_stack_trace_instead_of_a_reason_is_found() -> None:
             super().answer(status, value if status != 422 else "Traceback (most recent call last): …")
 
     with serving(Talkative) as url:
-        findings = contract.verify(url, stack())
+        findings = held(url, stack())
     assert findings
     assert all("has no reason under `error`" in finding for finding in findings)
 
 
 def test_a_stack_that_is_not_there_is_found() -> None:
-    findings = contract.verify("http://127.0.0.1:1", stack())
+    findings = held("http://127.0.0.1:1", stack())
     assert findings
     assert all("no answer (ConnectionRefusedError" in finding for finding in findings)
 

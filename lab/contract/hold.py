@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
@@ -15,17 +16,30 @@ EARLY = 0.95
 """Timers may wake a little early; a wait counts as kept from this share of it on."""
 WAITS = 8
 WAIT_S = 0.2
+OVERLAP = Check("/wait", f"ms={WAIT_S * 1000:.0f}")
 
 
-def verify(base_url: str, stack: Stack) -> list[str]:
-    """Hold the stack that runs at `base_url` to the contract; what it breaks, one sentence each (none: it holds)."""
+@dataclass(frozen=True)
+class Finding:
+    """Something that a stack does otherwise than the contract says."""
+
+    path: str
+    sentence: str
+    """Begins with the request."""
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+def verify(base_url: str, stack: Stack) -> list[Finding]:
+    """Hold the stack that runs at `base_url` to the contract; no findings: it holds."""
     address = urlsplit(base_url).netloc
     connection = HTTPConnection(address, timeout=PATIENCE_S)
     try:
-        findings = [finding for check in checks_of(stack) for finding in _hold(connection, check)]
+        findings = [Finding(check.path, said) for check in checks_of(stack) for said in _hold(connection, check)]
     finally:
         connection.close()
-    return findings + _overlap(address, stack)
+    return findings + [Finding(OVERLAP.path, said) for said in _overlap(address, stack)]
 
 
 def checks_of(stack: Stack) -> Iterator[Check]:
@@ -92,7 +106,7 @@ def _short(value: object) -> str:
 
 def _overlap(address: str, stack: Stack) -> list[str]:
     """Waits of several clients overlap, but for one worker that takes one request at a time."""
-    check = Check("/wait", f"ms={WAIT_S * 1000:.0f}")
+    check = OVERLAP
 
     def wait(_: int) -> int:
         connection = HTTPConnection(address, timeout=PATIENCE_S)

@@ -5,7 +5,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import docker
 from docker.errors import DockerException, NotFound
@@ -95,7 +95,7 @@ class DockerRuntime:
         container = self._running[label][1]
         found = {"image": str(container.attrs["Image"])}
         answer = _asked(lambda: container.exec_run(["python3", "--version"]))
-        return found | ({"python": bytes(answer.output).decode().split()[-1]} if answer.exit_code == 0 else {})
+        return found | ({"python": cast("bytes", answer.output).decode().split()[-1]} if answer.exit_code == 0 else {})
 
     def _containers(self, project: str) -> list[Container]:
         return _asked(
