@@ -25,6 +25,10 @@ class _Broken(Exception):  # noqa: N818
     """The driver did not do what it should; says what it did."""
 
 
+class DriverError(LabError):
+    """The driver failed, not the stack."""
+
+
 class Driver:
     """The driver process while the `with` block lasts; one that died or fell silent is started anew for the next trial.
 
@@ -44,7 +48,7 @@ class Driver:
 
     @property
     def pid(self) -> int:
-        """Of the process, for who wants to watch it; another one after a LabError of `run`."""
+        """Of the process, for who wants to watch it; another one after a DriverError of `run`."""
         return self._process.pid
 
     def run(self, order: Order, on_began: Callable[[float, float], None]) -> Driven | str:
@@ -53,13 +57,15 @@ class Driver:
         `on_began` is called as the load begins, with the planned start and end of the window (CLOCK_MONOTONIC).
 
         Raises:
-            LabError: the driver itself failed; it has been started anew for the next trial.
+            DriverError: the driver itself failed; where it is gone, another one has been started for the next trial.
         """
         try:
             return self._converse(order, on_began)
         except _Broken as broken:
             self._restart()
-            raise LabError(f"The driver {broken}; its last words are in {self._log}.") from None
+            raise DriverError(f"The driver {broken}; its last words are in {self._log}.") from None
+        except DriverError:
+            raise
         except BaseException:
             self._restart()  # what it still answers to this order must not be taken for an answer to the next
             raise
@@ -107,7 +113,7 @@ class Driver:
                 case Failed(reason=reason, lab_fault=False):
                     return reason
                 case Failed(reason=reason):
-                    raise LabError(reason)
+                    raise DriverError(reason)
 
     def _reply(self, deadline_s: float) -> Began | Done | Failed:
         line = self._line(deadline_s)

@@ -165,7 +165,8 @@ class Driven(Noun):
 
     `requests` started inside the window (open load: were due inside it); each ended as correct, as an error, or was dropped or unfinished.
     `completed` counts correct responses that *ended* inside the window, so throughput is completed / window_s.
-    Histograms are HdrHistogram (base64 of its compressed form), in microseconds, three significant digits, of correct requests that started in the window.
+    Histograms are HdrHistogram (base64 of its compressed form), in microseconds, three significant digits, of the correct
+    requests that started in the window.
     """
 
     window_s: float

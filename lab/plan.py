@@ -5,7 +5,7 @@ blocks as there are arms each arm takes each position once (and, every other rou
 Everything follows from the seed: the plan can be made again from run.json.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 
 from lab.nouns import AA, Noun, Profile, Scenario, Trial
@@ -19,7 +19,7 @@ class Plan(Noun):
     arms: tuple[str, ...]
     """Labels of the stacks, the A/A arm last where there is one."""
     scenarios: tuple[Scenario, ...]
-    impossible: dict[str, tuple[str, ...]] = {}
+    impossible: Mapping[str, tuple[str, ...]]
     """Label -> ids of the scenarios that this stack declares it cannot do."""
 
     @property

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+
 from lab.errors import LabError
 from lab.launch.docker import connect
 from lab.project import ROOT

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from conftest import ENGINE_MISSING, command, edit, environment, lab, until
+
 from lab.launch.docker import connect
 from lab.nouns import OUTCOME, Failure, Sample
 
@@ -50,11 +51,8 @@ def nothing_left(checkout: Path) -> Iterator[None]:
 
 def started_from(checkout: Path) -> list[str]:
     """Command lines of processes whose folder is the copy, the driver included."""
-    found = []
-    for process in psutil.process_iter(["cwd", "cmdline"]):
-        if process.info["cwd"] == str(checkout):
-            found.append(" ".join(process.info["cmdline"]))
-    return found
+    there = (process.info for process in psutil.process_iter(["cwd", "cmdline"]))
+    return [" ".join(info["cmdline"]) for info in there if info["cwd"] == str(checkout)]
 
 
 def containers_of(checkout: Path) -> list[str]:

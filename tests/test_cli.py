@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import environment, lab
+
 from lab.house import House
 from lab.project import ROOT
 
@@ -52,7 +53,7 @@ def test_make_passes_a_value_on_without_a_shell(tmp_path: Path) -> None:
 
 def test_make_help_lists_every_target() -> None:
     listed = make("help").stdout
-    for target in "bench test check verify up down report doctor base-image lock clean".split():
+    for target in ["bench", "test", "check", "verify", "up", "down", "report", "doctor", "base-image", "lock", "clean"]:
         assert f"make {target} " in listed
 
 

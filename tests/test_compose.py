@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import needs_engine
+
 from lab import compose
 from lab.errors import LabError
 from lab.nouns import Service
@@ -109,5 +110,5 @@ def test_stacks_declare_what_they_omit_and_why() -> None:
 
 
 def test_a_missing_file_is_said_in_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(LabError, match="docker-compose.yml is missing"):
+    with pytest.raises(LabError, match=r"docker-compose\.yml is missing"):
         compose.read(tmp_path / "docker-compose.yml", {})

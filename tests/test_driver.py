@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 
 from lab import scenarios
-from lab.drive import ROOT, Driver
+from lab.drive import ROOT, Driver, DriverError
 from lab.driver.schedule import schedule
-from lab.errors import LabError
 from lab.histogram import Histogram
 from lab.nouns import Driven, Load, Scenario
 from lab.orders import Order
@@ -336,25 +335,31 @@ def test_the_driver_survives_a_user_that_breaks_down(driver: Driver, tmp_path: P
     )
     broken = Scenario(id="broken", workload="broken", file=str(file), user="Broken", path="/json")
     with Server() as server:
-        reason = driver.run(order(server.port, scenario=broken), lambda _start, _end: None)
-        assert reason == "A user of broken broke down: ZeroDivisionError: division by zero."
+        with pytest.raises(DriverError, match="A user of broken broke down: ZeroDivisionError: division by zero"):
+            driver.run(order(server.port, scenario=broken), lambda _start, _end: None)
         assert drive(driver, order(server.port)).errors == {}
 
 
 def test_an_unknown_user_class_is_named(driver: Driver) -> None:
     nobody = JSON.model_copy(update={"user": "Nobody"})
-    assert driver.run(order(1, scenario=nobody), lambda *_: None) == "loadtests/hello_json.py has no user class Nobody."
+    with pytest.raises(DriverError, match=r"loadtests/hello_json\.py has no user class Nobody"):
+        driver.run(order(1, scenario=nobody), lambda *_: None)
+
+
+def test_more_users_than_files_may_be_open_are_refused_with_a_sentence(driver: Driver) -> None:
+    with pytest.raises(DriverError, match="100000 connections need more than the [0-9]+ open files"):
+        driver.run(order(1, "closed:100000"), lambda *_: None)
 
 
 def test_a_load_test_that_cannot_be_read_is_the_labs_fault(driver: Driver) -> None:
     missing = JSON.model_copy(update={"file": "loadtests/missing.py"})
-    with pytest.raises(LabError, match="FileNotFoundError"):
+    with pytest.raises(DriverError, match="FileNotFoundError"):
         driver.run(order(1, scenario=missing), lambda *_: None)
 
 
 def test_a_driver_that_dies_is_reported_and_replaced(tmp_path: Path) -> None:
     with Driver(tmp_path / "log") as driver, Server() as server:
-        with pytest.raises(LabError, match="The driver died"):
+        with pytest.raises(DriverError, match="The driver died"):
             driver.run(order(server.port), lambda *_: os.kill(driver.pid, signal.SIGKILL))
         assert drive(driver, order(server.port)).errors == {}
 
@@ -362,7 +367,7 @@ def test_a_driver_that_dies_is_reported_and_replaced(tmp_path: Path) -> None:
 def test_a_driver_that_falls_silent_is_reported_and_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.drive.SLACK_S", 0.2)
     with Driver(tmp_path / "log") as driver, Server() as server:
-        with pytest.raises(LabError, match="said nothing for too long"):
+        with pytest.raises(DriverError, match="said nothing for too long"):
             driver.run(order(server.port, timeout_s=0.5), lambda *_: os.kill(driver.pid, signal.SIGSTOP))
         monkeypatch.setattr("lab.drive.SLACK_S", 10)
         assert drive(driver, order(server.port)).errors == {}

@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from lab.house import House
 from lab.project import ROOT
 

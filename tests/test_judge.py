@@ -51,6 +51,7 @@ CASES: list[tuple[Cause, dict[str, Any]]] = [
     (Cause.BUSY, {"of": CLOSED, "other_cores_busy": 0.95}),
     (Cause.IDLE, {"of": CLOSED, "in_flight_s": 0.89 * 64 * 2}),
     (Cause.NEIGHBOURS, {"of": CLOSED, "idle_cpu_s": 0.2}),
+    (Cause.FOREIGN, {"of": CLOSED, "server_cores_busy": 0.95, "usage": usage(server=0.6)}),
     (Cause.STOLEN, {"of": CLOSED, "stolen": 0.25}),
     (Cause.CEILING, {"of": CLOSED, "rps": 840}),
     (Cause.DROPPED, {"of": OPEN, "requests": 2003, "dropped": 3}),
@@ -74,6 +75,7 @@ INSIDE: list[dict[str, Any]] = [
     {"of": trial(load="closed:3"), "in_flight_s": 1.0},
     {"of": CLOSED, "idle_cpu_s": 0.09},
     {"of": CLOSED, "stolen": 0.05},
+    {"of": CLOSED, "server_cores_busy": 0.95, "usage": usage(server=0.7)},
     {"of": OPEN, "completed": 1910},
 ]
 
@@ -131,6 +133,9 @@ def test_short_waits_have_no_ceiling() -> None:
         ("server CPU", {"usage": usage(server=0.9)}, Setting()),
         ("server CPU", {"usage": usage(server=0.95)}, Setting(server_cpus=2)),
         ("server CPU", {"server_cores_busy": 0.93}, Setting()),
+        ("generator", {"other_cores_busy": 0.95, "usage": usage(upstream=0.3)}, Setting()),
+        ("offered rate", {"other_cores_busy": 0.95, "of": OPEN}, Setting()),
+        ("offered rate", {"other_cores_busy": 0.95, "rps": 1200}, Setting(wait_ms=50)),
         ("offered rate", {"usage": usage(server=1.4)}, Setting(server_cpus=2)),
         ("server slots", {"rps": 790}, SLOTS),
         ("offered rate", {"rps": 600}, SLOTS),

@@ -4,6 +4,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
+
 from lab import choose
 from lab.errors import LabError
 from lab.nouns import Load, Profile, Scenario, Stack

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 from conftest import until
+
 from lab import watch
 from lab.errors import LabError
 from lab.launch.process import ProcessRuntime

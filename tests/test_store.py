@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from lab import store
 from lab.errors import LabError
 from lab.nouns import Failure, Load, Trial

@@ -13,7 +13,7 @@ import sys
 import traceback
 from typing import BinaryIO
 
-from lab.driver.trial import drive
+from lab.driver.trial import UnansweredError, drive
 from lab.errors import LabError
 from lab.orders import Began, Done, Failed, Order
 
@@ -44,8 +44,10 @@ def _serve(line: bytes, replies: BinaryIO) -> None:
         reply(Done(driven=drive(Order.model_validate_json(line), reply)))
     except BrokenPipeError:
         raise
-    except LabError as error:
+    except UnansweredError as error:
         reply(Failed(reason=str(error)))
+    except LabError as error:
+        reply(Failed(reason=str(error), lab_fault=True))
     except Exception as error:
         traceback.print_exc()
         reply(

@@ -24,9 +24,10 @@ class Open:
 
     users = 1
 
-    def __init__(self, recorder: Recorder, due_s: NDArray[np.float64], most_connections: int) -> None:
+    def __init__(self, recorder: Recorder, due_s: NDArray[np.float64], length_s: float, most_connections: int) -> None:
         self.recorder = recorder
         self.due_s = due_s
+        self.length_s = length_s
         self.most_connections = most_connections
         self.crashes: list[str] = []
         self.connections: list[Any] = []
@@ -63,6 +64,7 @@ class Open:
                 else:
                     gevent.sleep(0)  # late: those must run that are to send or to receive
                 self._dispatch(user, due_s)
+            alarm.wait_until(self.began_s + self.length_s)  # the figures are not worked out inside the window
         finally:
             alarm.close()
 

@@ -1,6 +1,7 @@
 """One trial from order to figures."""
 
 import gc
+import resource
 from collections.abc import Callable
 from functools import cache
 from time import monotonic
@@ -21,14 +22,37 @@ GRACE_S = 1.0
 """How much longer than the timeout the drain may take before what is left counts as unfinished."""
 
 
+SPARE_DESCRIPTORS = 100
+"""Files that the driver has open besides its connections."""
+
+
+class UnansweredError(Exception):
+    """The stack did not answer the first request as it should: there is nothing to measure; the text is a sentence."""
+
+
 def drive(order: Order, announce: Callable[[Began], None]) -> Driven:
-    """Load the server as ordered and return what was seen; LabError where there was nothing to measure."""
+    """Load the server as ordered and return what was seen.
+
+    Raises:
+        UnansweredError: the stack's fault.
+        LabError: ours.
+    """
+    _check_descriptors(order)
     user_class = _user_class(order)
     try:
         _probe(user_class)
         return _run(order, user_class, announce)
     finally:
         user_class.patience.stop()
+
+
+def _check_descriptors(order: Order) -> None:
+    most = order.load.amount if order.load.kind == "closed" else order.most_connections
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if most + SPARE_DESCRIPTORS > limit:
+        raise LabError(
+            f"{most} connections need more than the {limit} open files that this machine allows; raise `ulimit -Hn`."
+        )
 
 
 def _user_class(order: Order) -> Any:
@@ -59,7 +83,7 @@ def _probe(user_class: Any) -> None:
     finally:
         user.connection.close()
     if reason is not None:
-        raise LabError(
+        raise UnansweredError(
             f"The first request to {user_class.path} on {user_class.host} was not answered correctly: {reason}."
         )
 
@@ -93,7 +117,7 @@ def _load(order: Order, recorder: Recorder) -> Closed | Open:
     if order.load.kind == "closed":
         return Closed(recorder, order.load.amount, order.warmup_s, order.window_s)
     due_s = schedule(order.load.amount, length_s, order.seed, order.arrivals)
-    return Open(recorder, due_s, order.most_connections)
+    return Open(recorder, due_s, length_s, order.most_connections)
 
 
 def _driven(

@@ -19,6 +19,9 @@ MEANING: dict[Bound, str] = {
 FULL = 0.9
 """Share of a CPU, or of a ceiling, from which on it counts as reached."""
 
+SERVED = 0.95
+"""Share of an open load's arrivals whose responses say that the schedule was kept."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -102,6 +105,15 @@ def generator_share(sample: Sample, other_cpus: int = 1) -> float | None:
     return max(alone, together / other_cpus)
 
 
+def foreign_share(sample: Sample, server_cpus: int = 1) -> float | None:
+    """Share of the server's CPUs that was taken by something that is neither the server nor a stack of the run."""
+    own = cpu_share(sample, "server")
+    if sample.server_cores_busy is None or own is None:
+        return None
+    idle = (sample.idle_cpu_s or 0) / sample.driven.window_s
+    return sample.server_cores_busy - (own + idle) / server_cpus
+
+
 def bound_by(sample: Sample, setting: Setting) -> Bound:
     """The first limit that was reached, the server's own first."""
     if not sample.driven.completed:
@@ -110,7 +122,7 @@ def bound_by(sample: Sample, setting: Setting) -> Bound:
         return "server CPU"
     if _slots_full(sample, setting):
         return "server slots"
-    if (generator_share(sample, setting.other_cpus) or 0) > FULL:
+    if (generator_share(sample, setting.other_cpus) or 0) > FULL and not _load_served(sample, setting):
         return _largest_beside_server(sample)
     return "offered rate"
 
@@ -128,9 +140,24 @@ def _slots_full(sample: Sample, setting: Setting) -> bool:
     ceiling, load = ceiling_per_s(setting), sample.trial.load
     if ceiling is None or (load.kind == "closed" and load.amount <= (setting.slots or 0)):
         return False
-    return sample.driven.completed / sample.driven.window_s >= FULL * ceiling
+    return _rps(sample) >= FULL * ceiling
+
+
+def _load_served(sample: Sample, setting: Setting) -> bool:
+    """All that was offered was answered: the schedule (open), or each user as often as the wait allows (closed)."""
+    load = sample.trial.load
+    if load.kind == "open":
+        return sample.driven.completed >= SERVED * sample.driven.requests
+    return setting.wait_ms > 0 and _rps(sample) >= FULL * load.amount / setting.wait_ms * 1e3
+
+
+def _rps(sample: Sample) -> float:
+    return sample.driven.completed / sample.driven.window_s
 
 
 def _largest_beside_server(sample: Sample) -> Bound:
-    roles: tuple[Literal["generator", "database", "upstream"], ...] = ("generator", "database", "upstream")
-    return max(roles, key=lambda role: cpu_share(sample, role) or 0)
+    """Who filled the generator's core; unless it was clearly another role, the generator could not run freely."""
+    roles: tuple[Literal["database", "upstream"], ...] = ("database", "upstream")
+    largest = max(roles, key=lambda role: cpu_share(sample, role) or 0)
+    share = cpu_share(sample, largest) or 0
+    return largest if share > max(FULL / 2, cpu_share(sample, "generator") or 0) else "generator"

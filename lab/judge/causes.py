@@ -19,6 +19,7 @@ class Cause(Enum):
     IDLE = "invalid", "the generator may have been starved or stuck: quieten the machine and run again"
     NEIGHBOURS = "invalid", "a stack that should have slept took CPU time: find out what it does when idle"
     STOLEN = "invalid", "the machine is shared with others that are busy: run again at a quieter time"
+    FOREIGN = "invalid", "other programs use the server's CPUs: quieten the machine and run again"
     CEILING = "invalid", "the slots may not be what the lab believes: check the knobs of this stack"
     DROPPED = "failed", "it may have answered too slowly for the generator's connections: lower the rate"
     BEHIND = "failed", "the rate may be above its capacity: lower the rate"

@@ -6,7 +6,7 @@ Their limits are fixed beforehand.
 from collections.abc import Callable
 
 from lab.histogram import Histogram
-from lab.judge.bounds import Setting, bound_by, ceiling_per_s, generator_share
+from lab.judge.bounds import Setting, bound_by, ceiling_per_s, foreign_share, generator_share
 from lab.judge.causes import Cause
 from lab.nouns import Sample
 
@@ -22,6 +22,8 @@ USERS_ACCOUNTED = 4
 """Fewer users than this are reported, not judged: their gaps weigh too much."""
 NEIGHBOURS_BUSY = 0.05
 """Share of the window that the idle stacks' servers together may have computed."""
+FOREIGN = 0.3
+"""Share of the server's CPUs that other programs may have used; interrupts are counted here on some kernels."""
 STOLEN = 0.2
 """Share of all CPUs' time that the hypervisor may have given to others."""
 CEILING_WAIT_MS = 10
@@ -105,6 +107,13 @@ def _stolen(sample: Sample, _: Setting) -> str | None:
     return f"The hypervisor took {sample.stolen:.0%} of the CPUs' time"
 
 
+def _foreign_load(sample: Sample, setting: Setting) -> str | None:
+    share = foreign_share(sample, setting.server_cpus)
+    if share is None or share <= FOREIGN:
+        return None
+    return f"Other programs took {share:.0%} of the server's CPU time"
+
+
 def _ceiling_exceeded(sample: Sample, setting: Setting) -> str | None:
     """At most slots x (T + d) / d responses end in a window T; d is shortened by what timers may wake early."""
     ceiling = ceiling_per_s(setting, early_ms=EARLY_MS)
@@ -138,11 +147,12 @@ CHECKS: tuple[tuple[Cause, Check], ...] = (
     (Cause.NOTHING, _nothing_answered),
     (Cause.ERRED, _erred),
     (Cause.ACCOUNTS, _accounts_do_not_add_up),
+    (Cause.STOLEN, _stolen),
+    (Cause.FOREIGN, _foreign_load),
     (Cause.LATE, _generator_late),
     (Cause.BUSY, _generator_busy),
     (Cause.IDLE, _requests_not_in_flight),
     (Cause.NEIGHBOURS, _neighbours_busy),
-    (Cause.STOLEN, _stolen),
     (Cause.CEILING, _ceiling_exceeded),
     (Cause.DROPPED, _dropped),
     (Cause.BEHIND, _fell_behind),

@@ -68,6 +68,8 @@ def _run(run: Run) -> Iterator[tuple[str, str]]:
     for key in ("started_at", "ended_at"):
         if facts.get(key):
             yield key.removesuffix("_at"), when(facts[key])
+    if interruptions := facts.get("interruptions"):
+        yield "interrupted", ", ".join(map(when, interruptions))
     for key in ("runtime", "seed"):
         if facts.get(key) is not None:
             yield key, str(facts[key])

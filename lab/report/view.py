@@ -73,11 +73,10 @@ class View:
     @cached_property
     def partial(self) -> str | None:
         """Why this is no whole run, if it is none."""
-        planned = self.run.profile.blocks
-        if self.blocks_measured >= planned and self.run.facts.get("interrupted") is None:
+        measured, planned, why = self.blocks_measured, self.run.profile.blocks, self.run.facts.get("interrupted")
+        if measured >= planned and why is None:
             return None
-        why = self.run.facts.get("interrupted")
-        return f"Partial run: {self.blocks_measured} of {planned} blocks{f' ({why})' if why else ''}."
+        return f"Partial run: {measured} of {planned} blocks{f' ({why})' if why else ''}."
 
     @cached_property
     def resolution(self) -> str:
@@ -109,11 +108,6 @@ class View:
         return [stack.name for stack in self.run.stacks if stack.name != self.run.baseline]
 
     @property
-    def superseded(self) -> int:
-        """Trials that were measured again."""
-        return len(self.run.outcomes) - len(self.findings.trials)
-
-    @property
     def not_valid(self) -> list[Judged]:
         return [judged for judged in self.findings.trials if judged.verdict.result != "valid"]
 
@@ -124,6 +118,8 @@ class View:
     def _warnings(self) -> Iterator[str]:
         if self.partial:
             yield self.partial
+        if again := len(self.run.outcomes) - len(self.findings.trials):
+            yield f"{again} trials of interrupted or noisy blocks were measured again; the last whole attempt counts."
         if self.run.cut_lines:
             yield f"{self.run.cut_lines} line(s) of trials.jsonl were cut off by a kill and are left out."
         if (self.run.facts.get("git") or {}).get("dirty"):
@@ -136,7 +132,11 @@ class View:
     @property
     def knob_names(self) -> list[str]:
         knobs = self.run.facts.get("knobs", {})
-        return list(dict.fromkeys(name for stack in self.run.stacks for name in knobs.get(stack.name, {})))
+        return list(
+            dict.fromkeys(
+                name for stack in self.run.stacks for name in knobs.get(stack.name, {}) if name != "LAB_STACK"
+            )
+        )
 
     def knob(self, stack: str, name: str) -> str:
         return str(self.run.facts.get("knobs", {}).get(stack, {}).get(name, words.NOTHING))

@@ -52,10 +52,16 @@ def render(template: str, shown: View, drawn: dict[str, str]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["one_line"] = one_line
     svgs = {slug: Markup(svg) for slug, svg in drawn.items()}  # noqa: S704 - drawn here, Vega escapes its texts
     return environment.get_template(f"{template}.j2").render(
         view=shown, run=shown.run, words=words, charts=svgs, log_tail=view.log_tail
     )
+
+
+def one_line(text: object) -> str:
+    """Text for a cell of a Markdown table, where a line break or an upright bar would end it."""
+    return " ".join(str(text).split()).replace("|", "\\|")
 
 
 def _write(path: Path, text: str) -> Path:
