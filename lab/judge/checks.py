@@ -43,7 +43,7 @@ def unexpected_errors(sample: Sample, expected: frozenset[str]) -> int:
 def _nothing_answered(sample: Sample, setting: Setting) -> str | None:
     if sample.driven.completed or sample.driven.errors.keys() & setting.expected_errors:
         return None
-    return f"None of {sample.driven.requests:,} requests was answered correctly{_most_frequent(sample)}"
+    return f"Not one of {sample.driven.requests:,} requests was answered correctly{_most_frequent(sample)}"
 
 
 def _erred(sample: Sample, setting: Setting) -> str | None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 from statistics import median
 
 from lab.compare.paired import MIN_BLOCKS
@@ -131,12 +132,10 @@ class View:
 
     @property
     def knob_names(self) -> list[str]:
+        """Every knob of any stack, once; a stack's own name is none."""
         knobs = self.run.facts.get("knobs", {})
-        return list(
-            dict.fromkeys(
-                name for stack in self.run.stacks for name in knobs.get(stack.name, {}) if name != "LAB_STACK"
-            )
-        )
+        names = dict.fromkeys(name for stack in self.run.stacks for name in knobs.get(stack.name, {}))
+        return [name for name in names if name != "LAB_STACK"]
 
     def knob(self, stack: str, name: str) -> str:
         return str(self.run.facts.get("knobs", {}).get(stack, {}).get(name, words.NOTHING))
@@ -179,5 +178,8 @@ def log_tail(outcome: Outcome) -> Sequence[str]:
 
 
 def _best_first(line: Line) -> tuple[int, float, str]:
+    """By throughput; where the rate was given, by p99. Failed comes after valid, invalid last."""
     cell = line.cell
+    if headline(cell.load) == "p99_ms":
+        return _RANK[cell.outcome], cell.p99_ms or inf, cell.stack
     return _RANK[cell.outcome], -(cell.rps.mean if cell.rps else 0), cell.stack

@@ -1,0 +1,295 @@
+"""What people read, from runs whose truth is known."""
+
+import csv
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from synthetic import failure, histogram, run_facts, sample, scenario, stack, trial, write_run
+
+from lab.errors import LabError
+from lab.nouns import Load, Outcome
+from lab.report import words
+from lab.report.view import omission
+from lab.report.write import write_report
+
+STACKS = [stack("first", omits={"/parse/": "it has no parser"}), stack("base", baseline=True), stack("broken")]
+SCENARIOS = [scenario("json"), scenario("parse/plain"), scenario("wait?ms=50", ms=50)]
+SPEEDS = {"first": 500, "base": 1000, "base@aa": 1000, "broken": 2000}
+WOBBLE = [1.0, 1.02, 0.98, 1.01, 0.99, 1.0, 1.03, 0.97]
+
+
+def outcomes(blocks: int = 8) -> list[Outcome]:
+    """`first` is half as fast as `base`; `broken` errs in every request of /wait."""
+    return [
+        _outcome(block, arm, scenario_.id, speed * WOBBLE[(block * len(arm)) % 8])
+        for block in range(blocks)
+        for scenario_ in SCENARIOS
+        for arm, speed in SPEEDS.items()
+        if not (arm == "first" and scenario_.id == "parse/plain")
+    ]
+
+
+def _outcome(block: int, arm: str, scenario_: str, rps: float) -> Outcome:
+    of = trial(block, arm, scenario_)
+    if arm == "broken" and scenario_.startswith("wait"):
+        errors = {"status 500": round(rps * 2)}
+        return sample(of, rps, completed=0, latency=histogram({}), errors=errors)
+    return sample(of, rps)
+
+
+def written(folder: Path, found: list[Outcome] | None = None, blocks: int = 8, **facts: Any) -> dict[str, Path]:
+    """Files of a report by name."""
+    run = write_run(
+        folder / "20260504T120000Z-quick", run_facts(STACKS, SCENARIOS, blocks, **facts), found or outcomes()
+    )
+    return {path.name: path for path in write_report(run)}
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return written(tmp_path_factory.mktemp("run"))
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def cell(report: Mapping[str, Path], stack_: str, scenario_: str) -> dict[str, str]:
+    return next(r for r in rows(report["summary.csv"]) if (r["stack"], r["scenario"]) == (stack_, scenario_))
+
+
+def test_summary_has_the_columns_of_the_results_contract(report: Mapping[str, Path]) -> None:
+    assert report["summary.csv"].read_text().splitlines()[0] == (
+        "stack,scenario,load,blocks,valid,outcome,reason,rps,rps_lo,rps_hi,p50_ms,p95_ms,p99_ms,error_rate,"
+        "cpu_us_per_request,cpu_us_lo,cpu_us_hi,rss_mb,connects_per_request,generator_cpu,bound_by"
+    )
+
+
+def test_comparisons_begin_with_the_columns_of_the_results_contract(report: Mapping[str, Path]) -> None:
+    header = report["comparisons.csv"].read_text().splitlines()[0]
+    assert header.startswith("scenario,load,stack,baseline,metric,ratio,lo,hi,verdict,mde")
+
+
+def test_a_valid_cell_has_its_numbers(report: Mapping[str, Path]) -> None:
+    base = cell(report, "base", "json")
+    assert (base["valid"], base["outcome"], base["blocks"], base["load"]) == ("true", "valid", "8", "closed:8")
+    assert float(base["rps_lo"]) < float(base["rps"]) < float(base["rps_hi"])
+    assert float(base["rps"]) == pytest.approx(1000, rel=0.02)
+
+
+def test_a_failed_cell_shows_its_error_rate_and_no_latency(report: Mapping[str, Path]) -> None:
+    broken = cell(report, "broken", "wait?ms=50")
+    assert (broken["valid"], broken["outcome"], broken["error_rate"], broken["p50_ms"]) == ("false", "failed", "1", "")
+    assert "status 500" in broken["reason"]
+
+
+def test_what_a_stack_cannot_do_has_no_row(report: Mapping[str, Path]) -> None:
+    assert ("first", "parse/plain") not in {(r["stack"], r["scenario"]) for r in rows(report["summary.csv"])}
+
+
+def test_the_aa_arm_is_among_the_comparisons_and_not_in_the_summary(report: Mapping[str, Path]) -> None:
+    assert not any("@aa" in row["stack"] for row in rows(report["summary.csv"]))
+    found = [row for row in rows(report["comparisons.csv"]) if row["stack"] == "base@aa"]
+    assert {row["baseline"] for row in found} == {"base"}
+    assert {row["verdict"] for row in found if row["metric"] == "rps"} <= {"equivalent", "inconclusive"}
+
+
+def test_the_slower_stack_is_different_and_failed_cells_are_not_compared(report: Mapping[str, Path]) -> None:
+    compared = {(r["scenario"], r["stack"], r["metric"]): r for r in rows(report["comparisons.csv"])}
+    slow = compared["json", "first", "rps"]
+    assert slow["verdict"] == "different"
+    assert float(slow["ratio"]) == pytest.approx(0.5, rel=0.05)
+    assert ("wait?ms=50", "broken", "rps") not in compared
+
+
+def test_without_a_label_the_first_stack_is_the_baseline(tmp_path: Path) -> None:
+    plain = [stack("b"), stack("a")]
+    found: list[Outcome] = [sample(trial(block, name)) for block in range(6) for name in "ab"]
+    run = write_run(tmp_path / "run", run_facts(plain, SCENARIOS[:1], 6), found)
+    write_report(run)
+    assert {(row["stack"], row["baseline"]) for row in rows(run / "comparisons.csv")} == {("a", "b")}
+
+
+def test_html_stands_alone(report: Mapping[str, Path]) -> None:
+    html = report["report.html"].read_text()
+    assert not re.search(r"<(script|link|img|iframe)\b|@import|url\(", html)
+    assert set(re.findall(r"https?://[^\s\"'<]+", html)) <= {
+        "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink",
+    }  # fmt: skip
+    assert html.count("<svg") == 3
+
+
+def test_every_chart_is_a_file_too_and_the_markdown_shows_it(report: Mapping[str, Path]) -> None:
+    names = [name for name in report if name.endswith(".svg")]
+    assert sorted(names) == ["json-closed-8.svg", "parse-plain-closed-8.svg", "wait-ms-50-closed-8.svg"]
+    for name in names:
+        assert ElementTree.parse(report[name]).getroot().tag.endswith("svg")  # noqa: S314 - written a moment ago
+        assert f"(charts/{name})" in report["report.md"].read_text()
+
+
+@pytest.mark.parametrize("name", ["report.md", "report.html"])
+def test_a_reader_finds_every_answer(report: Mapping[str, Path], name: str) -> None:
+    text = report[name].read_text()
+    assert "first: throughput 0.50 x" in text
+    assert "it has no parser" in text
+    assert "slower" in text
+    assert "status 500" in text
+    assert "This run could have seen differences of" in text
+    assert "make bench PROFILE=quick STACKS=first,base,broken" in text
+    assert "A/A" in text
+    assert "best of" not in text.lower()
+
+
+def test_failed_stacks_are_ranked_last(report: Mapping[str, Path]) -> None:
+    section = report["report.md"].read_text().split("## wait?ms=50")[1].split("\n## ")[0]
+    order = re.findall(r"^\| (base|first|broken)", section, re.MULTILINE)
+    assert order == ["base", "first", "broken"]
+
+
+def test_no_difference_is_never_said_without_what_could_have_been_seen(report: Mapping[str, Path]) -> None:
+    text = report["report.md"].read_text()
+    claims = re.findall(r"^- .*(?:equal within|cannot tell).*$", text.split("## How to read")[0], re.MULTILINE)
+    assert claims
+    assert all("would have seen a difference of" in claim for claim in claims)
+
+
+def test_fewer_than_six_blocks_claim_nothing(tmp_path: Path) -> None:
+    report = written(tmp_path, outcomes(blocks=3), blocks=3)
+    assert {row["verdict"] for row in rows(report["comparisons.csv"])} == {"inconclusive"}
+    assert "No claim: 3 blocks, at least 6 are needed." in report["report.md"].read_text()
+
+
+def test_an_interrupted_run_says_how_far_it_came(tmp_path: Path) -> None:
+    found = [outcome for outcome in outcomes() if outcome.trial.block < 7]
+    report = written(tmp_path, found[:-2], interrupted="stopped by Ctrl-C")
+    for name in ("report.md", "report.html"):
+        assert "Partial run: 6 of 8 blocks (stopped by Ctrl-C)." in report[name].read_text()
+
+
+def test_a_line_that_a_kill_cut_off_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", run_facts(STACKS, SCENARIOS, 8), outcomes())
+    with (run / "trials.jsonl").open("a") as lines:
+        lines.write('{"kind":"sample","trial":{"bl')
+    write_report(run)
+    assert "1 line(s) of trials.jsonl were cut off" in (run / "report.md").read_text()
+
+
+def test_blocks_that_were_run_again_are_counted(tmp_path: Path) -> None:
+    again = [sample(trial(0, arm, scenario_.id, attempt=1)) for arm in SPEEDS for scenario_ in SCENARIOS]
+    report = written(tmp_path, [*outcomes(), *again])
+    assert "11 trials of interrupted or noisy blocks were measured again" in report["report.md"].read_text()
+
+
+def test_an_aa_arm_that_differs_is_warned_about(tmp_path: Path) -> None:
+    found = [o for o in outcomes() if o.trial.stack != "base@aa"]
+    odd = [sample(trial(block, "base@aa"), 1500 * WOBBLE[block]) for block in range(8)]
+    assert "distrust these verdicts" in written(tmp_path, [*found, *odd])["report.html"].read_text()
+
+
+def test_a_failure_shows_its_log_and_markup_in_it_stays_text(tmp_path: Path) -> None:
+    found: list[Outcome] = [failure(trial(block, "first"), log_tail=("<b>Boom</b> | bar",)) for block in range(8)]
+    report = written(tmp_path, found + [sample(trial(block, "base")) for block in range(8)])
+    assert "&lt;b&gt;Boom&lt;/b&gt; | bar" in report["report.html"].read_text()
+    assert "<b>Boom</b> | bar" in report["report.md"].read_text()
+
+
+def test_nothing_measured_still_makes_a_report(tmp_path: Path) -> None:
+    report = written(tmp_path, [failure(trial(0, "base"))])
+    assert "failed" in report["report.md"].read_text()
+
+
+def test_facts_are_shown_and_absent_ones_are_not(tmp_path: Path, report: Mapping[str, Path]) -> None:
+    full = written(
+        tmp_path,
+        machine={"cpu": "Some CPU", "cpus": 2, "memory_bytes": 8e9, "system": "Linux 6"},
+        cpu_plan={"server": [0], "others": [1]},
+        runtime="docker",
+        seed=7,
+        started_at="2026-05-04T12:00:00+00:00",
+        ended_at="2026-05-04T12:05:00+00:00",
+        interruptions=["2026-05-04T12:02:00+00:00"],
+        git={"commit": "abc", "dirty": True},
+        sha256={"docker-compose.yml": "f00"},
+        images={"base": "sha256:1"},
+        not_applied=["image"],
+        versions={"base": {"flask": "3.1.3"}},
+        knobs={"first": {"LAB_SLOTS": "40"}, "base": {"LAB_SLOTS": "80"}},
+        overhead={"trial_median_s": 0.2, "block_median_s": 4.0, "setup_s": None},
+    )
+    text = full["report.md"].read_text()
+    for fact in (
+        "Some CPU",
+        "8.0 GB",
+        "docker",
+        "SEED=7",
+        "flask 3.1.3",
+        "abc",
+        "f00",
+        "LAB_SLOTS",
+        "4.00 s",
+        "sha256:1",
+    ):
+        assert fact in text
+    assert "## Machine" not in report["report.md"].read_text()
+    assert "None" not in text + report["report.md"].read_text()
+
+
+def test_an_open_load_is_judged_by_its_p99(tmp_path: Path) -> None:
+    facts = run_facts(STACKS[:2], SCENARIOS[:1], 6)
+    facts["profile"]["loads"] = [Load.model_validate("open:1000").model_dump()]
+    slow = {8.0: 1900, 90.0: 100}
+    found: list[Outcome] = [
+        sample(trial(block, arm, load="open:1000"), latency=histogram(slow if arm == "first" else {8.0: 2000}))
+        for block in range(6)
+        for arm in ("first", "base")
+    ]
+    write_report(write_run(tmp_path / "run", facts, found))
+    text = (tmp_path / "run" / "report.md").read_text()
+    assert "json, 1,000 requests/s offered" in text
+    assert "longer p99" in text
+
+
+def test_a_report_can_be_derived_again_and_comes_out_the_same(report: Mapping[str, Path]) -> None:
+    before = {name: path.read_bytes() for name, path in report.items()}
+    write_report(report["summary.csv"].parent)
+    assert {name: path.read_bytes() for name, path in report.items()} == before
+
+
+@pytest.mark.parametrize("facts", [{}, {"format": 2}, {"format": 1}])
+def test_a_folder_that_is_no_run_is_refused_with_a_sentence(tmp_path: Path, facts: dict[str, Any]) -> None:
+    with pytest.raises(LabError):
+        write_report(write_run(tmp_path / "run", facts, []))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "-"), (0.0, "0.00"), (0.01234, "0.0123"), (1.2345, "1.23"), (9.999, "10.0"), (123.45, "123"), (12345.6, "12,300")],
+)  # fmt: skip
+def test_numbers_have_three_significant_digits(value: float | None, text: str) -> None:
+    assert words.number(value) == text
+
+
+@given(st.floats(1e-6, 1e9))
+def test_rounding_moves_a_number_by_less_than_a_hundredth(value: float) -> None:
+    assert float(words.number(value).replace(",", "")) == pytest.approx(value, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(None, "-"), (0.0, "0%"), (0.00012, "0.012%"), (0.0235, "2.4%"), (0.5, "50%"), (1.0, "100%")]
+)
+def test_small_shares_keep_their_digits(share: float | None, text: str) -> None:
+    assert words.percent(share) == text
+
+
+def test_an_omission_covers_a_path_or_all_below_it() -> None:
+    omits = {"/parse/": "no parser", "/file/async": "no loop"}
+    assert omission(omits, "/parse/plain") == "no parser"
+    assert omission(omits, "/file/async") == "no loop"
+    assert omission(omits, "/file/thread") is None
