@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -326,18 +327,34 @@ def test_a_schedule_depends_on_nothing_but_the_seed() -> None:
     assert schedule(4, 1, 0, "constant").tolist() == [0, 0.25, 0.5, 0.75]
 
 
+def load_test(folder: Path, *methods: str) -> Scenario:
+    """A scenario whose user class has these methods."""
+    lines = ["import sys", f"sys.path.insert(0, {str(ROOT / 'loadtests')!r})", "from lean import LeanUser"]
+    lines += ["class Odd(LeanUser):", "    path = '/json'", "    asked = 0", *("    " + line for line in methods)]
+    (folder / "odd.py").write_text("\n".join(lines))
+    return Scenario(id="odd", workload="odd", file=str(folder / "odd.py"), user="Odd", path="/json")
+
+
 def test_the_driver_survives_a_user_that_breaks_down(driver: Driver, tmp_path: Path) -> None:
-    file = tmp_path / "broken.py"
-    file.write_text(
-        f"import sys\nsys.path.insert(0, {str(ROOT / 'loadtests')!r})\nfrom lean import LeanUser\n"
-        "class Broken(LeanUser):\n    path = '/json'\n    asked = 0\n"
-        "    def check(self, body):\n        Broken.asked += 1\n        return Broken.asked == 1 or 1 / 0\n"
-    )
-    broken = Scenario(id="broken", workload="broken", file=str(file), user="Broken", path="/json")
+    odd = load_test(tmp_path, "def check(self, body):", "    Odd.asked += 1", "    return Odd.asked == 1 or 1 / 0")
     with Server() as server:
-        with pytest.raises(DriverError, match="A user of broken broke down: ZeroDivisionError: division by zero"):
-            driver.run(order(server.port, scenario=broken), lambda _start, _end: None)
+        with pytest.raises(DriverError, match="A user of odd broke down: ZeroDivisionError: division by zero"):
+            driver.run(order(server.port, scenario=odd), lambda _start, _end: None)
         assert drive(driver, order(server.port)).errors == {}
+
+
+@pytest.mark.parametrize("load", ["closed:4", "open:50"])
+def test_what_has_not_ended_after_the_drain_is_unfinished(driver: Driver, tmp_path: Path, load: str) -> None:
+    odd = load_test(
+        tmp_path,
+        "def ask(self, start_s):",
+        "    Odd.asked += 1",
+        "    import gevent",
+        "    if Odd.asked > 1: gevent.sleep(99)",
+    )
+    driven = drive(driver, order(1, load, scenario=odd, timeout_s=0.1))
+    assert driven.errors == {"unfinished": driven.requests}
+    assert driven.requests == (4 if load == "closed:4" else len(schedule(50, 0.3, 7)))
 
 
 def test_an_unknown_user_class_is_named(driver: Driver) -> None:
@@ -346,9 +363,12 @@ def test_an_unknown_user_class_is_named(driver: Driver) -> None:
         driver.run(order(1, scenario=nobody), lambda *_: None)
 
 
-def test_more_users_than_files_may_be_open_are_refused_with_a_sentence(driver: Driver) -> None:
-    with pytest.raises(DriverError, match="100000 connections need more than the [0-9]+ open files"):
-        driver.run(order(1, "closed:100000"), lambda *_: None)
+def test_more_users_than_files_may_be_open_are_refused_with_a_sentence(tmp_path: Path) -> None:
+    with Driver(tmp_path / "log") as driver, Server() as server:
+        drive(driver, order(server.port))
+        resource.prlimit(driver.pid, resource.RLIMIT_NOFILE, (300, 300))
+        with pytest.raises(DriverError, match="250 connections need more than the 300 open files"):
+            driver.run(order(server.port, "closed:250"), lambda *_: None)
 
 
 def test_a_load_test_that_cannot_be_read_is_the_labs_fault(driver: Driver) -> None:
