@@ -282,7 +282,8 @@ def test_rounding_moves_a_number_by_less_than_a_hundredth(value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "text"), [(None, "-"), (0.0, "0%"), (0.00012, "0.012%"), (0.0235, "2.4%"), (0.5, "50%"), (1.0, "100%")]
+    ("share", "text"),
+    [(None, "-"), (0.0, "0 %"), (0.00012, "0.012 %"), (0.0235, "2.4 %"), (0.5, "50 %"), (1.0, "100 %")],
 )
 def test_small_shares_keep_their_digits(share: float | None, text: str) -> None:
     assert words.percent(share) == text

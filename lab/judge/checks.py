@@ -82,7 +82,7 @@ def _generator_busy(sample: Sample, setting: Setting) -> str | None:
     share = generator_share(sample, setting.other_cpus)
     if share is None or share <= GENERATOR_BUSY or bound_by(sample, setting) != "generator":
         return None
-    return f"The generator's core was {share:.0%} busy and nothing else explains the throughput"
+    return f"The generator's core was {100 * share:.0f} % busy and nothing else explains the throughput"
 
 
 def _requests_not_in_flight(sample: Sample, _: Setting) -> str | None:
@@ -92,26 +92,27 @@ def _requests_not_in_flight(sample: Sample, _: Setting) -> str | None:
     share = sample.driven.in_flight_s / (load.amount * sample.driven.window_s)
     if share >= IN_FLIGHT_SHARE:
         return None
-    return f"The {load.amount} users had a request in flight for {share:.0%} of the window only"
+    return f"The {load.amount} users had a request in flight for {100 * share:.0f} % of the window only"
 
 
 def _neighbours_busy(sample: Sample, _: Setting) -> str | None:
-    if sample.idle_cpu_s is None or sample.idle_cpu_s <= NEIGHBOURS_BUSY * sample.driven.window_s:
+    share = (sample.idle_cpu_s or 0) / sample.driven.window_s
+    if share <= NEIGHBOURS_BUSY:
         return None
-    return f"The idle stacks' servers took {sample.idle_cpu_s / sample.driven.window_s:.0%} of a core during the window"
+    return f"The idle stacks' servers took {100 * share:.0f} % of a core during the window"
 
 
 def _stolen(sample: Sample, _: Setting) -> str | None:
     if sample.stolen is None or sample.stolen <= STOLEN:
         return None
-    return f"The hypervisor took {sample.stolen:.0%} of the CPUs' time"
+    return f"The hypervisor took {100 * sample.stolen:.0f} % of the CPUs' time"
 
 
 def _foreign_load(sample: Sample, setting: Setting) -> str | None:
     share = foreign_share(sample, setting.server_cpus)
     if share is None or share <= FOREIGN:
         return None
-    return f"Other programs took {share:.0%} of the server's CPU time"
+    return f"Other programs took {100 * share:.0f} % of the server's CPU time"
 
 
 def _ceiling_exceeded(sample: Sample, setting: Setting) -> str | None:

@@ -19,15 +19,6 @@ class Findings:
     cells: tuple[Cell, ...]
     comparisons: tuple[Comparison, ...]
 
-    def cell(self, stack: str, scenario: str, load: str) -> Cell | None:
-        wanted = (stack, scenario, load)
-        return next((cell for cell in self.cells if (cell.stack, cell.scenario, cell.load) == wanted), None)
-
-    def comparison(self, stack: str, scenario: str, load: str, metric: str) -> Comparison | None:
-        wanted = (stack, scenario, load, metric)
-        rows = (row for row in self.comparisons if (row.stack, row.scenario, row.load, row.metric) == wanted)
-        return next(rows, None)
-
 
 def derive(run: Run) -> Findings:
     settings = _settings(run)

@@ -42,7 +42,7 @@ def percent(share: float | None) -> str:
     """A share (0 to 1) as a percentage; small ones keep two digits, so that one error in a thousand is seen."""
     if share is None:
         return NOTHING
-    return f"{share:.0%}" if share == 0 or share >= 0.1 else f"{number(share * 100, 2)}%"
+    return f"{share * 100:.0f} %" if share == 0 or share >= 0.1 else f"{number(share * 100, 2)} %"
 
 
 def ratio(row: Comparison) -> str:
@@ -64,7 +64,7 @@ def label(row: Comparison) -> str:
         case "different":
             return direction(row)
         case "equivalent":
-            return f"equal within {MARGIN[row.metric]:.0%}"
+            return f"equal within {MARGIN[row.metric] * 100:.0f} %"
         case _:
             return "cannot tell"
 
@@ -85,6 +85,6 @@ def sentence(row: Comparison) -> str:
         case "different":
             return f"{subject}: different ({direction(row)}) over {row.blocks} blocks; {sees}."
         case "equivalent":
-            return f"{subject}: equal within {MARGIN[row.metric]:.0%} over {row.blocks} blocks; {sees}."
+            return f"{subject}: equal within {MARGIN[row.metric] * 100:.0f} % over {row.blocks} blocks; {sees}."
         case _:
             return f"{subject}: this run cannot tell; {sees}."
