@@ -31,6 +31,12 @@ def draw(cells: Sequence[Cell], baseline: str) -> str | None:
     return str(vl_convert.vegalite_to_svg(json.dumps(_styled(chart).to_dict())))
 
 
+def standing_alone(svg: str) -> str:
+    """The picture as a file of its own: it follows the reader's light or dark by itself."""
+    style = "<style>svg { color: #1c2024 } @media (prefers-color-scheme: dark) { svg { color: #e4e7eb } }</style>"
+    return svg.replace(">", f">{style}", 1)
+
+
 def _row(cell: Cell, baseline: str) -> dict[str, object]:
     role = "failed" if cell.outcome == "failed" else "baseline" if cell.stack == baseline else "compared"
     row = cell.model_dump(include={"stack", "p50_ms", "p95_ms", "p99_ms"})
