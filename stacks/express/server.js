@@ -1,0 +1,26 @@
+// Serves the application: node server.js --host= --port= --keep-alive=<seconds> --backlog=
+//
+// Node.js's own limits on a connection are off, as they are on the other stacks: a client may take its time to send.
+
+import { createServer } from 'node:http';
+import { parseArgs } from 'node:util';
+
+import { app } from './app.js';
+
+const { values: options } = parseArgs({
+  options: {
+    host: { type: 'string' },
+    port: { type: 'string' },
+    'keep-alive': { type: 'string' },
+    backlog: { type: 'string' },
+  },
+});
+const STOP_WITHIN_MS = 2000;
+
+const server = createServer({ headersTimeout: 0, requestTimeout: 0, keepAliveTimeout: options['keep-alive'] * 1000 }, app);
+server.listen({ host: options.host, port: Number(options.port), backlog: Number(options.backlog) });
+
+process.once('SIGTERM', () => {
+  server.close(() => process.exit());
+  setTimeout(() => process.exit(), STOP_WITHIN_MS);
+});

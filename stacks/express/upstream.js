@@ -1,0 +1,61 @@
+// Calls to another service: undici, the client behind Node.js's own `fetch`, without the cost of fetch's web streams.
+
+import { Pool } from 'undici';
+
+import { Places } from './places.js';
+
+// Kept connections are given up before `upstream` closes them (75 s).
+const IDLE_MS = 60_000;
+// Longer than the longest delay that can be asked for.
+const READ_TIMEOUT_MS = 90_000;
+
+// `upstream` refused or could not be reached; the message is shown to the client.
+export class UpstreamError extends Error {}
+
+export const delayPath = (ms, capacity) => `/delay?ms=${ms}${capacity ? `&capacity=${capacity}` : ''}`;
+
+export class Upstream {
+  #pool;
+
+  constructor(url, connections) {
+    this.#pool = new Pool(url, {
+      connections,
+      keepAliveTimeout: IDLE_MS,
+      headersTimeout: READ_TIMEOUT_MS,
+      bodyTimeout: READ_TIMEOUT_MS,
+    });
+  }
+
+  // `n` calls, one after the other.
+  async sequential(path, n) {
+    const answers = [];
+    for (let call = 0; call < n; call++) answers.push(await this.#get(path));
+    return { answers };
+  }
+
+  // `n` calls at once, as far as connections reach.
+  async concurrent(path, n) {
+    return { answers: await Promise.all(Array.from({ length: n }, () => this.#get(path))) };
+  }
+
+  // `n` calls, at most `limit` at once.
+  async bounded(path, n, limit) {
+    const places = new Places(limit);
+    return { answers: await Promise.all(Array.from({ length: n }, () => places.run(() => this.#get(path)))) };
+  }
+
+  async #get(path) {
+    const { statusCode, body } = await this.#answered(path);
+    if (statusCode === 200) return body.json();
+    await body.dump();
+    throw new UpstreamError(`upstream answered ${statusCode}`);
+  }
+
+  async #answered(path) {
+    try {
+      return await this.#pool.request({ path, method: 'GET' });
+    } catch (error) {
+      throw new UpstreamError(`upstream did not answer (${error.code ?? error.name})`);
+    }
+  }
+}
