@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode, urlsplit
 
 from locust import User, task
+from locust.exception import StopTest
 from wire import Connection, Fault, Patience
 
 RING = 4096
@@ -58,6 +59,8 @@ class LeanUser(User):
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
+        if not self.host:
+            raise StopTest("Say where the stack answers: --host http://127.0.0.1:8102")
         if self.prepared_for != self.host:
             self.prepare(self.host)
         self.connection = Connection(self.address, self.patience)

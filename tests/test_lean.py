@@ -37,7 +37,8 @@ from locust.util.load_locustfile import load_locustfile
 seen = {}
 for scenario, right in json.load(sys.stdin):
     user = load_locustfile(scenario["file"])[0][scenario["user"]]
-    user.prepare("http://127.0.0.1:80")
+    user.host = "http://127.0.0.1:80"
+    user.prepare(user.host)
     wrong = [{}, {"answers": []}, {"rows": []}, {key: None for key in right}, {**right, next(iter(right)): "other"}]
     seen[scenario["id"]] = {
         "right": user.check(user, right),

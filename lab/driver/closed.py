@@ -6,7 +6,6 @@ from typing import Any
 
 import gevent
 from gevent.event import Event
-from locust.exception import StopUser
 
 from lab.driver.recorder import Recorder
 
@@ -33,17 +32,12 @@ class Closed:
         self._gate.set()
 
     def task(self, user: Any) -> None:
-        """What a user does: Locust calls this once for each."""
+        """What a user does, once."""
         offset_s = len(self.connections) / self.users * self.spread_s
         self.connections.append(user.connection)
         self._gate.wait()
         gevent.sleep(offset_s)
-        try:
-            self._ask_on(user.ask)
-        except Exception as error:
-            self.crashes.append(f"{type(error).__name__}: {error}")
-            raise StopUser from error
-        raise StopUser
+        self._ask_on(user.ask)
 
     def _ask_on(self, ask: Callable[[float], str | None]) -> None:
         began_s, stop_s = self.began_s, self.began_s + self.length_s

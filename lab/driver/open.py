@@ -12,7 +12,6 @@ import numpy as np
 from gevent import get_hub
 from gevent.event import Event
 from gevent.pool import Group
-from locust.exception import StopUser
 from numpy.typing import NDArray
 
 from lab.driver.recorder import Recorder
@@ -42,7 +41,7 @@ class Open:
         self._gate.set()
 
     def task(self, user: Any) -> None:
-        """What the dispatcher does: Locust calls this once, and it lasts until all requests have ended."""
+        """What the dispatcher does, once: it lasts until all requests have ended."""
         self._gate.wait()
         try:
             self._dispatch_all(user)
@@ -52,7 +51,6 @@ class Open:
             self.senders.join()
         finally:
             self.senders.kill()
-        raise StopUser
 
     def _dispatch_all(self, user: Any) -> None:
         alarm = Alarm()

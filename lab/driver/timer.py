@@ -32,6 +32,7 @@ class Alarm:
 
     def wait_until(self, moment_s: float) -> None:
         """Let other greenlets run until `moment_s` on CLOCK_MONOTONIC."""
+        # Setting it also forgets that it had expired: it need not be read.
         seconds, nanoseconds = divmod(int(moment_s * NS), NS)
         spec = _Itimerspec(_Timespec(0, 0), _Timespec(seconds, nanoseconds))
         if _libc.timerfd_settime(self._fd, TFD_TIMER_ABSTIME, ctypes.byref(spec), None) < 0:

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Any
 
 from locust.env import Environment
+from locust.exception import StopUser
 from locust.util.load_locustfile import load_locustfile
 
 from lab.driver.closed import Closed
@@ -20,8 +21,6 @@ from lab.orders import Began, Order
 
 GRACE_S = 1.0
 """How much longer than the timeout the drain may take before what is left counts as unfinished."""
-
-
 SPARE_DESCRIPTORS = 100
 """Files that the driver has open besides its connections."""
 
@@ -91,12 +90,12 @@ def _probe(user_class: Any) -> None:
 def _run(order: Order, user_class: Any, announce: Callable[[Began], None]) -> Driven:
     recorder = Recorder()
     load = _load(order, recorder)
-    user_class.tasks = [load.task]
+    user_class.tasks = [_once(load)]
     runner: Any = Environment(user_classes=[user_class], host=user_class.host).create_local_runner()
     gc.disable()
     try:
         runner.start(load.users, spawn_rate=load.users)
-        runner.spawning_greenlet.join()
+        runner.spawning_greenlet.get()
         began = monotonic()
         start_s, end_s = began + order.warmup_s, began + order.warmup_s + order.window_s
         announce(Began(window_start_s=start_s, window_end_s=end_s))
@@ -110,6 +109,19 @@ def _run(order: Order, user_class: Any, announce: Callable[[Began], None]) -> Dr
     if load.crashes:
         raise LabError(f"A user of {order.scenario.id} broke down: {load.crashes[0]}.")
     return _driven(order, load, recorder, user_class.expected.checked, began, drained)
+
+
+def _once(load: Closed | Open) -> Callable[[Any], None]:
+    """The load's task for Locust, which would run it again and again, whether it ended well or not."""
+
+    def task(user: Any) -> None:
+        try:
+            load.task(user)
+        except Exception as error:
+            load.crashes.append(f"{type(error).__name__}: {error}")
+        raise StopUser
+
+    return task
 
 
 def _load(order: Order, recorder: Recorder) -> Closed | Open:
