@@ -20,6 +20,11 @@ def count(query: Query) -> int:
     return _integer(query, "n", 10, 1, 100)
 
 
+def chunks(query: Query) -> int:
+    """`chunks`: of a streamed answer."""
+    return _integer(query, "chunks", 10, 1, 1_000)
+
+
 def limit(query: Query) -> int:
     """`limit`: how many calls at once."""
     return _integer(query, "limit", 10, 1, 100)

@@ -15,10 +15,20 @@ def delay_path(ms: int, capacity: int) -> str:
     return f"/delay?ms={ms}&capacity={capacity}" if capacity else f"/delay?ms={ms}"
 
 
+def stream_path(chunks: int, ms: int) -> str:
+    """Ask for a chat completion in `chunks` chunks, `ms` milliseconds before each."""
+    return f"/stream?chunks={chunks}&ms={ms}"
+
+
 def check(status: int) -> None:
     """UpstreamError for any status but 200."""
     if status != 200:
         raise UpstreamError(f"upstream answered {status}")
+
+
+def no_answer(error: Exception) -> UpstreamError:
+    """What to raise for an error of the client library."""
+    return UpstreamError(f"upstream did not answer ({type(error).__name__})")
 
 
 def answer(answers: Iterable[object]) -> dict[str, object]:

@@ -1,12 +1,14 @@
 """Calls to `upstream` on an event loop: aiohttp (docs/http-clients.md has the measurement)."""
 
 from asyncio import Semaphore, gather
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector
 
-from stacks.shared.upstream import READ_TIMEOUT_S, UpstreamError, answer, check
+from stacks.shared.upstream import READ_TIMEOUT_S, answer, check, no_answer
 
 IDLE_S = 60.0
 """Kept connections are given up before `upstream` closes them (75 s)."""
@@ -22,11 +24,7 @@ class Upstream:
         self._connections = connections
 
     async def __aenter__(self) -> Self:
-        self._http = ClientSession(
-            self._url,
-            connector=TCPConnector(limit=self._connections, keepalive_timeout=IDLE_S),
-            timeout=ClientTimeout(sock_read=READ_TIMEOUT_S),
-        )
+        self._http = self._new_session()
         return self
 
     async def __aexit__(
@@ -36,26 +34,73 @@ class Upstream:
 
     async def sequential(self, path: str, n: int) -> dict[str, object]:
         """`n` calls, one after the other."""
-        return answer([await self._get(path) for _ in range(n)])
+        async with self._session() as http:
+            return answer([await _get(http, path) for _ in range(n)])
 
     async def concurrent(self, path: str, n: int) -> dict[str, object]:
         """`n` calls at once, as far as connections reach."""
-        return answer(await gather(*(self._get(path) for _ in range(n))))
+        async with self._session() as http:
+            return answer(await gather(*(_get(http, path) for _ in range(n))))
 
     async def bounded(self, path: str, n: int, limit: int) -> dict[str, object]:
         """`n` calls, at most `limit` at once."""
         places = Semaphore(limit)
 
-        async def get() -> object:
+        async def get(http: ClientSession) -> object:
             async with places:
-                return await self._get(path)
+                return await _get(http, path)
 
-        return answer(await gather(*(get() for _ in range(n))))
+        async with self._session() as http:
+            return answer(await gather(*(get(http) for _ in range(n))))
 
-    async def _get(self, path: str) -> object:
+    async def stream(self, path: str) -> AsyncIterator[bytes]:
+        """The lines of a streamed answer, which holds a connection until its end."""
         try:
-            async with self._http.get(path) as response:
-                check(response.status)
-                return await response.json()
+            response = await self._http.get(path)
         except (ClientError, TimeoutError) as error:
-            raise UpstreamError(f"upstream did not answer ({type(error).__name__})") from error
+            raise no_answer(error) from error
+        check(response.status)
+        return _lines(response)
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[ClientSession]:
+        yield self._http
+
+    def _new_session(self) -> ClientSession:
+        return ClientSession(
+            self._url,
+            connector=TCPConnector(limit=self._connections, keepalive_timeout=IDLE_S),
+            timeout=ClientTimeout(sock_read=READ_TIMEOUT_S),
+        )
+
+
+class UpstreamPerRequest(Upstream):
+    """New connections for each request: where each has an event loop of its own, none can outlive it."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[ClientSession]:
+        async with self._new_session() as http:
+            yield http
+
+
+async def _get(http: ClientSession, path: str) -> object:
+    try:
+        async with http.get(path) as response:
+            check(response.status)
+            return await response.json()
+    except (ClientError, TimeoutError) as error:
+        raise no_answer(error) from error
+
+
+async def _lines(response: ClientResponse) -> AsyncIterator[bytes]:
+    async with response:
+        async for line in response.content:
+            yield line

@@ -1,13 +1,14 @@
 """Calls to `upstream` on threads: urllib3 (docs/http-clients.md has the measurement)."""
 
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from types import TracebackType
 from typing import Self
 
-from urllib3 import HTTPConnectionPool, Timeout, connection_from_url
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout, connection_from_url
 from urllib3.exceptions import HTTPError
 
-from stacks.shared.upstream import READ_TIMEOUT_S, UpstreamError, answer, check
+from stacks.shared.upstream import READ_TIMEOUT_S, answer, check, no_answer
 
 
 class Upstream:
@@ -41,10 +42,27 @@ class Upstream:
         runners = [self._threads.submit(lambda: [self._get(call) for call in calls]) for _ in range(min(limit, n))]
         return answer(result for runner in runners for result in runner.result())
 
+    def stream(self, path: str) -> Iterator[bytes]:
+        """The lines of a streamed answer, which holds a connection until its end."""
+        response = self._request(path, preload_content=False)
+        return _lines(response)
+
     def _get(self, path: str) -> object:
-        try:
-            response = self._http.request("GET", path)
-        except HTTPError as error:
-            raise UpstreamError(f"upstream did not answer ({type(error).__name__})") from error
-        check(response.status)
+        response = self._request(path)
         return response.json()
+
+    def _request(self, path: str, *, preload_content: bool = True) -> BaseHTTPResponse:
+        try:
+            response = self._http.request("GET", path, preload_content=preload_content)
+        except HTTPError as error:
+            raise no_answer(error) from error
+        check(response.status)
+        return response
+
+
+def _lines(response: BaseHTTPResponse) -> Iterator[bytes]:
+    try:
+        yield from response
+    finally:
+        response.close()  # a connection whose answer was read to its end has already gone back
+        response.release_conn()
