@@ -5,6 +5,7 @@ import json
 import resource
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -64,6 +65,7 @@ class Server:
         self.requests = 0
         self.counted = 0
         """For the test's own use."""
+        self._writers: set[asyncio.StreamWriter] = set()
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
@@ -89,17 +91,17 @@ class Server:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        try:
+        self._writers.add(writer)
+        with suppress(ConnectionError):
             await self.talk(Peer(self, reader, writer))
-        except ConnectionError:
-            pass
-        finally:
-            writer.close()
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        self._writers.discard(writer)
 
     async def _stop(self) -> None:
         self._listener.close()
-        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        await asyncio.sleep(0)  # let the transports close
+        while len(asyncio.all_tasks()) > 1:  # connections, and those that are just being accepted
+            for writer in self._writers:
+                writer.transport.abort()
+            await asyncio.sleep(0.001)
