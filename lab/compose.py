@@ -120,6 +120,7 @@ def _stack(service: Service) -> Stack:
             server=labels["lab.server"],
             model=labels["lab.model"],  # type: ignore[arg-type]  # pydantic holds it to the four models
             port=int(labels["lab.port"]),
+            slots=int(service.environment.get("LAB_SLOTS", "40")),
             omits=_omits(labels.get("lab.omits", "")),
             baseline=labels.get("lab.baseline") == "true",
         )

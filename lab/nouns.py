@@ -30,6 +30,8 @@ class Stack(Noun):
     server: str
     model: Model
     port: int
+    slots: int = 40
+    """Requests at once at most where each needs a thread, from LAB_SLOTS."""
     omits: dict[str, str] = {}
     """Path (or prefix ending in /) of the HTTP contract -> why this stack cannot do it."""
     baseline: bool = False

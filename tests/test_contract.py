@@ -1,17 +1,19 @@
 """The contract check itself: does it see what is wrong?"""
 
+import contextlib
 import json
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl
 
 from lab import contract
 from lab.contract.checks import PARAMETERS, all_checks
 from lab.nouns import Model, Stack
 
-ALL_BUT_WAIT = {f"/{path}/": "not the point here" for path in ("parse", "crunch", "db", "http", "file", "mixed")}
+ALL_BUT_WAIT = {f"/{path}/": "not the point here" for path in ("parse", "crunch", "db", "http", "file", "hazard")}
 
 
 class Obedient(BaseHTTPRequestHandler):
@@ -76,10 +78,14 @@ def serving(handler: type[Obedient]) -> Iterator[str]:
             thread.join()
 
 
-def stack(model: Model = "threads", omits: dict[str, str] | None = None) -> Stack:
+def stack(model: Model = "async", omits: dict[str, str] | None = None) -> Stack:
     """A fake stack that has health, json and wait."""
-    omits = {**ALL_BUT_WAIT, "/mixed": "not the point here"} if omits is None else omits
-    return Stack(name="fake", framework="none", server="http.server", model=model, port=1, omits=omits)
+    omits = (
+        {**ALL_BUT_WAIT, **dict.fromkeys(("/mixed", "/stream", "/ws"), "not the point here")}
+        if omits is None
+        else omits
+    )
+    return Stack(name="fake", framework="none", server="http.server", model=model, port=1, slots=8, omits=omits)
 
 
 def held(url: str, stack: Stack) -> list[str]:
@@ -101,7 +107,7 @@ def test_a_path_that_is_missing_without_a_declaration_is_found() -> None:
 
 def test_a_path_that_is_declared_as_omitted_but_answers_is_found() -> None:
     with serving(Obedient) as url:
-        findings = held(url, stack(omits={**ALL_BUT_WAIT, "/mixed": "", "/wait": "cannot wait"}))
+        findings = held(url, stack(omits={**stack().omits, "/wait": "cannot wait"}))
     assert findings[0] == "GET /wait: declared as omitted, but answered 200"
 
 
@@ -137,14 +143,82 @@ def test_waits_that_do_not_overlap_are_found_unless_the_model_says_so() -> None:
 
     with serving(OneAtATime) as url:
         (finding,) = held(url, stack("async"))
-        assert finding.endswith("the waits do not overlap")
+        assert "but a stack of the model async needs 0.20 s" in str(finding)
         assert held(url, stack("sync")) == []
 
 
 def test_a_sync_stack_whose_waits_overlap_is_found() -> None:
     with serving(Obedient) as url:
         (finding,) = held(url, stack("sync"))
-    assert "but a sync stack waits 1.60 s" in finding
+    assert "but a stack of the model sync needs 1.60 s" in finding
+
+
+def test_a_threads_stack_with_more_threads_than_its_slots_is_found() -> None:
+    with serving(Obedient) as url:
+        (finding,) = contract.verify(url, stack("threads"))
+    assert "GET /wait?ms=200 by 12 clients at once" in str(finding)
+    assert "but a stack of the model threads needs 0.40 s" in str(finding)
+
+
+def test_a_server_that_ends_when_a_client_goes_is_found() -> None:
+    class Fragile(Obedient):
+        def answer(self, status: int, value: object) -> None:
+            if self.path == "/wait?ms=50":
+                self.close_connection = True
+                return
+            super().answer(status, value)
+
+    with serving(Fragile) as url:
+        (finding,) = contract.verify(url, stack())
+    assert str(finding).startswith("GET /wait?ms=50 after 8 clients went in the middle of theirs: no answer")
+
+
+class Streaming(Obedient):
+    """Has streams too."""
+
+    def do_GET(self) -> None:
+        if not self.path.startswith("/stream"):
+            super().do_GET()
+            return
+        asked = {"chunks": "10", "ms": "20"} | dict(parse_qsl(self.path.partition("?")[2], keep_blank_values=True))
+        chunks, ms = asked["chunks"], asked["ms"]
+        good = chunks.isascii() and chunks.isdigit() and 1 <= int(chunks) <= 1_000
+        if not (good and ms.isascii() and ms.isdigit() and int(ms) <= 60_000):
+            self.answer(422, {"error": "chunks or ms is out of range"})
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.send_events(int(chunks), int(ms))
+
+    def send_events(self, chunks: int, ms: int) -> None:
+        with contextlib.suppress(ConnectionError):
+            for index in range(chunks):
+                time.sleep(ms / 1000)
+                self.wfile.write(b'data: {"text":"word %05d "}\n\n' % index)
+            self.wfile.write(b"data: [DONE]\n\n")
+
+
+def streaming_stack() -> Stack:
+    """A fake stack that does not omit streams."""
+    return stack(omits={path: why for path, why in stack().omits.items() if path != "/stream"})
+
+
+def test_streams_that_keep_the_contract_have_no_findings() -> None:
+    with serving(Streaming) as url:
+        assert contract.verify(url, streaming_stack()) == []
+
+
+def test_events_that_are_held_back_are_found() -> None:
+    class Late(Streaming):
+        def send_events(self, chunks: int, ms: int) -> None:
+            time.sleep(chunks * ms / 1000)
+            super().send_events(chunks, 0)
+
+    with serving(Late) as url:
+        (finding,) = contract.verify(url, streaming_stack())
+    assert str(finding).endswith("events are held back")
 
 
 def test_a_stack_trace_instead_of_a_reason_is_found() -> None:

@@ -1,4 +1,4 @@
 """The HTTP contract: `checks` says what a stack must answer, `verify` holds a running one to it."""
 
-from lab.contract.hold import Finding as Finding
+from lab.contract.ask import Finding as Finding
 from lab.contract.hold import verify as verify

@@ -14,6 +14,7 @@ NUMBERS = {
     "n": (1, 100),
     "ms": (0, 60_000),
     "limit": (1, 100),
+    "chunks": (1, 1_000),
     "rounds": (1, 10_000_000),
     "seed": (0, 2**31 - 1),
     "capacity": (0, 100_000),
@@ -36,6 +37,8 @@ PARAMETERS = {
     "/file/async": ("kb", "ms"),
     "/wait": ("ms",),
     "/mixed": ("ms", "rounds"),
+    "/hazard/blocking-wait": ("ms",),
+    "/stream": ("chunks", "ms"),
 }
 """Path -> the parameters that it takes."""
 
@@ -46,7 +49,7 @@ DIGESTS = {1: "0000bc8f", 1_000: "73d54e55", 14_000: "1440361c"}
 
 @dataclass(frozen=True)
 class Check:
-    """One request and what must come back: `answer` for 200, an error with a reason for any other status."""
+    """One request and what must come back: `answer` (or `events`) for 200, an error with a reason for any other status."""
 
     path: str
     query: str = ""
@@ -54,6 +57,8 @@ class Check:
     """Sent by POST; None is a GET."""
     status: int = 200
     answer: object = None
+    events: tuple[object, ...] | None = None
+    """Server-sent events instead of one answer: the JSON of each, without the [DONE] at the end."""
     absent: bool = False
     """The stack must not have the path: 404 or 501, with any body."""
     at_least_s: float = 0.0
@@ -92,6 +97,9 @@ def all_checks(stack_name: str) -> Iterator[Check]:
     yield Check("/wait", "ms=0", answer={"waited_ms": 0})
     yield Check("/mixed", answer={"waited_ms": 5, "rounds": 14_000, "digest": DIGESTS[14_000]}, at_least_s=0.005)
     yield Check("/mixed", "ms=0&rounds=1", answer={"waited_ms": 0, "rounds": 1, "digest": DIGESTS[1]})
+    yield Check("/hazard/blocking-wait", answer={"waited_ms": 50}, at_least_s=0.05)
+    yield Check("/hazard/blocking-wait", "ms=0", answer={"waited_ms": 0})
+    yield from _stream()
     yield from _bad_parameters()
 
 
@@ -196,6 +204,16 @@ def _file(path: str) -> Iterator[Check]:
     yield from (Check(path, f"kb={kb}", answer=summary(kb)) for kb in (1, 64, 1024))
     yield Check(path, "kb=1&ms=100", answer=summary(1), at_least_s=0.1)
     yield from (Check(path, f"kb={kb}", status=422) for kb in ("", "0", "2", "01", "64k", "-1", "1025"))
+
+
+def _stream() -> Iterator[Check]:
+    def words(chunks: int) -> tuple[object, ...]:
+        return tuple({"text": f"word {index:05d} "} for index in range(chunks))
+
+    yield Check("/stream", events=words(10), at_least_s=0.2)
+    yield Check("/stream", "chunks=1&ms=0", events=words(1))
+    yield Check("/stream", "chunks=1000&ms=0", events=words(1000))
+    yield Check("/stream", "chunks=3&ms=100", events=words(3), at_least_s=0.3)
 
 
 def _bad_parameters() -> Iterator[Check]:

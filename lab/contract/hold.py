@@ -1,34 +1,18 @@
-"""Hold a running stack to the contract, with nothing but the standard library."""
+"""Hold a running stack to the contract."""
 
 import json
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
+from lab.contract.ask import PATIENCE_S, Finding, ask
 from lab.contract.checks import Check, all_checks
+from lab.contract.live import clients_that_go, echo, events_at_once, overlap
 from lab.nouns import Stack
 
-PATIENCE_S = 30.0
 EARLY = 0.95
 """Timers may wake a little early; a wait counts as kept from this share of it on."""
-WAITS = 8
-WAIT_S = 0.2
-OVERLAP = Check("/wait", f"ms={WAIT_S * 1000:.0f}")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that a stack does otherwise than the contract says."""
-
-    path: str
-    sentence: str
-    """Begins with the request."""
-
-    def __str__(self) -> str:
-        return self.sentence
 
 
 def verify(base_url: str, stack: Stack) -> list[Finding]:
@@ -39,7 +23,9 @@ def verify(base_url: str, stack: Stack) -> list[Finding]:
         findings = [Finding(check.path, said) for check in checks_of(stack) for said in _hold(connection, check)]
     finally:
         connection.close()
-    return findings + [Finding(OVERLAP.path, said) for said in _overlap(address, stack)]
+    for behaviour in (overlap, clients_that_go, events_at_once, echo):
+        findings += behaviour(address, stack)
+    return findings
 
 
 def checks_of(stack: Stack) -> Iterator[Check]:
@@ -51,12 +37,14 @@ def checks_of(stack: Stack) -> Iterator[Check]:
         elif check.path not in absent:
             absent.add(check.path)
             yield Check(check.path, body=check.body and b"{}", absent=True)
+    if stack.why_omitted("/ws"):
+        yield Check("/ws", absent=True)
 
 
 def _hold(connection: HTTPConnection, check: Check) -> Iterator[str]:
     start = time.monotonic()
     try:
-        status, media_type, body = _ask(connection, check)
+        status, media_type, body = ask(connection, check)
     except (OSError, HTTPException) as error:
         connection.close()
         yield f"{check}: no answer ({error!r})"
@@ -69,20 +57,14 @@ def _hold(connection: HTTPConnection, check: Check) -> Iterator[str]:
     if status != check.status:
         yield f"{check}: {status} instead of {check.status}"
         return
-    if not media_type.startswith("application/json"):
-        yield f"{check}: content type {media_type!r} instead of application/json"
-    yield from _judge(check, body)
+    expected = "application/json" if check.events is None else "text/event-stream"
+    if not media_type.startswith(expected):
+        yield f"{check}: content type {media_type!r} instead of {expected}"
+    yield from _judge(check, body) if check.events is None else _judge_events(check, body)
     if took_s < check.at_least_s * EARLY:
         yield f"{check}: took {took_s:.3f} s, {check.at_least_s} s was asked for"
     if check.under_s is not None and took_s > check.under_s:
         yield f"{check}: took {took_s:.3f} s, more than {check.under_s} s"
-
-
-def _ask(connection: HTTPConnection, check: Check) -> tuple[int, str, bytes]:
-    headers = {} if check.body is None else {"Content-Type": "application/json"}
-    connection.request(check.method, check.target, check.body, headers)
-    response = connection.getresponse()
-    return response.status, response.headers.get("Content-Type", ""), response.read()
 
 
 def _judge(check: Check, body: bytes) -> Iterator[str]:
@@ -99,34 +81,13 @@ def _judge(check: Check, body: bytes) -> Iterator[str]:
         yield f"{check}: {_short(answer)} has no reason under `error`"
 
 
+def _judge_events(check: Check, body: bytes) -> Iterator[str]:
+    events = [json.dumps(event, separators=(",", ":")) for event in check.events or ()]
+    expected = "".join(f"data: {event}\n\n" for event in (*events, "[DONE]")).encode()
+    if body != expected:
+        yield f"{check}: {body[:200]!r}… instead of {expected[:200]!r}…"
+
+
 def _short(value: object) -> str:
     text = json.dumps(value)
     return text if len(text) <= 200 else f"{text[:200]}…"
-
-
-def _overlap(address: str, stack: Stack) -> list[str]:
-    """Waits of several clients overlap, but for one worker that takes one request at a time."""
-    check = OVERLAP
-
-    def wait(_: int) -> int:
-        connection = HTTPConnection(address, timeout=PATIENCE_S)
-        try:
-            return _ask(connection, check)[0]
-        finally:
-            connection.close()
-
-    start = time.monotonic()
-    with ThreadPoolExecutor(WAITS) as clients:
-        try:
-            statuses = list(clients.map(wait, range(WAITS)))
-        except (OSError, HTTPException) as error:
-            return [f"{check} by {WAITS} clients at once: no answer ({error!r})"]
-    took_s = time.monotonic() - start
-    one_by_one_s = WAITS * WAIT_S
-    if set(statuses) != {200}:
-        return [f"{check} by {WAITS} clients at once: {statuses}"]
-    if stack.model == "sync" and took_s < one_by_one_s * EARLY:
-        return [f"{check} by {WAITS} clients at once: took {took_s:.2f} s, but a sync stack waits {one_by_one_s:.2f} s"]
-    if stack.model != "sync" and took_s > one_by_one_s / 2:
-        return [f"{check} by {WAITS} clients at once: took {took_s:.2f} s, the waits do not overlap"]
-    return []
