@@ -12,7 +12,7 @@ from typing import Any
 from lab import contract, facts, machine, watch
 from lab.drive import Driver
 from lab.errors import LabError
-from lab.interrupt import interruptible, shielded
+from lab.interrupt import deaf, deferred, interruptible
 from lab.launch.runtime import Runtime
 from lab.measure import Bench
 from lab.nouns import AA, Arm, Failure, Sample, Service, Stack, Target, Trial
@@ -55,14 +55,14 @@ class Session:
                 self._write_run(ended=True)
                 return True
             except KeyboardInterrupt:
-                with shielded():
+                with deaf():
                     self.say.step("Interrupted: stopping everything; what was measured is kept.")
                     self.runtime.stop_all()
                     self._facts["interruptions"].append(datetime.now(UTC))
                     self._write_run(ended=False)
                 return False
             finally:
-                with shielded():
+                with deaf():
                     self.runtime.stop_all()
 
     def _measure(self) -> None:
@@ -104,7 +104,7 @@ class Session:
         self._block_overheads_s.append(time.monotonic() - began_s - in_trials_s)
 
     def _keep(self, outcome: Sample | Failure) -> None:
-        with shielded():
+        with deferred():
             self.folder.append(outcome)
         self.say.trial(outcome)
 
