@@ -183,6 +183,8 @@ class Driven(Noun):
     """Open load: time from the actual send; latency counts from the intended start."""
     lag: str | None = None
     """Open load: how late the generator itself sent."""
+    asides: dict[str, str] = {}
+    """Times beside the latency, by name (`first event` and `gap` of a stream): histograms of what started in the window."""
     completed_per_second: tuple[int, ...] = ()
     in_flight_s: float
     """Sum of the request times, clipped to the window (accounting: about users x window in closed load)."""
