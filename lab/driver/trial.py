@@ -153,7 +153,9 @@ def _driven(
         connects=sum(connection.connects for connection in load.connections),
         reconnects=sum(connection.reconnects for connection in load.connections),
         checked=expected.checked,
-        asides={name: _aside(*columns, began, order).encode() for name, columns in expected.asides.items()},
+        asides={
+            name: _aside(starts, seconds, began, order).encode() for name, (starts, seconds) in expected.asides.items()
+        },
         began_s=began,
         window_start_s=began + order.warmup_s,
         window_end_s=began + order.warmup_s + order.window_s,
