@@ -96,6 +96,7 @@ def test_a_run_ends_with_a_row_for_every_cell_and_a_report(bench: Callable, chec
     assert (checkout / "results/latest").resolve() == (checkout / "results/it").resolve()
 
 
+@pytest.mark.parametrize("runtime", ["process"], indirect=True)
 def test_every_sample_says_what_each_role_used(bench: Callable, checkout: Path) -> None:
     assert bench(STACKS="fastapi-uvicorn", SCENARIOS="db/one").returncode == 0
     for outcome in outcomes(checkout):
@@ -110,6 +111,7 @@ def test_every_sample_says_what_each_role_used(bench: Callable, checkout: Path) 
             assert used.threads is not None
 
 
+@pytest.mark.parametrize("runtime", ["process"], indirect=True)
 def test_a_run_that_is_finished_is_never_overwritten(bench: Callable, checkout: Path) -> None:
     words = {"STACKS": "fastapi-uvicorn", "SCENARIOS": "json"}
     assert bench(**words).returncode == 0
@@ -176,6 +178,7 @@ def test_a_stack_that_dies_a_wrong_body_and_an_error_are_failures_with_reason_an
     assert all(row["rps"] == "" for row in rows(checkout) if row["outcome"] == "failed")
 
 
+@pytest.mark.parametrize("runtime", ["process"], indirect=True)
 def test_a_port_that_is_taken_fails_that_stack_only(bench: Callable, checkout: Path, listener: Callable) -> None:
     listener(PORTS * 100 + 3)
     done = bench(SCENARIOS="json", STACKS="fastapi-uvicorn,quart-hypercorn")
@@ -185,6 +188,7 @@ def test_a_port_that_is_taken_fails_that_stack_only(bench: Callable, checkout: P
     assert {row["outcome"] for row in rows(checkout) if row["stack"] == "fastapi-uvicorn"} <= {"valid", "invalid"}
 
 
+@pytest.mark.parametrize("runtime", ["process"], indirect=True)
 def test_a_taken_database_port_starts_nothing(bench: Callable, checkout: Path, listener: Callable) -> None:
     listener(PORTS * 100 + 91)
     done = bench(SCENARIOS="json")
