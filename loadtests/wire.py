@@ -26,7 +26,7 @@ class Fault(Exception):  # noqa: N818  (what went wrong with a request is a resu
     """A request that was not answered correctly; the text is the reason it is counted under."""
 
 
-class _Silent(Exception):  # noqa: N818
+class Silent(Exception):  # noqa: N818
     """The connection ended before the first byte of an answer."""
 
 
@@ -88,7 +88,7 @@ class Connection:
             if self._kept:
                 try:
                     return self._talk(request)
-                except _Silent:
+                except Silent:
                     if self._gave_up:
                         raise
                     self._close()
@@ -96,7 +96,7 @@ class Connection:
             if self._sock is None:
                 self._open()
             return self._talk(request)
-        except (Fault, _Silent, OSError, HttpParserError) as error:
+        except (Fault, Silent, OSError, HttpParserError) as error:
             self._close()
             raise Fault("timeout" if self._gave_up else _reason(error)) from error
         except BaseException:  # the greenlet is killed
@@ -156,7 +156,7 @@ class Connection:
         if data == self._known:  # a quarter of the time of a request is saved here
             return self._known_body
         if not data:
-            raise _Silent
+            raise Silent
         whole: bytes | None = data
         self._ended = 0
         self._parts.clear()
@@ -186,13 +186,13 @@ class Connection:
         except BlockingIOError:
             sent = 0
         except (BrokenPipeError, ConnectionResetError):
-            raise _Silent from None
+            raise Silent from None
         while sent < len(request):
             wait_write(self._sock.fileno())
             try:
                 sent += self._sock.send(request[sent:])
             except (BrokenPipeError, ConnectionResetError):
-                raise _Silent from None
+                raise Silent from None
 
     def _receive(self) -> bytes:
         """Wait, then read: no answer can be there yet, and reading first would raise. Empty at the end."""
@@ -210,7 +210,7 @@ class Connection:
 def _reason(error: Exception) -> str:
     if isinstance(error, Fault):
         return str(error)
-    if isinstance(error, _Silent):
+    if isinstance(error, Silent):
         return "closed without an answer"
     if isinstance(error, HttpParserError):
         return "not HTTP"

@@ -81,7 +81,7 @@ def serving(handler: type[Obedient]) -> Iterator[str]:
 def stack(model: Model = "async", omits: dict[str, str] | None = None) -> Stack:
     """A fake stack that has health, json and wait."""
     omits = (
-        {**ALL_BUT_WAIT, **dict.fromkeys(("/mixed", "/stream", "/ws"), "not the point here")}
+        {**ALL_BUT_WAIT, **dict.fromkeys(("/mixed", "/stream", "/ws", "/h2/json"), "not the point here")}
         if omits is None
         else omits
     )

@@ -27,6 +27,7 @@ RIGHT = {
     "hazard": {"waited_ms": 50},
     "stream": {"events": [{"text": f"word {index:05d} "} for index in range(10)]},
     "ws": {"message": "Hello, World!"},
+    "h2": {"message": "Hello, World!"},
     "mixed": {"waited_ms": 5, "rounds": 14_000, "digest": "1440361c"},
 }
 """What a stack answers, by scenario or workload."""
@@ -46,7 +47,7 @@ for scenario, right in json.load(sys.stdin):
     seen[scenario["id"]] = {
         "right": user.check(user, right),
         "wrong": [user(None).check_whole(json.dumps(body).encode()) for body in wrong],
-        "requests": [request.decode("latin-1") for request in user.requests()],
+        "requests": [bytes(request).decode("latin-1") for request in user.requests() if request[:4] in (b"GET ", b"POST")],
     }
 print(json.dumps(seen))
 """
@@ -72,7 +73,7 @@ def test_a_user_takes_the_right_answer_and_no_other(seen: dict[str, dict[str, An
     assert seen[name]["wrong"] == ["wrong body"] * 5
 
 
-@pytest.mark.parametrize("name", sorted({*IDS} - {"ws"}))
+@pytest.mark.parametrize("name", [name for name in IDS if name not in ("ws", "h2/json")])
 def test_a_users_requests_have_one_length_and_ask_for_its_path(seen: dict[str, dict[str, Any]], name: str) -> None:
     requests = seen[name]["requests"]
     assert len({len(request) for request in requests}) == 1

@@ -1,4 +1,4 @@
-"""Streams and WebSockets on the lean connection, each against a server written in the test, as plain Locust drives them."""
+"""Streams, WebSockets and HTTP/2 on the lean connection, each against a server written in the test, as plain Locust drives them."""
 
 import asyncio
 import json
@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import RequestReceived
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Ping, Pong, Request, TextMessage
 
 from lab.project import ROOT
-from tests.server import Peer, Server
+from tests.server import HELLO, Peer, Server
 
 
 def drive(file: str, port: int) -> "tuple[dict[str, dict[str, Any]], str]":
@@ -118,3 +121,51 @@ def test_a_server_without_websockets_is_a_fault_with_its_status() -> None:
     with Server(unaware) as server:
         _, said = drive("ws.py", server.port)
     assert "status 404" in said
+
+
+class Framed:
+    """An HTTP/2 server that answers each request with the same body."""
+
+    def __init__(self, body: bytes = HELLO, status: str = "200") -> None:
+        self.body, self.status = body, status
+        self.paths: set[bytes] = set()
+
+    async def __call__(self, peer: Peer) -> None:
+        protocol = H2Connection(H2Configuration(client_side=False))
+        protocol.initiate_connection()
+        while data := await peer.read():
+            for event in protocol.receive_data(data):
+                if isinstance(event, RequestReceived):
+                    self.answer(protocol, event)
+            await peer.send(protocol.data_to_send())
+
+    def answer(self, protocol: H2Connection, event: RequestReceived) -> None:
+        stream = event.stream_id or 0
+        self.paths.add(dict(event.headers or ())[b":path"])
+        protocol.send_headers(stream, [(":status", self.status)])
+        protocol.send_data(stream, self.body, end_stream=True)
+
+
+def test_http2_answers_come_over_one_connection_a_user() -> None:
+    framed = Framed()
+    with Server(framed) as server:
+        figures, said = drive("h2_json.py", server.port)
+    assert (figures["GET"]["num_failures"], server.connections) == (0, 2), said
+    assert figures["GET"]["num_requests"] > 10
+    assert framed.paths == {b"/json"}
+
+
+def test_a_wrong_status_by_http2_is_a_fault() -> None:
+    with Server(Framed(status="503")) as server:
+        _, said = drive("h2_json.py", server.port)
+    assert "status 503" in said
+
+
+def test_a_server_without_http2_is_a_fault() -> None:
+    async def unaware(peer: Peer) -> None:
+        await peer.read()
+        await peer.answer(status=400)
+
+    with Server(unaware) as server:
+        _, said = drive("h2_json.py", server.port)
+    assert "cut off" in said

@@ -1,5 +1,6 @@
 """One request of the contract check, and what is said of a stack that fails it."""
 
+import socket
 from dataclasses import dataclass
 from http.client import HTTPConnection
 
@@ -26,3 +27,9 @@ def ask(connection: HTTPConnection, check: Check) -> tuple[int, str, bytes]:
     connection.request(check.method, check.target, check.body, headers)
     response = connection.getresponse()
     return response.status, response.headers.get("Content-Type", ""), response.read()
+
+
+def connect(address: str) -> socket.socket:
+    """A plain connection to `host:port`."""
+    host, _, port = address.partition(":")
+    return socket.create_connection((host, int(port)), timeout=PATIENCE_S)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from lab.contract.ask import PATIENCE_S, Finding, ask
 from lab.contract.checks import Check, all_checks
+from lab.contract.http2 import http2
 from lab.contract.live import clients_that_go, echo, events_at_once, overlap
 from lab.nouns import Stack
 
@@ -23,7 +24,7 @@ def verify(base_url: str, stack: Stack) -> list[Finding]:
         findings = [Finding(check.path, said) for check in checks_of(stack) for said in _hold(connection, check)]
     finally:
         connection.close()
-    for behaviour in (overlap, clients_that_go, events_at_once, echo):
+    for behaviour in (overlap, clients_that_go, events_at_once, echo, http2):
         findings += behaviour(address, stack)
     return findings
 

@@ -12,7 +12,7 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Event, Request, TextMessage
 from wsproto.utilities import ProtocolError
 
-from lab.contract.ask import PATIENCE_S, Finding, ask
+from lab.contract.ask import PATIENCE_S, Finding, ask, connect
 from lab.contract.checks import Check
 from lab.nouns import Stack
 
@@ -90,7 +90,7 @@ def clients_that_go(address: str, stack: Stack) -> list[Finding]:
 
 
 def _go(address: str, check: Check) -> None:
-    with _connect(address) as peer:
+    with connect(address) as peer:
         peer.sendall(f"{check.method} {check.target} HTTP/1.1\r\nHost: {address}\r\n\r\n".encode())
         # Without lingering, close() resets the connection at once.
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -123,7 +123,7 @@ def echo(address: str, stack: Stack) -> list[Finding]:
     if stack.why_omitted("/ws"):
         return []
     try:
-        with _connect(address) as peer:
+        with connect(address) as peer:
             return [Finding("/ws", said) for said in _converse(peer, address)]
     except (OSError, ProtocolError) as error:
         return [Finding("/ws", f"WS /ws: {error!r}")]
@@ -163,8 +163,3 @@ def _events(peer: socket.socket, protocol: WSConnection) -> Iterator[Event]:
         yield from protocol.events()
         if not data:
             return
-
-
-def _connect(address: str) -> socket.socket:
-    host, _, port = address.partition(":")
-    return socket.create_connection((host, int(port)), timeout=PATIENCE_S)
