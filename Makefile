@@ -37,5 +37,5 @@ lock: .venv/stamp ## compile locks/ from pyproject.toml
 clean: .venv/stamp ## remove containers, images and caches of this checkout; results stay
 	$(LAB) clean
 
-.venv/stamp: $(wildcard locks/*.txt)
+.venv/stamp: $(wildcard locks/*.txt stacks/*/package-lock.json)
 	@./environment

@@ -9,6 +9,7 @@ from lab import choose, profiles, scenarios, store
 from lab.errors import Exit, LabError
 from lab.house import House
 from lab.launch import auto
+from lab.launch.runtime import Runtime
 from lab.nouns import Failure, Profile
 from lab.plan import Plan
 from lab.progress import Reporter
@@ -32,14 +33,18 @@ def bench(profile: str, stacks: str, scenario_ids: str, runtime: str, run: str, 
     folder = store.folder(RESULTS, run or store.new_name(profile))
     if folder.exists:
         return _go_on(house, folder, profile, stacks, scenario_ids, runtime)
-    plan = _plan(house, profiles.read(LOADTESTS, profile), stacks, scenario_ids, seed)
-    return _run(house, plan, auto.resolve(runtime), folder)
+    started_by = house.runtime(runtime)
+    plan, left_out = _plan(house, started_by, profiles.read(LOADTESTS, profile), stacks, scenario_ids, seed)
+    return _run(house, started_by, plan, folder, left_out)
 
 
-def _plan(house: House, profile: Profile, stacks: str, scenario_ids: str, seed: int | None) -> Plan:
-    chosen = choose.stacks(choose.words(stacks) or profile.stacks, house.stacks)
+def _plan(
+    house: House, runtime: Runtime, profile: Profile, stacks: str, scenario_ids: str, seed: int | None
+) -> tuple[Plan, list[str]]:
+    """The plan, and why stacks that `all` means are not in it."""
+    chosen, left_out = choose.startable(choose.words(stacks) or profile.stacks, house.stacks, runtime.lacks)
     wanted = scenarios.find(LOADTESTS, choose.words(scenario_ids) or profile.scenarios)
-    return choose.plan(profile, chosen, wanted, secrets.randbits(31) if seed is None else seed)
+    return choose.plan(profile, chosen, wanted, secrets.randbits(31) if seed is None else seed), left_out
 
 
 def _go_on(house: House, folder: RunFolder, profile: str, stacks: str, scenario_ids: str, runtime: str) -> Exit:
@@ -59,13 +64,17 @@ def _go_on(house: House, folder: RunFolder, profile: str, stacks: str, scenario_
         )
     names = ",".join(stack["name"] for stack in recorded["stacks"])
     ids = ",".join(scenario["id"] for scenario in recorded["scenarios"])
-    return _run(house, _plan(house, planned, names, ids, recorded["seed"]), recorded["runtime"], folder)
+    started_by = house.runtime(recorded["runtime"])
+    plan, left_out = _plan(house, started_by, planned, names, ids, recorded["seed"])
+    return _run(house, started_by, plan, folder, left_out)
 
 
-def _run(house: House, plan: Plan, runtime: str, folder: RunFolder) -> Exit:
+def _run(house: House, runtime: Runtime, plan: Plan, folder: RunFolder, left_out: Sequence[str]) -> Exit:
     with Reporter() as say, store.only_one(STATE):
-        say.step(f"Runtime: {runtime}. CPUs: server {house.cpus.server}, everything else {house.cpus.others}.")
-        session = Session(plan, house.stacks, house.services, house.runtime(runtime), house.cpus, folder, say)
+        say.step(f"Runtime: {runtime.name}. CPUs: server {house.cpus.server}, everything else {house.cpus.others}.")
+        for reason in left_out:
+            say.step(f"Left out: {reason}")
+        session = Session(plan, house.stacks, house.services, runtime, house.cpus, folder, say)
         try:
             whole = session.run()
         except LabError:

@@ -1,6 +1,6 @@
 """From a person's words to a plan: which profile, stacks and scenarios; what does not exist is named with the choices."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from lab.errors import LabError
 from lab.nouns import AA, Profile, Scenario, Stack
@@ -24,6 +24,23 @@ def stacks(names: Sequence[str], known: Mapping[str, Stack]) -> list[Stack]:
         raise LabError(f"There is no stack {unknown[0]!r}; choose from {', '.join(known)}, or {ALL}.")
     chosen = [stack for name in names for stack in (known.values() if name == ALL else [known[name]])]
     return list({stack.name: stack for stack in chosen}.values())
+
+
+def startable(
+    names: Sequence[str], known: Mapping[str, Stack], lacks: Callable[[str], str | None]
+) -> tuple[list[Stack], list[str]]:
+    """The stacks of these names that can be started here, and why the others cannot: `all` does without them.
+
+    Raises:
+        LabError: there is no such stack, one that was named cannot be started, or none can.
+    """
+    chosen = stacks(names, known)
+    reasons = {stack.name: reason for stack in chosen if (reason := lacks(stack.name))}
+    if named := [reasons[name] for name in names if name in reasons]:
+        raise LabError(named[0])
+    if len(reasons) == len(chosen):
+        raise LabError("\n  ".join(["No stack can be started here:", *reasons.values()]))
+    return [stack for stack in chosen if stack.name not in reasons], list(reasons.values())
 
 
 def baseline(chosen: Sequence[Stack]) -> Stack:

@@ -9,6 +9,7 @@ from lab import bench as bench_
 from lab import doctor as doctor_
 from lab import images, listing, stand
 from lab import lock as lock_
+from lab import readme as readme_
 from lab.errors import Exit, LabError
 from lab.report import again
 
@@ -90,6 +91,12 @@ def base_image() -> None:
 def lock() -> None:
     """Compile locks/ from pyproject.toml."""
     _leave(lock_.lock())
+
+
+@app.command()
+def readme() -> None:
+    """Write the tables that README and docs quote from committed runs."""
+    _leave(readme_.readme())
 
 
 @app.command()

@@ -62,18 +62,11 @@ def _base_image() -> Finding:
 
 def _process_runtime() -> Finding:
     house = House.here()
-    missing = [name for name in house.services if _cannot_start(house, name)]
+    runtime = house.runtime("process")
+    missing = [reason for name in house.services if (reason := runtime.lacks(name))]
     if missing:
-        return Finding("process runtime", f"no program for {', '.join(missing)}; these need RUNTIME=docker")
+        return Finding("process runtime", " ".join(missing))
     return Finding(f"process runtime: programs of all {len(house.services)} services")
-
-
-def _cannot_start(house: House, name: str) -> str | None:
-    try:
-        house.runtime("process").prepare([name])
-    except LabError as error:
-        return str(error)
-    return None
 
 
 def _cpus() -> Finding:

@@ -20,7 +20,20 @@ def interruptible() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def shielded() -> Iterator[None]:
+def deferred() -> Iterator[None]:
+    """Inside, SIGINT and SIGTERM wait; at the end they raise KeyboardInterrupt. For what must not be cut in the middle."""
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        _restore(before)
+    if came:
+        raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def deaf() -> Iterator[None]:
     """Inside, SIGINT and SIGTERM are ignored: an impatient second Ctrl-C must not leave servers behind."""
     before = {number: signal.signal(number, signal.SIG_IGN) for number in _SIGNALS}
     try:

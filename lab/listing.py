@@ -16,8 +16,13 @@ _TARGET = re.compile(r"^([a-z-]+):.*## (.*)$", re.MULTILINE)
 
 def stacks(*, as_json: bool) -> Exit:
     """Prints every stack of docker-compose.yml."""
-    rows = [stack.model_dump(mode="json") for stack in House.here().stacks.values()]
-    columns = ("name", "framework", "server", "model", "port", "omits")
+    house = House.here()
+    lacks = house.runtime("process").lacks
+    rows = [
+        stack.model_dump(mode="json") | {"runtimes": ["docker"] if lacks(stack.name) else ["docker", "process"]}
+        for stack in house.stacks.values()
+    ]
+    columns = ("name", "framework", "server", "model", "port", "runtimes", "omits")
     return _print(rows, columns, as_json=as_json)
 
 
@@ -49,4 +54,6 @@ def _print(rows: list[dict[str, object]], columns: tuple[str, ...], *, as_json: 
 def _cell(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key}={item}" if isinstance(item, int) else str(key) for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(value) if len(value) > 1 else f"needs {value[0]}"
     return str(value)

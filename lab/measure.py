@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from lab import watch
-from lab.drive import Driver
+from lab.drive import Driver, DriverError
 from lab.errors import LabError
 from lab.launch.runtime import Runtime
 from lab.machine import CpuPlan
@@ -42,6 +42,8 @@ class Bench:
             if isinstance(driven, str):
                 return self._failure(trial, started_at, driven)
             return self._sample(trial, started_at, began_s, driven, window)
+        except DriverError as error:
+            return self._failure(trial, started_at, str(error)).model_copy(update={"lab_fault": True})
         except LabError as error:
             return self._failure(trial, started_at, str(error))
 

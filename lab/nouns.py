@@ -133,6 +133,20 @@ class Profile(Noun):
     """How long one request may take; also the limit of the drain after the window."""
     aa_scenarios: tuple[str, ...] = ()
     """Scenarios that the A/A arm runs too."""
+    reruns: int = Field(default=2, ge=0, le=5)
+    """How often a noisy block is run again at most."""
+    precision: float | None = Field(default=None, gt=0, lt=1)
+    """Go on beyond `blocks` until every headline ratio's interval is within this share of it (0.05: 5 %) …"""
+    most_blocks: int | None = Field(default=None, ge=1, le=100)
+    """… or until so many blocks are done."""
+
+    @model_validator(mode="after")
+    def _has_an_end(self) -> Self:
+        if (self.precision is None) != (self.most_blocks is None):
+            raise ValueError("precision and most_blocks go together")
+        if self.most_blocks is not None and self.most_blocks < self.blocks:
+            raise ValueError("most_blocks is less than blocks")
+        return self
 
 
 class Trial(Noun):
@@ -183,6 +197,8 @@ class Driven(Noun):
     """Open load: time from the actual send; latency counts from the intended start."""
     lag: str | None = None
     """Open load: how late the generator itself sent."""
+    asides: dict[str, str] = {}
+    """Times beside the latency, by name (`first event` and `gap` of a stream): histograms of what started in the window."""
     completed_per_second: tuple[int, ...] = ()
     in_flight_s: float
     """Sum of the request times, clipped to the window (accounting: about users x window in closed load)."""
@@ -234,6 +250,23 @@ class Failure(Noun):
     """Last lines of the server's log."""
     lab_fault: bool = False
     """The lab broke (driver, database, upstream), not the stack: the trial is invalid, and is run again."""
+
+
+class Block(Noun):
+    """How one attempt at a block went, beside its outcomes."""
+
+    block: int
+    attempt: int
+    started_at: datetime
+    overhead_s: float
+    """Wall time that was not spent in trials: starting and stopping the servers."""
+    canary_before_s: float
+    canary_after_s: float
+    pressure_s: dict[str, float] = {}
+    """Time during the block in which some task waited for cpu, io or memory."""
+    frequency_mhz: float | None = None
+    noise: str = ""
+    """Why the block was or should have been run again; empty where nothing was wrong."""
 
 
 Outcome = Annotated[Sample | Failure, Field(discriminator="kind")]

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.interrupt import shielded
+from lab.interrupt import deferred
 from lab.launch import postgres, ready
 from lab.launch.runtime import Runtime
 from lab.nouns import AA, Arm, Service
@@ -42,7 +42,7 @@ def serving(
     try:
         yield taken | _started(runtime, free, logs, within_s)
     finally:
-        with shielded():
+        with deferred():
             runtime.stop([arm.label for arm in free])
 
 
@@ -75,7 +75,7 @@ def backing(runtime: Runtime, services: Mapping[str, Service], logs: Path) -> It
             raise LabError(reasons[UPSTREAM] + "".join(f"\n  {line}" for line in runtime.log_tail(UPSTREAM)))
         yield version
     finally:
-        with shielded():
+        with deferred():
             runtime.stop([database.label, upstream.label])
 
 

@@ -1,28 +1,30 @@
 """One run from nothing to its outcomes: images, services, contract check, blocks of trials. Reports come afterwards."""
 
-import statistics
+import os
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
 
-from lab import contract, facts, machine, watch
+from lab import contract, facts, guards, steer, watch
+from lab.choose import baseline
 from lab.drive import Driver
 from lab.errors import LabError
-from lab.interrupt import interruptible, shielded
+from lab.interrupt import deaf, deferred, interruptible
+from lab.judge.bounds import Setting, setting
 from lab.launch.runtime import Runtime
+from lab.machine import CpuPlan
 from lab.measure import Bench
-from lab.nouns import AA, Arm, Failure, Sample, Service, Stack, Target, Trial
+from lab.nouns import AA, Arm, Block, Failure, Sample, Scenario, Service, Stack, Target, Trial
 from lab.plan import Plan, expected_s
 from lab.progress import Say
-from lab.project import COMPOSE_FILE, LOCKS, ROOT
+from lab.record import Record, first_facts
 from lab.servers import DATABASE, UPSTREAM, arm_of, backing, serving
 from lab.store import RunFolder
 
-EXPECTED_TRIAL_OVERHEAD_S = 0.2
+EXPECTED_TRIAL_OVERHEAD_S = 0.1
 EXPECTED_BLOCK_OVERHEAD_S = 4.0
 
 
@@ -34,9 +36,11 @@ class Session:
     stacks: Mapping[str, Stack]
     services: Mapping[str, Service]
     runtime: Runtime
-    cpus: machine.CpuPlan
+    cpus: CpuPlan
     folder: RunFolder
     say: Say
+    _hopeless: set[steer.Cell] = field(default_factory=set)
+    """Cells that stayed invalid when their block was run again: more of the same will not mend them."""
 
     def run(self) -> bool:
         """Measures whatever of the plan is not measured yet; True if nothing is left to measure.
@@ -47,71 +51,109 @@ class Session:
             LabError: nothing could be measured at all (no image, no database, …).
         """
         self.folder.create()
-        self._began_s = time.monotonic()
-        self._block_overheads_s: list[float] = []
+        os.sched_setaffinity(0, self.cpus.others)  # neither the lab nor what it starts may use the server's CPUs
         with interruptible():
             try:
                 self._measure()
-                self._write_run(ended=True)
+                self._record.write(ended=True)
                 return True
             except KeyboardInterrupt:
-                with shielded():
+                with deaf():
                     self.say.step("Interrupted: stopping everything; what was measured is kept.")
                     self.runtime.stop_all()
-                    self._facts["interruptions"].append(datetime.now(UTC))
-                    self._write_run(ended=False)
+                    self._record.interrupted()
+                    self._record.write(ended=False)
                 return False
             finally:
-                with shielded():
+                with deaf():
                     self.runtime.stop_all()
 
     def _measure(self) -> None:
-        needed = {self.arms[label].service for label in self.arms} | {DATABASE, UPSTREAM}
-        self.say.step(f"Preparing {', '.join(sorted(needed))} ({self.runtime.name}) …")
+        began_s = time.monotonic()
+        needed = sorted({arm.service for arm in self.arms.values()} | {DATABASE, UPSTREAM})
+        self.say.step(f"Preparing {', '.join(needed)} ({self.runtime.name}) …")
         self.runtime.stop_all()
-        self.runtime.prepare(sorted(needed))
+        self.runtime.prepare(needed)
         with backing(self.runtime, self.services, self.folder.logs) as database_version:
-            self._facts["versions"] = {DATABASE: {"postgresql": database_version}}
-            self._refused = self._contract_findings()
+            self._record.set(versions={DATABASE: {"postgresql": database_version}})
+            self._broken = self._check_contract()
             with Driver(cpus=self.cpus.others, log=self.folder.logs / "driver.log") as driver:
+                self._record.set(setup_s=time.monotonic() - began_s, measuring_started_at=datetime.now(UTC))
                 self._run_blocks(driver)
+                self._record.set(measuring_ended_at=datetime.now(UTC))
 
     def _run_blocks(self, driver: Driver) -> None:
         todo = self._todo()
         per_block = self.plan.trials_per_block
-        left_s = expected_s(self.plan, EXPECTED_TRIAL_OVERHEAD_S, EXPECTED_BLOCK_OVERHEAD_S)
-        self._facts["setup_s"] = time.monotonic() - self._began_s
-        self._facts["measuring_started_at"] = datetime.now(UTC)
-        self._write_run(ended=False)
-        self.say.begin(per_block * len(todo), left_s * len(todo) / self.plan.profile.blocks)
+        whole_s = expected_s(self.plan, EXPECTED_TRIAL_OVERHEAD_S, EXPECTED_BLOCK_OVERHEAD_S)
+        self._record.write(ended=False)
+        self.say.begin(per_block * len(todo), whole_s * len(todo) / self.plan.profile.blocks)
         for number, attempt in todo:
-            self.say.block(number, self.plan.profile.blocks)
-            self._run_block(driver, number, attempt)
-        self._facts["measuring_ended_at"] = datetime.now(UTC)
+            self._run_until_quiet(driver, number, attempt)
+        for number in range(self.plan.profile.blocks, self.plan.profile.most_blocks or 0):
+            if not (wide := self._imprecise()):
+                break
+            self.say.step(
+                f"{len(wide)} ratios are not known to {self.plan.profile.precision:.0%} yet, {wide[0]} first."
+            )
+            self._run_until_quiet(driver, number, 0)
 
-    def _run_block(self, driver: Driver, number: int, attempt: int) -> None:
-        """Starts all stacks afresh, measures the block's trials one by one, stops all stacks."""
-        began_s = time.monotonic()
+    def _run_until_quiet(self, driver: Driver, number: int, attempt: int) -> None:
+        """Runs a block, and again where it was noisy, as often as the profile allows."""
+        last = attempt + self.plan.profile.reruns
+        while noise := self._run_block(driver, number, attempt):
+            if attempt == last:
+                return
+            self.say.step(f"Block {number + 1} is run again: {noise}")
+            attempt += 1
+
+    def _run_block(self, driver: Driver, number: int, attempt: int) -> str:
+        """Starts all stacks afresh, measures the block's trials one by one, stops all stacks; says if it was noisy."""
+        self.say.block(number, max(self.plan.profile.blocks, number + 1))
+        started_at, began_s, before = datetime.now(UTC), time.monotonic(), guards.look(self.cpus.server)
         in_trials_s = 0.0
+        outcomes: list[Sample | Failure] = []
         logs = self.folder.logs / f"block-{number:02d}{f'-again-{attempt}' if attempt else ''}"
         logs.mkdir(exist_ok=True)
         with serving(self.runtime, list(self.arms.values()), logs) as unhealthy:
             bench = self._bench(driver, unhealthy)
             for trial in self.plan.block(number, attempt):
                 trial_began_s = time.monotonic()
-                self._keep(self._refusal(trial) or bench.measure(trial))
+                outcomes.append(self._kept(self._refusal(trial) or bench.measure(trial)))
                 in_trials_s += time.monotonic() - trial_began_s
-        self._block_overheads_s.append(time.monotonic() - began_s - in_trials_s)
+        after = guards.look(self.cpus.server)
+        block = Block(
+            block=number,
+            attempt=attempt,
+            started_at=started_at,
+            overhead_s=time.monotonic() - began_s - in_trials_s,
+            canary_before_s=before.canary_s,
+            canary_after_s=after.canary_s,
+            pressure_s={kind: after.pressure_s[kind] - total for kind, total in before.pressure_s.items()},
+            frequency_mhz=after.frequency_mhz,
+        )
+        return self._judged(block, outcomes)
 
-    def _keep(self, outcome: Sample | Failure) -> None:
-        with shielded():
+    def _judged(self, block: Block, outcomes: list[Sample | Failure]) -> str:
+        """Writes the block down with what was wrong with it; a cell that no attempt could mend no longer counts."""
+        canary = steer.canary_off(block, self.folder.blocks())
+        invalid = steer.invalid(outcomes, self._setting)
+        mendable = {cell: reason for cell, reason in invalid.items() if cell not in self._hopeless}
+        noise = canary or next((f"{' '.join(cell)}: {reason}" for cell, reason in mendable.items()), "")
+        self.folder.append_block(block.model_copy(update={"noise": noise}))
+        if block.attempt:
+            self._hopeless |= invalid.keys()
+        return noise
+
+    def _kept(self, outcome: Sample | Failure) -> Sample | Failure:
+        with deferred():
             self.folder.append(outcome)
         self.say.trial(outcome)
+        return outcome
 
     def _refusal(self, trial: Trial) -> Failure | None:
         """A stack that answers a path wrongly is not measured on it: a fast wrong answer is not a result."""
-        scenario = next(scenario for scenario in self.plan.scenarios if scenario.id == trial.scenario)
-        reason = self._refused.get(trial.stack.removesuffix(AA), {}).get(scenario.path)
+        reason = self._broken.get(trial.stack.removesuffix(AA), {}).get(self._scenarios[trial.scenario].path)
         return Failure(trial=trial, started_at=datetime.now(UTC), reason=reason) if reason else None
 
     def _bench(self, driver: Driver, unhealthy: Mapping[str, str]) -> Bench:
@@ -123,19 +165,19 @@ class Session:
                     targets[label] = self.runtime.target(label)
                 except LabError as error:
                     unhealthy[label] = str(error)
-        self._identify(targets)
+        self._record.identify(self.runtime, list(targets), self.services)
         return Bench(
             runtime=self.runtime,
             driver=driver,
             cpus=self.cpus,
-            scenarios={scenario.id: scenario for scenario in self.plan.scenarios},
+            scenarios=self._scenarios,
             arms=self.arms,
             targets=targets,
             unhealthy=unhealthy,
             idle_rss_bytes={label: watch.memory_bytes(target) for label, target in targets.items()},
         )
 
-    def _contract_findings(self) -> dict[str, dict[str, str]]:
+    def _check_contract(self) -> dict[str, dict[str, str]]:
         """Stack -> path -> what it answers wrongly."""
         self.say.step("Holding every stack to the contract …")
         arms = [arm for label, arm in self.arms.items() if not label.endswith(AA)]
@@ -156,20 +198,6 @@ class Session:
         again = {finding.path for finding in contract.verify(url, stack)} if first else set()
         return {finding.path: str(finding) for finding in first if finding.path in again}
 
-    def _identify(self, targets: Mapping[str, Target]) -> None:
-        """Versions and images, asked of the first servers that run."""
-        versions: dict[str, dict[str, str]] = self._facts.setdefault("versions", {})
-        images: dict[str, str] = self._facts.setdefault("images", {})
-        for label in targets:
-            if label.endswith(AA) or label in images or "python" in versions.get(label, {}):
-                continue
-            identity = self.runtime.identify(label)
-            if image := identity.pop("image", None):
-                images[label] = image
-            lock = self.services[label].lock
-            locked = facts.locked_versions(LOCKS / f"{lock}.txt") if lock else {}
-            versions[label] = {**versions.get(label, {}), **identity, **locked}
-
     def _todo(self) -> list[tuple[int, int]]:
         """(block, attempt) of what is not measured whole yet."""
         done: dict[int, Counter[int]] = {}
@@ -179,46 +207,29 @@ class Session:
         blocks = ((number, done.get(number, Counter())) for number in range(self.plan.profile.blocks))
         return [(number, max(tries) + 1 if tries else 0) for number, tries in blocks if whole not in tries.values()]
 
+    def _imprecise(self) -> list[str]:
+        """Headline ratios that the profile wants to know better than they are known now."""
+        if self.plan.profile.precision is None:
+            return []
+        chosen = [self.stacks[name] for name in self.arms if not name.endswith(AA)]
+        outcomes = self.folder.outcomes()
+        return steer.imprecise(outcomes, self._setting, baseline(chosen).name, self.plan.profile.precision)
+
+    def _setting(self, trial: Trial) -> Setting:
+        name = trial.stack.removesuffix(AA)
+        knobs = facts.knobs(self.services[name])
+        return setting(self.stacks[name], self._scenarios[trial.scenario], knobs, self.cpus.model_dump())
+
     @cached_property
     def arms(self) -> dict[str, Arm]:
         """The plan's labels as arms to start."""
         return {label: arm_of(label, self.services) for label in self.plan.arms}
 
     @cached_property
-    def _facts(self) -> dict[str, Any]:
-        """What goes into run.json; filled while the run goes on."""
-        if self.folder.exists:
-            return self.folder.read_run()
-        chosen = {arm.service: self.services[arm.service] for arm in self.arms.values()}
-        return {
-            "profile": self.plan.profile.model_dump(mode="json"),
-            "seed": self.plan.seed,
-            "runtime": self.runtime.name,
-            "machine": machine.facts(),
-            "cpu_plan": self.cpus.model_dump(mode="json"),
-            "git": facts.git(ROOT),
-            "sha256": facts.sha256(ROOT, [COMPOSE_FILE, *LOCKS.glob("*.txt")]),
-            "stacks": [self.stacks[name].model_dump(mode="json") for name in chosen],
-            "arms": list(self.arms),
-            "scenarios": [scenario.model_dump(mode="json") for scenario in self.plan.scenarios],
-            "knobs": {name: facts.knobs(service) for name, service in chosen.items()},
-            "not_applied": facts.not_applied(chosen) if self.runtime.name == "process" else [],
-            "started_at": datetime.now(UTC),
-            "interruptions": [],
-        }
+    def _scenarios(self) -> dict[str, Scenario]:
+        return {scenario.id: scenario for scenario in self.plan.scenarios}
 
-    def _write_run(self, *, ended: bool) -> None:
-        trials = [outcome for outcome in self.folder.outcomes() if isinstance(outcome, Sample)]
-        overheads_s = [outcome.overhead_s for outcome in trials]
-        now = datetime.now(UTC)
-        self.folder.write_run(
-            self._facts
-            | {
-                "ended_at": now if ended else None,
-                "overhead": {
-                    "setup_s": self._facts.get("setup_s"),
-                    "trial_median_s": statistics.median(overheads_s) if overheads_s else None,
-                    "block_median_s": statistics.median(self._block_overheads_s) if self._block_overheads_s else None,
-                },
-            }
-        )
+    @cached_property
+    def _record(self) -> Record:
+        first = first_facts(self.plan, self.stacks, self.services, self.runtime.name, self.cpus)
+        return Record(self.folder, first)

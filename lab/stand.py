@@ -23,8 +23,11 @@ def verify(stacks: str, runtime_name: str) -> Exit:
         LabError: nothing could be started.
     """
     house = House.here()
-    chosen = choose.stacks(choose.words(stacks) or [choose.ALL], house.stacks)
-    with Reporter() as say, _standing(house, runtime_name, chosen, say) as (runtime, logs):
+    runtime = house.runtime(runtime_name)
+    chosen, left_out = choose.startable(choose.words(stacks) or [choose.ALL], house.stacks, runtime.lacks)
+    with Reporter() as say, _standing(house, runtime, chosen, say) as logs:
+        for reason in left_out:
+            say.step(f"Left out: {reason}")
         held = [_holds(house, runtime, stack, logs, say) for stack in chosen]
         say.step(f"{sum(held)} of {len(held)} stacks hold the contract in the {runtime.name} runtime.")
     return Exit.DONE if all(held) else Exit.NOT_ALL_MEASURED
@@ -39,11 +42,12 @@ def up(stack: str, runtime_name: str) -> Exit:
     house = House.here()
     if not stack:
         raise LabError(f"Say which stack to start, STACK=<name>: {', '.join(house.stacks)}.")
-    chosen = choose.stacks([stack], house.stacks)
+    runtime = house.runtime(runtime_name)
+    chosen, _ = choose.startable([stack], house.stacks, runtime.lacks)
     arm = arm_of(chosen[0].name, house.services)
     with contextlib.ExitStack() as started:
         say = started.enter_context(Reporter())
-        runtime, logs = started.enter_context(_standing(house, runtime_name, chosen, say))
+        logs = started.enter_context(_standing(house, runtime, chosen, say))
         unhealthy = started.enter_context(serving(runtime, [arm], logs))
         if unhealthy:
             raise LabError("\n  ".join([unhealthy[arm.label], *runtime.log_tail(arm.label)]))
@@ -61,18 +65,17 @@ def down() -> Exit:
 
 
 @contextlib.contextmanager
-def _standing(house: House, runtime_name: str, chosen: list[Stack], say: Say) -> Iterator[tuple[Runtime, Path]]:
-    """A runtime with everything prepared and the backing services running, and a folder for logs."""
+def _standing(house: House, runtime: Runtime, chosen: list[Stack], say: Say) -> Iterator[Path]:
+    """Everything prepared and the backing services running; gives a folder for logs."""
     logs = STATE / "logs"
     with store.only_one(STATE), interruptible():
         logs.mkdir(parents=True, exist_ok=True)
-        runtime = house.runtime(runtime_name)
         runtime.stop_all()
         needed = sorted({DATABASE, UPSTREAM, *(stack.name for stack in chosen)})
         say.step(f"Preparing {', '.join(needed)} ({runtime.name}) …")
         runtime.prepare(needed)
         with backing(runtime, house.services, logs):
-            yield runtime, logs
+            yield logs
 
 
 def _holds(house: House, runtime: Runtime, stack: Stack, logs: Path, say: Say) -> bool:

@@ -1,4 +1,4 @@
-"""The folder of a run: `run.json` and `trials.jsonl` are originals, written as soon as known and never edited by hand.
+"""The folder of a run: `run.json`, `trials.jsonl` and `blocks.jsonl` are originals, written as soon as known and never edited by hand.
 
 A trial's outcome is appended and flushed to disk the moment it is known; the rest of the folder can be derived again.
 """
@@ -11,12 +11,14 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from lab.errors import LabError
-from lab.nouns import OUTCOME, Failure, Sample
+from lab.nouns import OUTCOME, Block, Failure, Noun, Sample
+
+T = TypeVar("T")
 
 FORMAT_VERSION = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
@@ -63,11 +65,11 @@ class RunFolder:
 
     def append(self, outcome: Sample | Failure) -> None:
         """Adds a line to trials.jsonl and makes sure that it is on disk."""
-        with (self.path / "trials.jsonl").open("a+b") as lines:
-            _end_last_line(lines)
-            lines.write(outcome.model_dump_json().encode() + b"\n")
-            lines.flush()
-            os.fsync(lines.fileno())
+        _append(self.path / "trials.jsonl", outcome)
+
+    def append_block(self, block: Block) -> None:
+        """Adds a line to blocks.jsonl and makes sure that it is on disk."""
+        _append(self.path / "blocks.jsonl", block)
 
     def outcomes(self) -> list[Sample | Failure]:
         """All outcomes; a line that a kill cut off is passed over.
@@ -75,16 +77,11 @@ class RunFolder:
         Raises:
             LabError: a whole line is not what this version of the lab writes.
         """
-        path = self.path / "trials.jsonl"
-        lines = path.read_text().splitlines() if path.exists() else []
-        found: list[Sample | Failure] = []
-        for number, line in enumerate(lines, start=1):
-            try:
-                found.append(OUTCOME.validate_json(line))
-            except ValidationError as error:
-                if error.errors()[0]["type"] != "json_invalid":
-                    raise LabError(f"{path}, line {number} cannot be read: {error.errors()[0]['msg']}.") from None
-        return found
+        return _read(self.path / "trials.jsonl", OUTCOME)
+
+    def blocks(self) -> list[Block]:
+        """How each attempt at a block went; the same errors as `outcomes`."""
+        return _read(self.path / "blocks.jsonl", TypeAdapter(Block))
 
 
 def new_name(profile: str) -> str:
@@ -125,6 +122,26 @@ def only_one(state: Path) -> Iterator[None]:
         except BlockingIOError:
             raise LabError("Another run is going on in this checkout; wait for it, or stop it with Ctrl-C.") from None
         yield
+
+
+def _append(path: Path, noun: Noun) -> None:
+    with path.open("a+b") as lines:
+        _end_last_line(lines)
+        lines.write(noun.model_dump_json().encode() + b"\n")
+        lines.flush()
+        os.fsync(lines.fileno())
+
+
+def _read(path: Path, adapter: TypeAdapter[T]) -> list[T]:
+    lines = path.read_text().splitlines() if path.exists() else []
+    found: list[T] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            found.append(adapter.validate_json(line))
+        except ValidationError as error:
+            if error.errors()[0]["type"] != "json_invalid":
+                raise LabError(f"{path}, line {number} cannot be read: {error.errors()[0]['msg']}.") from None
+    return found
 
 
 def _end_last_line(lines: Any) -> None:

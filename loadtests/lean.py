@@ -12,7 +12,8 @@ Under `locust -f` each request fires Locust's request event. The lab's driver pu
 
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import cycle
 from time import monotonic
 from typing import Any, ClassVar
@@ -34,6 +35,8 @@ class Expectation:
     """Bytes of the body, learnt from the first one that was checked whole (frameworks differ by a newline)."""
     checked: int = 0
     """Bodies checked whole."""
+    asides: Mapping[str, tuple["array[float]", "array[float]"]] = {}
+    """Times beside the latency, by name: when the request started (CLOCK_MONOTONIC), and seconds."""
 
 
 class LeanUser(User):
@@ -50,6 +53,7 @@ class LeanUser(User):
     seed: ClassVar[int] = 1
     """Of the sequence of seeds."""
     timeout_s: ClassVar[float] = 10.0
+    connection_class: ClassVar[type[Connection]] = Connection
 
     prepared_for: ClassVar[str | None] = None
     address: ClassVar[tuple[str, int]]
@@ -63,7 +67,7 @@ class LeanUser(User):
             raise StopTest("Say where the stack answers: --host http://127.0.0.1:8102")
         if self.prepared_for != self.host:
             self.prepare(self.host)
-        self.connection = Connection(self.address, self.patience)
+        self.connection = self.connection_class(self.address, self.patience)
         self._until_check = 0
 
     @classmethod
@@ -97,8 +101,13 @@ class LeanUser(User):
         head = f"POST {target} HTTP/1.1\r\n{host}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         return head.encode() + body
 
+    @staticmethod
+    def decode(body: bytes) -> Any:
+        """What `check` is given; ValueError where a body cannot be read."""
+        return json.loads(body)
+
     def check(self, body: Any) -> bool:
-        """Whether the decoded JSON of a response is what was asked for."""
+        """Whether the decoded body of a response is what was asked for."""
         raise NotImplementedError
 
     def ask(self, start_s: float) -> str | None:
@@ -123,7 +132,7 @@ class LeanUser(User):
         """Hold every byte of a body against what is expected; None where it is right, else the reason why not."""
         expected = self.expected
         try:
-            right = self.check(json.loads(body))
+            right = self.check(self.decode(body))
         except (ValueError, LookupError, TypeError, AttributeError):
             right = False
         if not right:
@@ -135,6 +144,10 @@ class LeanUser(User):
         expected.checked += 1
         self._until_check = CHECK_EVERY - 1
         return None
+
+    def asides(self, _start_s: float) -> Iterable[tuple[str, float]]:
+        """Times of the last request beside its latency: name, seconds."""
+        return ()
 
     def on_stop(self) -> None:
         """Called by Locust when the user ends."""
@@ -153,3 +166,12 @@ class LeanUser(User):
             exception=Fault(reason) if reason else None,
             context=self.context(),
         )
+        for name, seconds in self.asides(start_s):
+            self.environment.events.request.fire(
+                request_type=name,
+                name=self.path,
+                response_time=seconds * 1000,
+                response_length=0,
+                exception=None,
+                context=self.context(),
+            )

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -30,6 +31,9 @@ def engine_missing() -> str | None:
     return None
 
 
+PORTS = 91
+"""Copies of the checkout use ports 91xx instead of 81xx, so that a running lab is no obstacle to testing it."""
+
 ENGINE_MISSING = engine_missing()
 needs_engine = pytest.mark.skipif(ENGINE_MISSING is not None, reason=str(ENGINE_MISSING))
 
@@ -56,6 +60,8 @@ def checkout(tmp_path: Path) -> Iterator[Path]:
         if source.is_file() and not name.startswith("results/"):
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, copy / name)
+    compose = copy / "docker-compose.yml"
+    compose.write_text(re.sub(r"\b81(\d\d)\b", rf"{PORTS}\1", compose.read_text()))
     yield copy
     assert lab(copy, "down").returncode == 0
 

@@ -37,6 +37,13 @@ class Peer:
         self.server.requests += 1
         return head
 
+    async def read(self) -> bytes:
+        """Whatever comes next; empty where the client has closed."""
+        try:
+            return await self._reader.read(65_536)
+        except ConnectionError:
+            return b""
+
     async def send(self, data: bytes) -> None:
         """Just these bytes."""
         self._writer.write(data)

@@ -60,6 +60,7 @@ def test_make_help_lists_every_target() -> None:
 def test_the_list_of_stacks_is_json_for_a_program() -> None:
     listed = json.loads(lab(ROOT, "stacks", "--json").stdout)
     assert [stack["name"] for stack in listed] == list(House.here().stacks)
+    assert all(stack["runtimes"][0] == "docker" for stack in listed)
 
 
 def test_a_report_of_a_run_that_is_not_there_is_refused_in_a_sentence() -> None:

@@ -143,21 +143,21 @@ def test_waits_that_do_not_overlap_are_found_unless_the_model_says_so() -> None:
 
     with serving(OneAtATime) as url:
         (finding,) = held(url, stack("async"))
-        assert "but a stack of the model async needs 0.20 s" in str(finding)
+        assert "but with 24 at once it is 0.20 s" in str(finding)
         assert held(url, stack("sync")) == []
 
 
 def test_a_sync_stack_whose_waits_overlap_is_found() -> None:
     with serving(Obedient) as url:
         (finding,) = held(url, stack("sync"))
-    assert "but a stack of the model sync needs 1.60 s" in finding
+    assert "but with 1 at once it is 1.60 s" in finding
 
 
 def test_a_threads_stack_with_more_threads_than_its_slots_is_found() -> None:
     with serving(Obedient) as url:
         (finding,) = contract.verify(url, stack("threads"))
     assert "GET /wait?ms=200 by 12 clients at once" in str(finding)
-    assert "but a stack of the model threads needs 0.40 s" in str(finding)
+    assert "but with 8 at once it is 0.40 s" in str(finding)
 
 
 def test_a_server_that_ends_when_a_client_goes_is_found() -> None:

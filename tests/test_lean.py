@@ -24,6 +24,9 @@ RIGHT = {
     "http": {"answers": [{"waited_ms": "00020"}] * 10},
     "file": {"size": 65_536, "crc32": "9d8c3e58"},
     "wait": {"waited_ms": 50},
+    "hazard": {"waited_ms": 50},
+    "stream": {"events": [{"text": f"word {index:05d} "} for index in range(10)]},
+    "ws": {"message": "Hello, World!"},
     "mixed": {"waited_ms": 5, "rounds": 14_000, "digest": "1440361c"},
 }
 """What a stack answers, by scenario or workload."""
@@ -43,7 +46,7 @@ for scenario, right in json.load(sys.stdin):
     seen[scenario["id"]] = {
         "right": user.check(user, right),
         "wrong": [user(None).check_whole(json.dumps(body).encode()) for body in wrong],
-        "requests": [request.decode() for request in user.requests()],
+        "requests": [request.decode("latin-1") for request in user.requests()],
     }
 print(json.dumps(seen))
 """
@@ -69,7 +72,7 @@ def test_a_user_takes_the_right_answer_and_no_other(seen: dict[str, dict[str, An
     assert seen[name]["wrong"] == ["wrong body"] * 5
 
 
-@pytest.mark.parametrize("name", IDS)
+@pytest.mark.parametrize("name", sorted({*IDS} - {"ws"}))
 def test_a_users_requests_have_one_length_and_ask_for_its_path(seen: dict[str, dict[str, Any]], name: str) -> None:
     requests = seen[name]["requests"]
     assert len({len(request) for request in requests}) == 1

@@ -77,6 +77,24 @@ def test_an_unknown_stack_is_named_with_the_choices() -> None:
         choose.stacks(["d"], {stack.name: stack for stack in STACKS})
 
 
+def test_all_does_without_the_stacks_that_cannot_be_started_and_says_why() -> None:
+    known = {stack.name: stack for stack in STACKS}
+    chosen, left_out = choose.startable(["all"], known, {"b": "b needs php"}.get)
+    assert [stack.name for stack in chosen] == ["a", "c"]
+    assert left_out == ["b needs php"]
+
+
+@pytest.mark.parametrize("names", [["a", "b"], ["all", "b"]])
+def test_a_stack_that_was_named_and_cannot_be_started_is_refused(names: list[str]) -> None:
+    with pytest.raises(LabError, match="b needs php"):
+        choose.startable(names, {stack.name: stack for stack in STACKS}, {"b": "b needs php"}.get)
+
+
+def test_no_stack_that_can_be_started_is_refused() -> None:
+    with pytest.raises(LabError, match="No stack can be started"):
+        choose.startable(["all"], {stack.name: stack for stack in STACKS}, lambda name: f"{name} needs php")
+
+
 def test_a_plan_in_which_no_stack_can_do_anything_is_refused() -> None:
     with pytest.raises(LabError, match="None of the chosen stacks"):
         choose.plan(profile(), STACKS[:1], SCENARIOS[1:2], 1)

@@ -104,9 +104,20 @@ def test_another_command_can_stop_what_an_earlier_one_left(start: Start) -> None
 
 def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
     service = Service(name="one", command=("no-such-program",))
-    with pytest.raises(LabError, match="one needs the program no-such-program"):
+    with pytest.raises(LabError, match="one needs no-such-program, which is not on this machine"):
         ProcessRuntime(lambda _: {"one": service}, {}).prepare(["one"])
     del tmp_path
+
+
+def test_what_a_service_needs_beside_its_program_is_named_where_it_is_missing() -> None:
+    labels = {"whole": "sh, lab/cli.py", "program": "sh, no-such-program", "folder": "lab/no-such-folder"}
+    services = {
+        name: Service(name=name, command=("sh",), labels={"lab.needs": needs}) for name, needs in labels.items()
+    }
+    runtime = ProcessRuntime(lambda _: services, {})
+    assert runtime.lacks("whole") is None
+    assert "program needs no-such-program" in str(runtime.lacks("program"))
+    assert "folder needs lab/no-such-folder" in str(runtime.lacks("folder"))
 
 
 def test_cpu_time_is_that_of_the_whole_tree(start: Start) -> None:

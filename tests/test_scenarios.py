@@ -112,5 +112,5 @@ def test_no_load_test_hides_a_module_of_pythons_own_library() -> None:
 
 def test_a_user_class_is_named_for_its_technique_and_a_file_for_its_workload() -> None:
     for scenario in scenarios.all_of(LOADTESTS):
-        assert scenario.user == scenario.id.split("/")[-1].capitalize()
+        assert scenario.user == scenario.id.split("/")[-1].title().replace("-", "")
         assert scenario.workload in Path(scenario.file).stem.split("_")

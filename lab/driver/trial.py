@@ -2,11 +2,12 @@
 
 import gc
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from time import monotonic
 from typing import Any
 
+import numpy as np
 from locust.env import Environment
 from locust.exception import StopUser
 from locust.util.load_locustfile import load_locustfile
@@ -16,6 +17,7 @@ from lab.driver.open import Open
 from lab.driver.recorder import Digest, Recorder
 from lab.driver.schedule import schedule
 from lab.errors import LabError
+from lab.histogram import Histogram
 from lab.nouns import Driven
 from lab.orders import Began, Order
 
@@ -108,7 +110,7 @@ def _run(order: Order, user_class: Any, announce: Callable[[Began], None]) -> Dr
         gc.enable()
     if load.crashes:
         raise LabError(f"A user of {order.scenario.id} broke down: {load.crashes[0]}.")
-    return _driven(order, load, recorder, user_class.expected.checked, began, drained)
+    return _driven(order, load, recorder, user_class.expected, began, drained)
 
 
 def _once(load: Closed | Open) -> Callable[[Any], None]:
@@ -133,7 +135,7 @@ def _load(order: Order, recorder: Recorder) -> Closed | Open:
 
 
 def _driven(
-    order: Order, load: Closed | Open, recorder: Recorder, checked: int, began: float, drained: float
+    order: Order, load: Closed | Open, recorder: Recorder, expected: Any, began: float, drained: float
 ) -> Driven:
     is_open = order.load.kind == "open"
     digest = Digest(recorder, order.warmup_s, order.warmup_s + order.window_s, is_open=is_open)
@@ -150,9 +152,20 @@ def _driven(
         in_flight_s=digest.in_flight_s,
         connects=sum(connection.connects for connection in load.connections),
         reconnects=sum(connection.reconnects for connection in load.connections),
-        checked=checked,
+        checked=expected.checked,
+        asides={
+            name: _aside(starts, seconds, began, order).encode() for name, (starts, seconds) in expected.asides.items()
+        },
         began_s=began,
         window_start_s=began + order.warmup_s,
         window_end_s=began + order.warmup_s + order.window_s,
         drained_s=drained,
     )
+
+
+def _aside(starts: Sequence[float], seconds: Sequence[float], began: float, order: Order) -> Histogram:
+    """Times beside the latency, of the requests that started in the window."""
+    offsets = np.asarray(starts) - began - order.warmup_s
+    histogram = Histogram()
+    histogram.add(np.asarray(seconds, dtype=float)[(offsets >= 0) & (offsets < order.window_s)])
+    return histogram

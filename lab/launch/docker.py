@@ -33,6 +33,11 @@ class DockerRuntime:
         self._client = connect()
         self._running: dict[str, tuple[Arm, Container, Path]] = {}
 
+    def lacks(self, service: str) -> str | None:
+        """See Runtime.lacks: an image brings along what its service needs."""
+        del service
+        return None
+
     def prepare(self, services: Iterable[str]) -> None:
         """Builds the images of the services whose inputs changed.
 

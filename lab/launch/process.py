@@ -40,15 +40,24 @@ class ProcessRuntime:
         self._running: dict[str, _Child] = {}
         self._temporary: Path | None = None
 
+    def lacks(self, service: str) -> str | None:
+        """See Runtime.lacks: a program, or what the label `lab.needs` names."""
+        described = self._describe(self._variables)[service]
+        for need in (described.command[0], *_needs(described)):
+            if not _found(need):
+                mend = "call ./environment" if "/" in need else "install it"
+                return f"{service} needs {need}, which is not on this machine; {mend}, or use RUNTIME=docker."
+        return None
+
     def prepare(self, services: Iterable[str]) -> None:
-        """Checks that each service's program is there.
+        """Checks that all is there that the services need.
 
         Raises:
-            LabError: names the program that is missing.
+            LabError: names what is missing.
         """
-        described = self._describe(self._variables)
         for name in services:
-            self._program(described[name])
+            if lack := self.lacks(name):
+                raise LabError(lack)
 
     def start(self, arms: Sequence[Arm], logs: Path) -> None:
         """See Runtime.start."""
@@ -96,19 +105,11 @@ class ProcessRuntime:
         ours = child is not None and (Path(sys.executable).parent / child.service.command[0]).exists()
         return {"python": platform.python_version()} if ours else {}
 
-    def _program(self, service: Service) -> str:
-        found = shutil.which(service.command[0], path=_search_path())
-        if found is None:
-            raise LabError(
-                f"{service.name} needs the program {service.command[0]}, which is not on this machine's PATH; install it, or use RUNTIME=docker."
-            )
-        return found
-
     def _spawn(self, service: Service, log: Path) -> "_Child":
         folder = ROOT / (service.working_dir or ".")
         with log.open("ab") as output, _pinned(service.cpuset):
             process = subprocess.Popen(
-                [self._program(service), *service.command[1:]],
+                [_found(service.command[0]) or service.command[0], *service.command[1:]],
                 cwd=folder,
                 env=self._environment(service),
                 stdin=subprocess.DEVNULL,
@@ -204,6 +205,17 @@ def _start_ticks(pid: int) -> int | None:
 def _kill_group(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
+
+
+def _needs(service: Service) -> list[str]:
+    """Programs, and files or folders of this checkout (with a slash), that the command needs beside its own program."""
+    return [need.strip() for need in service.labels.get("lab.needs", "").split(",") if need.strip()]
+
+
+def _found(need: str) -> str | None:
+    if "/" in need:
+        return need if (ROOT / need).exists() else None
+    return shutil.which(need, path=_search_path())
 
 
 def _search_path() -> str:

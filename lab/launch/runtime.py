@@ -15,6 +15,9 @@ class Runtime(Protocol):
 
     name: str
 
+    def lacks(self, service: str) -> str | None:
+        """Why the service cannot be started on this machine, in a sentence; None if it can."""
+
     def prepare(self, services: Iterable[str]) -> None:
         """Makes what the services need before they can start (images); may take minutes."""
 

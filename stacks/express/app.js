@@ -2,6 +2,7 @@
 //
 // stacks/README.md says what each path takes and answers.
 
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import express, { Router } from 'express';
@@ -12,8 +13,10 @@ import * as files from './files.js';
 import { startProcess, startThread } from './offload.js';
 import * as params from './params.js';
 import * as parser from './parser.js';
+import { relay } from './relay.js';
 import * as settings from './settings.js';
-import { Upstream, UpstreamError, delayPath } from './upstream.js';
+import { Upstream, UpstreamError, delayPath, streamPath } from './upstream.js';
+import { sleepBlocking } from './waits.js';
 
 const fixtures = new files.Fixtures();
 const database = new Database(settings.databaseUrl, settings.databasePool);
@@ -126,6 +129,24 @@ app.get('/mixed', async ({ query }, response) => {
   const rounds = params.rounds(query);
   await sleep(ms);
   response.json({ waited_ms: ms, ...crunch.answer(rounds, crunch.digest(rounds)) });
+});
+
+// The mistake: nothing else is served while it waits.
+app.get('/hazard/blocking-wait', async ({ query }, response) => {
+  const ms = params.milliseconds(query, 50);
+  sleepBlocking(ms);
+  response.json({ waited_ms: ms });
+});
+
+app.get('/stream', async ({ query }, response) => {
+  const source = await upstream.stream(streamPath(params.chunks(query), params.milliseconds(query, 20)));
+  response.type('text/event-stream');
+  try {
+    await pipeline(source, relay, response);
+  } catch (error) {
+    // Both ends are closed by now; a client that went is no error.
+    if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') console.error(error);
+  }
 });
 
 app.use((request, response) => {

@@ -8,6 +8,7 @@ export class BadRequestError extends Error {}
 
 export const count = (query) => integer(query, 'n', 10, 1, 100);
 export const limit = (query) => integer(query, 'limit', 10, 1, 100);
+export const chunks = (query) => integer(query, 'chunks', 10, 1, 1_000);
 export const milliseconds = (query, fallback) => integer(query, 'ms', fallback, 0, 60_000);
 export const rounds = (query) => integer(query, 'rounds', DEFAULT_ROUNDS, 1, MOST_ROUNDS);
 export const seed = (query) => integer(query, 'seed', 1, 0, 2 ** 31 - 1);

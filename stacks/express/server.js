@@ -5,6 +5,8 @@
 import { createServer } from 'node:http';
 import { parseArgs } from 'node:util';
 
+import { WebSocketServer } from 'ws';
+
 import { app } from './app.js';
 
 const { values: options } = parseArgs({
@@ -19,6 +21,11 @@ const STOP_WITHIN_MS = 2000;
 
 const server = createServer({ headersTimeout: 0, requestTimeout: 0, keepAliveTimeout: options['keep-alive'] * 1000 }, app);
 server.listen({ host: options.host, port: Number(options.port), backlog: Number(options.backlog) });
+
+new WebSocketServer({ server, path: '/ws' }).on('connection', (socket) => {
+  socket.on('error', (error) => console.error(`a WebSocket ended: ${error.message}`));
+  socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
+});
 
 process.once('SIGTERM', () => {
   server.close(() => process.exit());

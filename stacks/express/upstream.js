@@ -14,6 +14,8 @@ export class UpstreamError extends Error {}
 
 export const delayPath = (ms, capacity) => `/delay?ms=${ms}${capacity ? `&capacity=${capacity}` : ''}`;
 
+export const streamPath = (chunks, ms) => `/stream?chunks=${chunks}&ms=${ms}`;
+
 export class Upstream {
   #pool;
 
@@ -44,9 +46,18 @@ export class Upstream {
     return { answers: await Promise.all(Array.from({ length: n }, () => places.run(() => this.#get(path)))) };
   }
 
+  // The text of a streamed answer as it comes; it holds a connection until its end.
+  async stream(path) {
+    return (await this.#body(path)).setEncoding('utf8');
+  }
+
   async #get(path) {
+    return (await this.#body(path)).json();
+  }
+
+  async #body(path) {
     const { statusCode, body } = await this.#answered(path);
-    if (statusCode === 200) return body.json();
+    if (statusCode === 200) return body;
     await body.dump();
     throw new UpstreamError(`upstream answered ${statusCode}`);
   }

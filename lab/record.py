@@ -1,0 +1,82 @@
+"""run.json: what was run, where and with what; begun before the first trial, completed while the run goes on."""
+
+import statistics
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from lab import facts, machine
+from lab.launch.runtime import Runtime
+from lab.nouns import AA, Sample, Service, Stack
+from lab.plan import Plan
+from lab.project import COMPOSE_FILE, LOCKS, ROOT
+from lab.store import RunFolder
+
+
+class Record:
+    """The content of run.json; a run that is gone on with keeps what its first part wrote."""
+
+    def __init__(self, folder: RunFolder, first: Mapping[str, Any]) -> None:
+        self._folder = folder
+        self._facts: dict[str, Any] = folder.read_run() if folder.exists else dict(first)
+
+    def set(self, **facts: Any) -> None:
+        """Adds facts, or replaces them."""
+        self._facts |= facts
+
+    def interrupted(self) -> None:
+        """Notes that somebody stopped the run now."""
+        self._facts["interruptions"] = [*self._facts["interruptions"], datetime.now(UTC)]
+
+    def identify(self, runtime: Runtime, labels: list[str], services: Mapping[str, Service]) -> None:
+        """Versions and image ids of what runs under these labels, where they are not known yet."""
+        versions: dict[str, dict[str, str]] = self._facts.setdefault("versions", {})
+        images: dict[str, str] = self._facts.setdefault("images", {})
+        for label in labels:
+            if label.endswith(AA) or label in images or "python" in versions.get(label, {}):
+                continue
+            identity = runtime.identify(label)
+            if image := identity.pop("image", None):
+                images[label] = image
+            lock = services[label].lock
+            locked = facts.locked_versions(LOCKS / f"{lock}.txt") if lock else {}
+            versions[label] = {**versions.get(label, {}), **identity, **locked}
+
+    def write(self, *, ended: bool) -> None:
+        """Writes run.json with the overheads as they are now."""
+        self._folder.write_run(
+            self._facts | {"ended_at": datetime.now(UTC) if ended else None, "overhead": self._overhead()}
+        )
+
+    def _overhead(self) -> dict[str, float | None]:
+        """Seconds: set-up before the first block; beside warm-up and window per trial; start and stop per block."""
+        trials = [outcome.overhead_s for outcome in self._folder.outcomes() if isinstance(outcome, Sample)]
+        blocks = [block.overhead_s for block in self._folder.blocks()]
+        return {
+            "setup_s": self._facts.get("setup_s"),
+            "trial_median_s": statistics.median(trials) if trials else None,
+            "block_median_s": statistics.median(blocks) if blocks else None,
+        }
+
+
+def first_facts(
+    plan: Plan, stacks: Mapping[str, Stack], services: Mapping[str, Service], runtime: str, cpus: machine.CpuPlan
+) -> dict[str, Any]:
+    """What is known before anything is started."""
+    chosen = {name: services[name] for name in dict.fromkeys(label.removesuffix(AA) for label in plan.arms)}
+    return {
+        "profile": plan.profile.model_dump(mode="json"),
+        "seed": plan.seed,
+        "runtime": runtime,
+        "machine": machine.facts(),
+        "cpu_plan": cpus.model_dump(mode="json"),
+        "git": facts.git(ROOT),
+        "sha256": facts.sha256(ROOT, [COMPOSE_FILE, *LOCKS.glob("*.txt")]),
+        "stacks": [stacks[name].model_dump(mode="json") for name in chosen],
+        "arms": list(plan.arms),
+        "scenarios": [scenario.model_dump(mode="json") for scenario in plan.scenarios],
+        "knobs": {name: facts.knobs(service) for name, service in chosen.items()},
+        "not_applied": facts.not_applied(chosen) if runtime == "process" else [],
+        "started_at": datetime.now(UTC),
+        "interruptions": [],
+    }

@@ -1,0 +1,13 @@
+"""A streamed chat completion, relayed chunk by chunk: each user holds one stream after the other."""
+
+from event_wire import EventUser
+
+
+class Stream(EventUser):
+    """Reads a stream of `chunks` server-sent events, `ms` milliseconds apart, to its end."""
+
+    path = "/stream"
+    params = {"chunks": 10, "ms": 20}
+
+    def check(self, body):
+        return body["events"] == [{"text": f"word {index:05d} "} for index in range(self.params["chunks"])]

@@ -1,0 +1,23 @@
+"""Every table that README and docs quote is what the committed run says."""
+
+from pathlib import Path
+
+import pytest
+
+from lab import readme
+from lab.errors import LabError
+from lab.project import ROOT
+
+
+@pytest.mark.parametrize("file", readme.quoting_files(), ids=lambda path: path.name)
+def test_quoted_tables_are_what_the_runs_say(file: Path) -> None:
+    assert readme.quoted(file.read_text()) == file.read_text(), "call `python -m lab readme`"
+
+
+def test_readme_quotes_a_run() -> None:
+    assert "<!-- run results/reference/" in (ROOT / "README.md").read_text()
+
+
+def test_a_run_that_is_not_there_is_named() -> None:
+    with pytest.raises(LabError, match="results/reference/none"):
+        readme.quoted("<!-- run results/reference/none -->\n<!-- /run -->")

@@ -1,0 +1,69 @@
+"""When a block is run again, and when a run knows enough."""
+
+from datetime import UTC, datetime
+
+import synthetic
+
+from lab import steer
+from lab.judge.bounds import Setting
+from lab.nouns import Block, Trial
+
+
+def setting(_: Trial) -> Setting:
+    return Setting()
+
+
+def block(before_ms: float = 1.0, after_ms: float = 1.0, number: int = 0) -> Block:
+    return Block(
+        block=number,
+        attempt=0,
+        started_at=datetime.now(UTC),
+        overhead_s=3,
+        canary_before_s=before_ms / 1e3,
+        canary_after_s=after_ms / 1e3,
+    )
+
+
+def test_a_canary_that_took_as_long_as_ever_is_quiet() -> None:
+    assert steer.canary_off(block(1.1, 1.05), [block(), block()]) == ""
+
+
+def test_a_canary_that_took_longer_or_shorter_is_named_with_its_figures() -> None:
+    assert "took 1.50 ms instead of 1.00 ms" in steer.canary_off(block(1.0, 1.5), [block(), block()])
+    assert "took 0.50 ms instead of 1.00 ms" in steer.canary_off(block(0.5, 1.0), [block(), block()])
+
+
+def test_a_single_block_has_no_usual_canary_to_be_held_against() -> None:
+    assert steer.canary_off(block(1.0, 5.0), []) == ""
+
+
+def test_a_trial_on_a_stolen_cpu_makes_its_cell_invalid_and_others_not() -> None:
+    outcomes = [
+        synthetic.sample(synthetic.trial(stack="a"), stolen=0.5),
+        synthetic.sample(synthetic.trial(stack="b"), stolen=0.0),
+    ]
+    found = steer.invalid(outcomes, setting)
+    assert list(found) == [("a", "json", "closed:8")]
+    assert "hypervisor" in found["a", "json", "closed:8"]
+
+
+def test_a_failure_of_the_stack_is_a_result_and_no_reason_to_run_again() -> None:
+    assert steer.invalid([synthetic.failure()], setting) == {}
+
+
+def outcomes_with_spread(spread: float) -> list[object]:
+    """Eight blocks in which b is as fast as a, give or take `spread`."""
+    return [
+        synthetic.sample(synthetic.trial(block=number, stack=stack), rps=1000 * (1 + spread * sign * (stack == "b")))
+        for number, sign in enumerate([1, -1] * 4)
+        for stack in "ab"
+    ]
+
+
+def test_a_ratio_that_scatters_is_not_known_precisely_and_one_that_does_not_is() -> None:
+    assert steer.imprecise(outcomes_with_spread(0.2), setting, "a", 0.05) == ["b json closed:8"]
+    assert steer.imprecise(outcomes_with_spread(0.01), setting, "a", 0.05) == []
+
+
+def test_one_block_knows_no_interval() -> None:
+    assert steer.imprecise(outcomes_with_spread(0.0)[:2], setting, "a", 0.05) == ["b json closed:8"]

@@ -1,0 +1,120 @@
+"""Streams and WebSockets on the lean connection, each against a server written in the test, as plain Locust drives them."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection, Ping, Pong, Request, TextMessage
+
+from lab.project import ROOT
+from tests.server import Peer, Server
+
+
+def drive(file: str, port: int) -> "tuple[dict[str, dict[str, Any]], str]":
+    """Two users for a second; Locust's figures by type of request, and what it says of failures."""
+    words = ["-f", f"loadtests/{file}", "--host", f"http://127.0.0.1:{port}"]
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("locust")), *words, "--headless", "-u2", "-r2", "-t1s", "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return {figures["method"]: figures for figures in json.loads(done.stdout)}, done.stderr
+
+
+async def words(peer: Peer, gap_s: float = 0.02, end: bytes = b"data: [DONE]\n\n") -> None:
+    """Ten events as chunks, a gap before each."""
+    while await peer.request():
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for index in range(10):
+            await asyncio.sleep(gap_s)
+            await chunk(peer, b'data: {"text":"word %05d "}\n\n' % index)
+        await chunk(peer, end)
+        await peer.send(b"0\r\n\r\n")
+
+
+async def chunk(peer: Peer, data: bytes) -> None:
+    await peer.send(b"%x\r\n%b\r\n" % (len(data), data))
+
+
+def test_a_stream_tells_the_time_to_its_first_event_and_the_gaps() -> None:
+    with Server(words) as server:
+        figures, _ = drive("stream.py", server.port)
+    assert figures["GET"]["num_failures"] == 0
+    assert figures["GET"]["min_response_time"] >= 195
+    assert 19 <= figures["first event"]["min_response_time"] < 100
+    assert figures["gap"]["num_requests"] == 10 * figures["GET"]["num_requests"]
+
+
+def test_a_stream_that_ends_without_its_last_event_is_a_fault() -> None:
+    async def short(peer: Peer) -> None:
+        await words(peer, 0, b"data: {}\n\n")
+
+    with Server(short) as server:
+        figures, said = drive("stream.py", server.port)
+    assert figures["GET"]["num_failures"] == figures["GET"]["num_requests"] > 0
+    assert "wrong body" in said
+
+
+class Echo:
+    """A WebSocket server that can ping, split its answers, or answer something else."""
+
+    def __init__(self, *, pings: bool = False, halves: bool = False, other: str | None = None) -> None:
+        self.pings, self.halves, self.other = pings, halves, other
+        self.pongs = 0
+
+    async def __call__(self, peer: Peer) -> None:
+        protocol = WSConnection(ConnectionType.SERVER)
+        while data := await peer.read():
+            protocol.receive_data(data)
+            for event in protocol.events():
+                for answer in self.answers(event):
+                    await peer.send(protocol.send(answer))
+
+    def answers(self, event: object) -> "list[Any]":
+        match event:
+            case Request():
+                return [AcceptConnection()]
+            case Pong():
+                self.pongs += 1
+            case TextMessage(data=text):
+                return [*([Ping(b"1234")] if self.pings else []), *self.messages(self.other or text)]
+        return []
+
+    def messages(self, text: str) -> list[TextMessage]:
+        if self.halves:
+            return [TextMessage(text[:3], message_finished=False), TextMessage(text[3:], message_finished=True)]
+        return [TextMessage(text)]
+
+
+@pytest.mark.parametrize(
+    "echo", [Echo(), Echo(halves=True), Echo(pings=True)], ids=["whole", "in two frames", "pinging"]
+)
+def test_an_echo_that_comes_back_is_right(echo: Echo) -> None:
+    with Server(echo) as server:
+        figures, said = drive("ws.py", server.port)
+    assert figures["POST"]["num_requests"] > 10
+    assert (figures["POST"]["num_failures"], server.connections) == (0, 2), said
+    assert bool(echo.pongs) == echo.pings
+
+
+def test_another_text_than_was_sent_is_a_fault() -> None:
+    with Server(Echo(other="{}")) as server:
+        _, said = drive("ws.py", server.port)
+    assert "wrong body" in said
+
+
+def test_a_server_without_websockets_is_a_fault_with_its_status() -> None:
+    async def unaware(peer: Peer) -> None:
+        while await peer.request():
+            await peer.answer(status=404)
+
+    with Server(unaware) as server:
+        _, said = drive("ws.py", server.port)
+    assert "status 404" in said
