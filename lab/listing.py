@@ -22,7 +22,7 @@ def stacks(*, as_json: bool) -> Exit:
         stack.model_dump(mode="json") | {"runtimes": ["docker"] if lacks(stack.name) else ["docker", "process"]}
         for stack in house.stacks.values()
     ]
-    columns = ("name", "framework", "server", "model", "port", "runtimes", "omits")
+    columns = ("name", "framework", "server", "model", "runtimes")
     return _print(rows, columns, as_json=as_json)
 
 
@@ -44,7 +44,9 @@ def _print(rows: list[dict[str, object]], columns: tuple[str, ...], *, as_json: 
     if as_json:
         print(json.dumps(rows, indent=1))  # noqa: T201  # the answer
         return Exit.DONE
-    table = Table(*columns)
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, no_wrap=column == columns[0])
     for row in rows:
         table.add_row(*(_cell(row[column]) for column in columns))
     Console().print(table)

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from statistics import median
 from typing import Any
 
+from lab.nouns import Sample
 from lab.report import words
 from lab.report.read import Run
 
@@ -27,7 +29,8 @@ def _setup(run: Run) -> Iterator[str]:
         )
     if runtime := run.facts.get("runtime"):
         yield f"Runtime: {runtime}."
-    yield f"{profile.blocks} block{'s' * (profile.blocks != 1)}, in each of them every stack, scenario and load once:"
+    blocks = len({outcome.trial.block for outcome in run.outcomes})
+    yield f"{blocks} block{'s' * (blocks != 1)}, in each of them every stack, scenario and load once:"
     yield f"{profile.warmup_s:g} s of warm-up, {profile.window_s:g} s measured."
 
 
@@ -42,6 +45,7 @@ def tables(run: Run) -> dict[str, Table]:
         "Machine": {_name(name): _value(name, value) for name, value in run.facts.get("machine", {}).items()}
         | _cpus(run),
         "Run": dict(_run(run)),
+        "Noise": dict(_noise(run)),
         "What the measuring cost": dict(_overhead(run.facts.get("overhead") or {})),
         "Versions": {stack: _versions(found) for stack, found in run.facts.get("versions", {}).items()},
     }
@@ -81,6 +85,24 @@ def _run(run: Run) -> Iterator[tuple[str, str]]:
         yield "not applied by this runtime", ", ".join(not_applied)
     for file, digest in facts.get("sha256", {}).items():
         yield f"SHA-256 of {file}", str(digest)
+
+
+def _noise(run: Run) -> Iterator[tuple[str, str]]:
+    """How steady the machine was."""
+    if not run.blocks:
+        return
+    yield "blocks that were run again", str(sum(block.attempt > 0 for block in run.blocks))
+    canaries_ms = [s * 1e3 for block in run.blocks for s in (block.canary_before_s, block.canary_after_s)]
+    usual_ms = median(canaries_ms)
+    yield "canary (fixed work on the server's CPU), median", f"{words.number(usual_ms)} ms"
+    worst = max(abs(canary / usual_ms - 1) for canary in canaries_ms)
+    yield "canary, farthest from its median", words.percent(worst)
+    stolen = [outcome.stolen for outcome in run.outcomes if isinstance(outcome, Sample) and outcome.stolen is not None]
+    if stolen:
+        yield "CPU time taken by the hypervisor, most in any window", words.percent(max(stolen))
+    for kind in sorted(run.blocks[0].pressure_s):
+        waited_s = median(block.pressure_s.get(kind, 0) for block in run.blocks)
+        yield f"time in which something waited for {kind}, median per block", f"{words.number(waited_s)} s"
 
 
 def _overhead(overhead: Mapping[str, float | None]) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Reads a run's originals: run.json and trials.jsonl."""
+"""Reads a run's originals: run.json, trials.jsonl and blocks.jsonl."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lab.errors import LabError
-from lab.nouns import Outcome, Profile, Scenario, Stack
+from lab.nouns import Block, Outcome, Profile, Scenario, Stack
 from lab.store import RunFolder
 
 
@@ -22,6 +22,8 @@ class Run:
     stacks: tuple[Stack, ...]
     scenarios: tuple[Scenario, ...]
     outcomes: tuple[Outcome, ...]
+    blocks: tuple[Block, ...]
+    """Every attempt at a block, noisy ones included."""
     cut_lines: int
     """Lines of trials.jsonl that a killed writer left unfinished."""
 
@@ -47,6 +49,7 @@ def read(path: Path) -> Run:
             stacks=tuple(Stack.model_validate(stack) for stack in facts["stacks"]),
             scenarios=tuple(Scenario.model_validate(scenario) for scenario in facts["scenarios"]),
             outcomes=tuple(outcomes),
+            blocks=tuple(folder.blocks()),
             cut_lines=_lines(path / "trials.jsonl") - len(outcomes),
         )
     except (KeyError, ValidationError) as error:

@@ -74,10 +74,10 @@ class View:
     @cached_property
     def partial(self) -> str | None:
         """Why this is no whole run, if it is none."""
-        measured, planned, why = self.blocks_measured, self.run.profile.blocks, self.run.facts.get("interrupted")
-        if measured >= planned and why is None:
+        measured, planned = self.blocks_measured, self.run.profile.blocks
+        if measured >= planned and self.run.facts.get("ended_at", ""):
             return None
-        return f"Partial run: {measured} of {planned} blocks{f' ({why})' if why else ''}."
+        return f"Partial run: {measured} of {planned} blocks were measured whole before it was stopped."
 
     @cached_property
     def resolution(self) -> str:
@@ -121,6 +121,8 @@ class View:
             yield self.partial
         if again := len(self.run.outcomes) - len(self.findings.trials):
             yield f"{again} trials of interrupted or noisy blocks were measured again; the last whole attempt counts."
+        if noisy := [block for block in self.run.blocks if block.noise]:
+            yield f"{len(noisy)} of {len(self.run.blocks)} attempts at a block were noisy; the first: {noisy[0].noise}"
         if self.run.cut_lines:
             yield f"{self.run.cut_lines} line(s) of trials.jsonl were cut off by a kill and are left out."
         if (self.run.facts.get("git") or {}).get("dirty"):

@@ -6,6 +6,7 @@ use App\Http\Controllers\DbController;
 use App\Http\Controllers\FileController;
 use App\Http\Controllers\HttpController;
 use App\Http\Controllers\ParseController;
+use App\Http\Controllers\StreamController;
 use Illuminate\Support\Facades\Route;
 
 Route::get('/health', [BaselineController::class, 'health']);
@@ -22,3 +23,4 @@ Route::get('/http/sequential', [HttpController::class, 'sequential']);
 Route::get('/http/concurrent', [HttpController::class, 'concurrent']);
 Route::get('/http/bounded', [HttpController::class, 'bounded']);
 Route::get('/file/blocking', [FileController::class, 'blocking']);
+Route::get('/stream', [StreamController::class, 'relay']);

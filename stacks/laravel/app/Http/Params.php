@@ -24,6 +24,11 @@ class Params
         return $this->integer('limit', 10, 1, 100);
     }
 
+    public function chunks(): int
+    {
+        return $this->integer('chunks', 10, 1, 1_000);
+    }
+
     public function milliseconds(int $default): int
     {
         return $this->integer('ms', $default, 0, 60_000);

@@ -9,6 +9,7 @@ use GuzzleHttp\Utils;
 use Illuminate\Http\Client\Pool;
 use Illuminate\Http\Client\Response;
 use Illuminate\Support\Facades\Http;
+use Psr\Http\Message\StreamInterface;
 use Throwable;
 
 /** Calls to another service by Laravel's HTTP client. Its connections live as long as the request that makes them. */
@@ -17,9 +18,14 @@ class Upstream
     /** Longer than the longest delay that can be asked for. */
     private const READ_TIMEOUT_S = 90;
 
-    public static function url(int $ms, int $capacity): string
+    public static function delayUrl(int $ms, int $capacity): string
     {
         return config('lab.upstream_url')."/delay?ms=$ms".($capacity ? "&capacity=$capacity" : '');
+    }
+
+    public static function streamUrl(int $chunks, int $ms): string
+    {
+        return config('lab.upstream_url')."/stream?chunks=$chunks&ms=$ms";
     }
 
     /** `n` calls, one after the other, on one connection. */
@@ -58,6 +64,14 @@ class Upstream
         return ['answers' => $answers];
     }
 
+    /** A streamed answer, to be read as it comes. */
+    public static function stream(string $url): StreamInterface
+    {
+        $response = Http::withOptions(['stream' => true])->timeout(self::READ_TIMEOUT_S)->get($url);
+
+        return self::checked($response)->toPsrResponse()->getBody();
+    }
+
     private static function calls(string $url, int $n): Generator
     {
         $http = Http::setHandler(Utils::chooseHandler())->timeout(self::READ_TIMEOUT_S)->async();
@@ -72,10 +86,16 @@ class Upstream
         if ($outcome instanceof Throwable) {
             throw $outcome;
         }
-        if (! $outcome->ok()) {
-            throw new UpstreamFailed("upstream answered {$outcome->status()}");
+
+        return self::checked($outcome)->json();
+    }
+
+    private static function checked(Response $response): Response
+    {
+        if (! $response->ok()) {
+            throw new UpstreamFailed("upstream answered {$response->status()}");
         }
 
-        return $outcome->json();
+        return $response;
     }
 }

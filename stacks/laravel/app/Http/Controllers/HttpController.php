@@ -29,6 +29,6 @@ class HttpController
 
     private function url(Params $params): string
     {
-        return Upstream::url($params->milliseconds(20), $params->capacity());
+        return Upstream::delayUrl($params->milliseconds(20), $params->capacity());
     }
 }
