@@ -1,36 +1,48 @@
-"""FastAPI with plain `def` handlers: each runs on one of AnyIO's threads.
+"""FastAPI with plain `def` handlers: each runs on one of AnyIO's threads; what it runs side by side goes to a pool.
 
+Parameters are read by the code that all stacks share, so none are declared to FastAPI: work is compared, not validation.
 stacks/README.md says what each path takes and answers.
 """
 
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import Depends, FastAPI, Request
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.exceptions import HTTPException
 
-from stacks.shared import relay
-from stacks.shared.on_starlette import ERROR_HANDLERS
+from stacks.shared import crunch, files, params, parser, relay
+from stacks.shared.database import seeded_ids
+from stacks.shared.database_sync import Database
+from stacks.shared.processes import Processes
 from stacks.shared.settings import Settings
-from stacks.shared.work_sync import Get, Post, Work
+from stacks.shared.upstream import UpstreamError, delay_path, stream_path
+from stacks.shared.upstream_sync import Upstream
 
+# As a return annotation it has FastAPI write the JSON with pydantic, its fastest way.
 Answer = dict[str, Any]
 
 settings = Settings.from_environment()
-work = Work(settings)
+threads = ThreadPoolExecutor(settings.slots)
+processes = Processes()
+fixtures = files.Fixtures()
+database = Database(settings.database_url, settings.db_pool)
+upstream = Upstream(settings.upstream_url, settings.upstream_connections, threads)
 
 
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     """Open what the handlers share, close it when the server stops."""
     current_default_thread_limiter().total_tokens = settings.slots
-    with work:
+    with threads, processes, fixtures, database, upstream:
         yield
 
 
-app = FastAPI(lifespan=lifespan, openapi_url=None, redirect_slashes=False, exception_handlers=ERROR_HANDLERS)
+app = FastAPI(lifespan=lifespan, openapi_url=None, redirect_slashes=False)
 
 
 async def raw_body(request: Request) -> bytes:
@@ -38,26 +50,138 @@ async def raw_body(request: Request) -> bytes:
     return await request.body()
 
 
-def answering_get(get: Get) -> Callable[..., Any]:
-    def handler(request: Request) -> Answer:
-        return get(request.query_params)
-
-    return handler
+Body = Annotated[bytes, Depends(raw_body)]
 
 
-def answering_post(post: Post) -> Callable[..., Any]:
-    def handler(body: Annotated[bytes, Depends(raw_body)]) -> Answer:
-        return post(body)
-
-    return handler
+@app.get("/health")
+def health() -> Answer:
+    return {"status": "ok", "stack": settings.stack}
 
 
-for path, get in work.gets().items():
-    app.get(path)(answering_get(get))
-for path, post in work.posts().items():
-    app.post(path)(answering_post(post))
+@app.get("/json")
+def hello() -> Answer:
+    return {"message": "Hello, World!"}
+
+
+@app.post("/parse/plain")
+def parse_plain(body: Body) -> Answer:
+    return parser.answer(parser.text_of(parser.decode(body)))
+
+
+@app.post("/parse/threadpool")
+def parse_threadpool(body: Body) -> Answer:
+    return parser.answer(threads.submit(parser.text_of, parser.decode(body)).result())
+
+
+@app.get("/crunch/inline")
+def crunch_inline(request: Request) -> Answer:
+    rounds = params.rounds(request.query_params)
+    return crunch.answer(rounds, crunch.digest(rounds))
+
+
+@app.get("/crunch/thread")
+def crunch_thread(request: Request) -> Answer:
+    rounds = params.rounds(request.query_params)
+    return crunch.answer(rounds, threads.submit(crunch.digest, rounds).result())
+
+
+@app.get("/crunch/process")
+def crunch_process(request: Request) -> Answer:
+    rounds = params.rounds(request.query_params)
+    return crunch.answer(rounds, processes.submit(crunch.digest, rounds).result())
+
+
+@app.get("/db/one")
+def db_one(request: Request) -> Answer:
+    ids = seeded_ids(params.seed(request.query_params), 1)
+    return database.sequential(ids, params.milliseconds(request.query_params, 0))
+
+
+@app.get("/db/sequential")
+def db_sequential(request: Request) -> Answer:
+    ids = seeded_ids(params.seed(request.query_params), params.count(request.query_params))
+    return database.sequential(ids, params.milliseconds(request.query_params, 0))
+
+
+@app.get("/db/batched")
+def db_batched(request: Request) -> Answer:
+    ids = seeded_ids(params.seed(request.query_params), params.count(request.query_params))
+    return database.batched(ids, params.milliseconds(request.query_params, 0))
+
+
+@app.get("/http/one")
+def http_one(request: Request) -> Answer:
+    return upstream.sequential(upstream_path(request), 1)
+
+
+@app.get("/http/sequential")
+def http_sequential(request: Request) -> Answer:
+    return upstream.sequential(upstream_path(request), params.count(request.query_params))
+
+
+@app.get("/http/concurrent")
+def http_concurrent(request: Request) -> Answer:
+    return upstream.concurrent(upstream_path(request), params.count(request.query_params))
+
+
+@app.get("/http/bounded")
+def http_bounded(request: Request) -> Answer:
+    n, limit = params.count(request.query_params), params.limit(request.query_params)
+    return upstream.bounded(upstream_path(request), n, limit)
+
+
+def upstream_path(request: Request) -> str:
+    return delay_path(params.milliseconds(request.query_params, 20), params.capacity(request.query_params))
+
+
+@app.get("/file/blocking")
+def file_blocking(request: Request) -> Answer:
+    path, ms = fixtures.path(params.kilobytes(request.query_params)), params.milliseconds(request.query_params, 0)
+    return files.answer(files.read(path, ms))
+
+
+@app.get("/file/thread")
+def file_thread(request: Request) -> Answer:
+    path, ms = fixtures.path(params.kilobytes(request.query_params)), params.milliseconds(request.query_params, 0)
+    return files.answer(threads.submit(files.read, path, ms).result())
+
+
+@app.get("/wait")
+def wait(request: Request) -> Answer:
+    ms = params.milliseconds(request.query_params, 50)
+    time.sleep(ms / 1000)
+    return {"waited_ms": ms}
+
+
+@app.get("/mixed")
+def mixed(request: Request) -> Answer:
+    ms, rounds = params.milliseconds(request.query_params, 5), params.rounds(request.query_params)
+    time.sleep(ms / 1000)
+    return {"waited_ms": ms, **crunch.answer(rounds, crunch.digest(rounds))}
 
 
 @app.get("/stream")
 def stream(request: Request) -> StreamingResponse:
-    return StreamingResponse(work.stream(request.query_params), media_type=relay.MEDIA_TYPE)
+    chunks, ms = params.chunks(request.query_params), params.milliseconds(request.query_params, 20)
+    lines = upstream.stream(stream_path(chunks, ms))
+    return StreamingResponse(relay.events(lines), media_type=relay.MEDIA_TYPE)
+
+
+@app.exception_handler(params.BadRequestError)
+async def bad_request(_: Request, error: params.BadRequestError) -> JSONResponse:
+    return JSONResponse({"error": str(error)}, 422)
+
+
+@app.exception_handler(UpstreamError)
+async def bad_gateway(_: Request, error: UpstreamError) -> JSONResponse:
+    return JSONResponse({"error": str(error)}, 502)
+
+
+@app.exception_handler(HTTPException)
+async def http_error(_: Request, error: HTTPException) -> JSONResponse:
+    return JSONResponse({"error": error.detail}, error.status_code)
+
+
+@app.exception_handler(Exception)
+async def internal_error(_: Request, _error: Exception) -> JSONResponse:
+    return JSONResponse({"error": "Internal Server Error"}, 500)

@@ -4,43 +4,31 @@ stacks/README.md says what each path takes and answers.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+import time
+from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import TypeVar
 
 import aiofiles
 from quart import Quart, Response, request, websocket
 from quart.utils import run_sync
+from werkzeug.exceptions import HTTPException
 
-from stacks.shared import files, relay
+from stacks.shared import crunch, files, params, parser, relay
+from stacks.shared.database import seeded_ids
 from stacks.shared.database_async import Database
-from stacks.shared.on_werkzeug import ERROR_HANDLERS
+from stacks.shared.processes import Processes
 from stacks.shared.settings import Settings
+from stacks.shared.upstream import UpstreamError, delay_path, stream_path
 from stacks.shared.upstream_async import Upstream
-from stacks.shared.work_async import Answer, Get, Post, Work
 
-Result = TypeVar("Result")
-
-
-def to_thread(work: Callable[..., Result], *args: object) -> Awaitable[Result]:
-    return run_sync(work)(*args)
-
-
-async def read_file(path: Path, ms: int) -> bytes:
-    """The whole file; opening it takes `ms` milliseconds longer."""
-    async with aiofiles.open(path, "rb", opener=files.opener(ms)) as file:
-        return await file.read()
-
+Answer = dict[str, object]
 
 settings = Settings.from_environment()
-work = Work(
-    settings,
-    Database(settings.database_url, settings.db_pool),
-    Upstream(settings.upstream_url, settings.upstream_connections),
-    to_thread,
-    read_file,
-)
+processes = Processes()
+fixtures = files.Fixtures()
+database = Database(settings.database_url, settings.db_pool)
+upstream = Upstream(settings.upstream_url, settings.upstream_connections)
+
 
 app = Quart(__name__, static_folder=None)
 app.config["MAX_CONTENT_LENGTH"] = None  # as Flask and FastAPI have it
@@ -51,37 +39,161 @@ app.config["RESPONSE_TIMEOUT"] = None
 async def lifespan() -> AsyncGenerator[None, None]:
     """Open what the handlers share, close it when the server stops."""
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(settings.slots))
-    async with work:
-        yield
+    with processes, fixtures:
+        async with database, upstream:
+            yield
 
 
-def add_get(path: str, get: Get) -> None:
-    @app.get(path, endpoint=path)
-    async def handler() -> Answer:
-        return await get(request.args)
+@app.get("/health")
+async def health() -> Answer:
+    return {"status": "ok", "stack": settings.stack}
 
 
-def add_post(path: str, post: Post) -> None:
-    @app.post(path, endpoint=path)
-    async def handler() -> Answer:
-        return await post(await request.data)
+@app.get("/json")
+async def hello() -> Answer:
+    return {"message": "Hello, World!"}
+
+
+@app.post("/parse/plain")
+async def parse_plain() -> Answer:
+    return parser.answer(parser.text_of(parser.decode(await request.data)))
+
+
+@app.post("/parse/coroutine")
+async def parse_coroutine() -> Answer:
+    return parser.answer(await parser.text_of_coroutine(parser.decode(await request.data)))
+
+
+@app.post("/parse/threadpool")
+async def parse_threadpool() -> Answer:
+    return parser.answer(await run_sync(parser.text_of)(parser.decode(await request.data)))
+
+
+@app.get("/crunch/inline")
+async def crunch_inline() -> Answer:
+    rounds = params.rounds(request.args)
+    return crunch.answer(rounds, crunch.digest(rounds))
+
+
+@app.get("/crunch/thread")
+async def crunch_thread() -> Answer:
+    rounds = params.rounds(request.args)
+    return crunch.answer(rounds, await run_sync(crunch.digest)(rounds))
+
+
+@app.get("/crunch/process")
+async def crunch_process() -> Answer:
+    rounds = params.rounds(request.args)
+    return crunch.answer(rounds, await asyncio.wrap_future(processes.submit(crunch.digest, rounds)))
+
+
+@app.get("/db/one")
+async def db_one() -> Answer:
+    ids = seeded_ids(params.seed(request.args), 1)
+    return await database.sequential(ids, params.milliseconds(request.args, 0))
+
+
+@app.get("/db/sequential")
+async def db_sequential() -> Answer:
+    ids = seeded_ids(params.seed(request.args), params.count(request.args))
+    return await database.sequential(ids, params.milliseconds(request.args, 0))
+
+
+@app.get("/db/batched")
+async def db_batched() -> Answer:
+    ids = seeded_ids(params.seed(request.args), params.count(request.args))
+    return await database.batched(ids, params.milliseconds(request.args, 0))
+
+
+@app.get("/http/one")
+async def http_one() -> Answer:
+    return await upstream.sequential(upstream_path(), 1)
+
+
+@app.get("/http/sequential")
+async def http_sequential() -> Answer:
+    return await upstream.sequential(upstream_path(), params.count(request.args))
+
+
+@app.get("/http/concurrent")
+async def http_concurrent() -> Answer:
+    return await upstream.concurrent(upstream_path(), params.count(request.args))
+
+
+@app.get("/http/bounded")
+async def http_bounded() -> Answer:
+    n, limit = params.count(request.args), params.limit(request.args)
+    return await upstream.bounded(upstream_path(), n, limit)
+
+
+def upstream_path() -> str:
+    return delay_path(params.milliseconds(request.args, 20), params.capacity(request.args))
+
+
+@app.get("/file/blocking")
+async def file_blocking() -> Answer:
+    path, ms = fixtures.path(params.kilobytes(request.args)), params.milliseconds(request.args, 0)
+    return files.answer(files.read(path, ms))
+
+
+@app.get("/file/thread")
+async def file_thread() -> Answer:
+    path, ms = fixtures.path(params.kilobytes(request.args)), params.milliseconds(request.args, 0)
+    return files.answer(await run_sync(files.read)(path, ms))
+
+
+@app.get("/file/async")
+async def file_async() -> Answer:
+    path, ms = fixtures.path(params.kilobytes(request.args)), params.milliseconds(request.args, 0)
+    async with aiofiles.open(path, "rb", opener=files.opener(ms)) as file:
+        return files.answer(await file.read())
+
+
+@app.get("/wait")
+async def wait() -> Answer:
+    ms = params.milliseconds(request.args, 50)
+    await asyncio.sleep(ms / 1000)
+    return {"waited_ms": ms}
+
+
+@app.get("/mixed")
+async def mixed() -> Answer:
+    ms, rounds = params.milliseconds(request.args, 5), params.rounds(request.args)
+    await asyncio.sleep(ms / 1000)
+    return {"waited_ms": ms, **crunch.answer(rounds, crunch.digest(rounds))}
+
+
+@app.get("/hazard/blocking-wait")
+async def hazard_blocking_wait() -> Answer:
+    """The mistake: a blocking sleep in a coroutine. Whatever shares its event loop waits too."""
+    ms = params.milliseconds(request.args, 50)
+    time.sleep(ms / 1000)
+    return {"waited_ms": ms}
 
 
 @app.get("/stream")
 async def stream() -> Response:
-    return Response(await work.stream(request.args), mimetype=relay.MEDIA_TYPE)
+    chunks, ms = params.chunks(request.args), params.milliseconds(request.args, 20)
+    lines = await upstream.stream(stream_path(chunks, ms))
+    return Response(relay.events_async(lines), mimetype=relay.MEDIA_TYPE)
 
 
 @app.websocket("/ws")
 async def echo() -> None:
-    """Send each message back until the client goes."""
     while True:
         await websocket.send(await websocket.receive())
 
 
-for path, get in work.gets().items():
-    add_get(path, get)
-for path, post in work.posts().items():
-    add_post(path, post)
-for kind, answer in ERROR_HANDLERS.items():
-    app.register_error_handler(kind, answer)
+@app.errorhandler(params.BadRequestError)
+async def bad_request(error: params.BadRequestError) -> tuple[Answer, int]:
+    return {"error": str(error)}, 422
+
+
+@app.errorhandler(UpstreamError)
+async def bad_gateway(error: UpstreamError) -> tuple[Answer, int]:
+    return {"error": str(error)}, 502
+
+
+@app.errorhandler(HTTPException)
+async def http_error(error: HTTPException) -> tuple[Answer, int]:
+    return {"error": error.name}, error.code or 500

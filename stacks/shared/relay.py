@@ -4,6 +4,7 @@ The format is that of server-sent events: https://html.spec.whatwg.org/multipage
 """
 
 import json
+from collections.abc import AsyncIterator, Iterator
 
 from stacks.shared import parser
 
@@ -12,8 +13,18 @@ PREFIX = b"data: "
 DONE = b"[DONE]"
 
 
-def event(line: bytes) -> bytes | None:
-    """The event to send for a line that came from `upstream`; None for the empty line that ends each event there."""
+def events(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """The events to send for the lines that come from `upstream`."""
+    return (event for line in lines if (event := _event(line)))
+
+
+def events_async(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """`events` on an event loop."""
+    return (event async for line in lines if (event := _event(line)))
+
+
+def _event(line: bytes) -> bytes | None:
+    """The event for a line; None for the empty line that ends each event of `upstream`."""
     data = line.strip().removeprefix(PREFIX)
     if not data:
         return None
