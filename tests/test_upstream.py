@@ -13,9 +13,12 @@ from http.client import HTTPConnection
 import pytest
 
 from lab.project import ROOT
-from stacks.shared.upstream import UpstreamError, delay_path
+from stacks.shared import relay
+from stacks.shared.upstream import UpstreamError, delay_path, stream_path
 from stacks.shared.upstream_async import Upstream as AsyncUpstream
+from stacks.shared.upstream_async import UpstreamPerRequest
 from stacks.shared.upstream_sync import Upstream as SyncUpstream
+from tests.conftest import until
 
 
 @pytest.fixture(scope="module")
@@ -47,18 +50,26 @@ class OnThreads:
 class OnLoop(OnThreads):
     """The asynchronous client."""
 
+    kind: type[AsyncUpstream] = AsyncUpstream
+
     def call(self, technique: str, *words: object) -> dict[str, object]:
         """Run one technique from start to end."""
 
         async def run() -> dict[str, object]:
-            async with AsyncUpstream(f"http://{self._address}", 100) as upstream:
+            async with self.kind(f"http://{self._address}", 100) as upstream:
                 answer: dict[str, object] = await getattr(upstream, technique)(*words)
                 return answer
 
         return asyncio.run(run())
 
 
-@pytest.fixture(params=[OnThreads, OnLoop])
+class OnLoopPerRequest(OnLoop):
+    """The asynchronous client that keeps no connection."""
+
+    kind = UpstreamPerRequest
+
+
+@pytest.fixture(params=[OnThreads, OnLoop, OnLoopPerRequest])
 def client(request: pytest.FixtureRequest, address: str) -> OnThreads:
     """Each client in turn."""
     made: OnThreads = request.param(address)
@@ -114,7 +125,8 @@ def test_calls_at_once_overlap(client: OnThreads) -> None:
     assert time.monotonic() - start < 1.0
 
 
-def test_bounded_calls_never_exceed_their_limit(client: OnThreads) -> None:
+def test_bounded_calls_never_exceed_their_limit(client: OnThreads, address: str) -> None:
+    until(lambda: ask(address, "/delay?ms=0&capacity=1")[0] == 200)  # calls that another test gave up have ended
     client.call("bounded", delay_path(5, 3), 30, 3)
     with pytest.raises(UpstreamError, match="upstream answered 503"):
         client.call("bounded", delay_path(50, 3), 30, 4)
@@ -129,3 +141,60 @@ def test_an_upstream_that_is_full_refuses_at_once(client: OnThreads) -> None:
 def test_an_upstream_that_is_not_there_is_an_error_with_a_sentence(kind: type[OnThreads]) -> None:
     with pytest.raises(UpstreamError, match="did not answer"):
         kind("127.0.0.1:1").call("sequential", delay_path(0, 0), 1)
+
+
+EVENTS = [b'data: {"text":"word 00000 "}\n\n', b'data: {"text":"word 00001 "}\n\n', b"data: [DONE]\n\n"]
+
+
+def test_a_stream_is_relayed_through_the_parser_by_threads(address: str) -> None:
+    with ThreadPoolExecutor(1) as threads, SyncUpstream(f"http://{address}", 1, threads) as upstream:
+        for _ in range(2):  # over the one connection there may be
+            lines = upstream.stream(stream_path(2, 0))
+            assert [event for line in lines if (event := relay.event(line))] == EVENTS
+
+
+def test_a_stream_is_relayed_through_the_parser_on_a_loop(address: str) -> None:
+    async def events() -> list[bytes]:
+        async with AsyncUpstream(f"http://{address}", 1) as upstream:
+            await anext(
+                await upstream.stream(stream_path(1_000, 1))
+            )  # one that is given up, and gives its connection back
+            lines = await upstream.stream(stream_path(2, 0))
+            return [event async for line in lines if (event := relay.event(line))]
+
+    assert asyncio.run(events()) == EVENTS
+
+
+def test_a_stream_that_is_given_up_by_a_thread_gives_its_connection_back(address: str) -> None:
+    with ThreadPoolExecutor(1) as threads, SyncUpstream(f"http://{address}", 1, threads) as upstream:
+        given_up = upstream.stream(stream_path(1_000, 1))
+        next(given_up)
+        del given_up
+        assert upstream.sequential(delay_path(0, 0), 1) == {"answers": [{"waited_ms": "00000"}]}
+
+
+COOPERATIVE = """
+from gevent import monkey
+
+monkey.patch_all()
+
+import sys, threading, time
+import psycopg.waiting
+from stacks.shared.threads import pools
+from stacks.shared.upstream_sync import Upstream
+
+native, greenlets = pools(10)
+with native, greenlets, Upstream(sys.argv[1], 100, greenlets) as upstream:
+    start = time.monotonic()
+    upstream.concurrent("/delay?ms=200", 10)
+    overlapped = time.monotonic() - start < 1
+    apart = native.submit(monkey.get_original("_thread", "get_ident")).result() != monkey.get_original("_thread", "get_ident")()
+    together = greenlets.submit(monkey.get_original("_thread", "get_ident")).result() == monkey.get_original("_thread", "get_ident")()
+print(overlapped, apart, together, psycopg.waiting.wait is not psycopg.waiting.wait_c)
+"""
+
+
+def test_under_gevent_calls_and_the_database_wait_in_its_loop_and_work_that_blocks_has_threads(address: str) -> None:
+    command = [sys.executable, "-c", COOPERATIVE, f"http://{address}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["True"] * 4, done.stderr
