@@ -150,7 +150,7 @@ def test_a_stream_is_relayed_through_the_parser_by_threads(address: str) -> None
     with ThreadPoolExecutor(1) as threads, SyncUpstream(f"http://{address}", 1, threads) as upstream:
         for _ in range(2):  # over the one connection there may be
             lines = upstream.stream(stream_path(2, 0))
-            assert [event for line in lines if (event := relay.event(line))] == EVENTS
+            assert list(relay.events(lines)) == EVENTS
 
 
 def test_a_stream_is_relayed_through_the_parser_on_a_loop(address: str) -> None:
@@ -160,7 +160,7 @@ def test_a_stream_is_relayed_through_the_parser_on_a_loop(address: str) -> None:
                 await upstream.stream(stream_path(1_000, 1))
             )  # one that is given up, and gives its connection back
             lines = await upstream.stream(stream_path(2, 0))
-            return [event async for line in lines if (event := relay.event(line))]
+            return [event async for event in relay.events_async(lines)]
 
     assert asyncio.run(events()) == EVENTS
 
