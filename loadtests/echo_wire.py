@@ -74,6 +74,7 @@ class EchoUser(LeanUser):
     """Sends its body as a text again and again; a right answer is what was sent."""
 
     abstract = True
+    verb = "WS"
 
     @classmethod
     def prepare(cls, host: str) -> None:

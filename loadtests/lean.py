@@ -145,6 +145,11 @@ class LeanUser(User):
         self._until_check = CHECK_EVERY - 1
         return None
 
+    @property
+    def verb(self) -> str:
+        """What Locust lists the requests under."""
+        return "GET" if self.body is None else "POST"
+
     def asides(self, _start_s: float) -> Iterable[tuple[str, float]]:
         """Times of the last request beside its latency: name, seconds."""
         return ()
@@ -159,7 +164,7 @@ class LeanUser(User):
         start_s = monotonic()
         reason = self.ask(start_s)
         self.environment.events.request.fire(
-            request_type="GET" if self.body is None else "POST",
+            request_type=self.verb,
             name=self.path,
             response_time=(monotonic() - start_s) * 1000,
             response_length=self.expected.length or 0,
