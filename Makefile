@@ -11,7 +11,7 @@ ifneq ($(filter-out $(KNOWN) MAKEFLAGS MAKEOVERRIDES GNUMAKEFLAGS MFLAGS -*-comm
 $(error Unknown variable $(firstword $(filter-out $(KNOWN),$(GIVEN))): choose from $(KNOWN))
 endif
 
-.PHONY: help bench test check verify up down report doctor base-image lock clean
+.PHONY: help bench test check verify up down report doctor calibrate base-image lock clean
 help: .venv/stamp ## what there is
 	$(LAB) help
 bench: .venv/stamp ## measure and report: [PROFILE=quick] [STACKS=a,b] [SCENARIOS=a,b] [RUNTIME=auto] [RUN=name]
@@ -30,6 +30,8 @@ report: .venv/stamp ## derive summary and report again: [RUN=latest]
 	$(LAB) report
 doctor: .venv/stamp ## what is missing on this machine, with the mend
 	$(LAB) doctor
+calibrate: .venv/stamp ## what this generator and machine can resolve, held against servers of known delays
+	$(LAB) calibrate
 base-image: .venv/stamp ## make debian:trixie-slim with debootstrap, where no registry can be reached
 	$(LAB) base-image
 lock: .venv/stamp ## compile locks/ from pyproject.toml

@@ -5,7 +5,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab import choose, profiles, scenarios, store
+from lab import choose, machine, profiles, scenarios, store
+from lab.calibrate import kept
 from lab.errors import Exit, LabError
 from lab.house import House
 from lab.launch import auto
@@ -72,6 +73,8 @@ def _go_on(house: House, folder: RunFolder, profile: str, stacks: str, scenario_
 def _run(house: House, runtime: Runtime, plan: Plan, folder: RunFolder, left_out: Sequence[str]) -> Exit:
     with Reporter() as say, store.only_one(STATE):
         say.step(f"Runtime: {runtime.name}. CPUs: server {house.cpus.server}, everything else {house.cpus.others}.")
+        if uncalibrated := kept.warning(RESULTS, machine.facts()):
+            say.step(uncalibrated)
         for reason in left_out:
             say.step(f"Left out: {reason}")
         session = Session(plan, house.stacks, house.services, runtime, house.cpus, folder, say)

@@ -10,6 +10,7 @@ from lab import doctor as doctor_
 from lab import images, listing, stand
 from lab import lock as lock_
 from lab import readme as readme_
+from lab.calibrate import run as calibrate_
 from lab.errors import Exit, LabError
 from lab.report import again
 
@@ -79,6 +80,12 @@ def scenarios(json: Json = False) -> None:
 def doctor() -> None:
     """Say what this machine lacks, with the mend."""
     _leave(doctor_.doctor())
+
+
+@app.command()
+def calibrate() -> None:
+    """Measure what this machine and the generator can resolve; about six minutes."""
+    _leave(calibrate_.calibrate())
 
 
 @app.command("base-image")

@@ -51,3 +51,26 @@ class Failed(Noun):
 
 Reply = Annotated[Began | Done | Failed, Field(discriminator="event")]
 REPLY: TypeAdapter[Began | Done | Failed] = TypeAdapter(Reply)
+
+
+class StockOrder(Noun):
+    """What Locust as it comes is to load; `rate` (requests per second) paces the users, who else do not think."""
+
+    url: str
+    users: int
+    rate: float | None = None
+    warmup_s: float
+    window_s: float
+
+
+class StockSays(Noun):
+    """Locust's own statistics of the window; its edges are CLOCK_MONOTONIC."""
+
+    requests: int
+    failures: int
+    rps: float
+    cpu_s: float
+    """Of the process in the window."""
+    percentiles_ms: dict[str, float]
+    window_start_s: float
+    window_end_s: float

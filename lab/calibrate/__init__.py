@@ -1,0 +1,1 @@
+"""What this machine and the lab's own generator can resolve, measured against servers whose truth is known."""

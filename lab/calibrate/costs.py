@@ -1,0 +1,64 @@
+"""Part (c): is the CPU time that the lab reads the CPU time that was burnt? Part (e): what does recording cost?"""
+
+import json
+import subprocess
+import sys
+from typing import Literal
+
+from lab.calibrate.generators import Generators
+from lab.calibrate.result import CpuTruth, Finding, Memory
+from lab.calibrate.servers import Place
+from lab.project import ROOT
+
+CPU_GOAL = 0.05
+MEMORY_GOAL_BYTES = 150_000_000
+REQUESTS = 10_000_000
+USERS = 4
+
+
+def burn(place: Place, generators: Generators, window_s: float = 4.0) -> CpuTruth:
+    """Load a server that burns CPU time and writes down how much."""
+    with place.program("burner") as server:
+        seen = generators.drive(server, generators.greeting(), f"closed:{USERS}", 0.5, window_s, server.target)
+        rows: list[tuple[float, float]] = json.loads(server.log())
+    inside = [burnt for at_s, burnt in rows if seen.driven.window_start_s <= at_s < seen.driven.window_end_s]
+    return CpuTruth(
+        requests=seen.driven.completed,
+        burnt_us_per_request=sum(inside) / len(inside) * 1e6,
+        read_us_per_request=seen.cpu_s() / seen.driven.completed * 1e6,
+    )
+
+
+def record(load: Literal["closed", "open"], requests: int = REQUESTS) -> Memory:
+    """Record as the loops do, in a process of its own."""
+    words = [sys.executable, "-m", "lab.calibrate.recording", load, str(requests)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    return Memory.model_validate_json(done.stdout)
+
+
+def cpu_findings(seen: CpuTruth) -> list[Finding]:
+    """How far the reading is from what was burnt."""
+    off = seen.read_us_per_request / seen.burnt_us_per_request - 1
+    return [
+        Finding(
+            part="CPU",
+            figure="CPU time per request: read / burnt, in us",
+            value=f"{seen.read_us_per_request:,.0f} / {seen.burnt_us_per_request:,.0f} ({off:+.1%})",
+            goal=f"within {CPU_GOAL:.0%}",
+            met=abs(off) <= CPU_GOAL,
+        )
+    ]
+
+
+def memory_findings(seen: tuple[Memory, ...]) -> list[Finding]:
+    """What recording added, closed and open."""
+    return [
+        Finding(
+            part="memory",
+            figure=f"{one.requests:,} requests of {one.load} load: MB added; while worked out",
+            value=f"{one.added_bytes / 1e6:,.0f}; {one.peak_added_bytes / 1e6:,.0f}",
+            goal=f"at most {MEMORY_GOAL_BYTES / 1e6:.0f}",
+            met=one.added_bytes <= MEMORY_GOAL_BYTES,
+        )
+        for one in seen
+    ]

@@ -1,0 +1,166 @@
+"""The three generators, one window at a time, on the CPUs of everything else."""
+
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from lab import scenarios, watch
+from lab.calibrate.result import Generator
+from lab.calibrate.servers import Running, pinned
+from lab.drive import Driver
+from lab.errors import LabError
+from lab.nouns import Driven, Load, Scenario, Target
+from lab.orders import Order, StockOrder, StockSays
+from lab.project import LOADTESTS, ROOT
+
+TIMEOUT_S = 10.0
+SEED = 1
+STOCK_START_S = 30.0
+"""Locust itself needs a second or two to start."""
+NUMBERED = Scenario(
+    id="numbered",
+    workload="numbered",
+    file=str(LOADTESTS / "calibration" / "numbered.py"),
+    user="Numbered",
+    path="/",
+)
+_WRK_COUNT = re.compile(r"(?P<requests>\d+) requests in (?P<seconds>[\d.]+)(?P<unit>ms|s)")
+_WRK_BAD = re.compile(r"Non-2xx or 3xx responses: (\d+)")
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Requests answered correctly in a window, and what they cost the generator."""
+
+    rps: float
+    requests_per_cpu_s: float
+    errors: int
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A window of the driver: what it says, and the counters of a target at both edges."""
+
+    driven: Driven
+    before: watch.Reading
+    after: watch.Reading
+
+    def cpu_s(self) -> float:
+        """CPU seconds of the target in the window."""
+        used = watch.usage(self.before, self.after, self.driven.window_s, None).cpu_s
+        assert used is not None  # noqa: S101  # for the type checker
+        return used
+
+
+@dataclass
+class Generators:
+    """What the parts load servers with."""
+
+    driver: Driver
+    cpus: Collection[int]
+
+    def greeting(self) -> Scenario:
+        """The scenario that a bare server answers."""
+        return scenarios.find(LOADTESTS, ["json"])[0]
+
+    def drive(
+        self, server: Running, scenario: Scenario, load: str, warmup_s: float, window_s: float, target: Target
+    ) -> Reading:
+        """One window of the lab's own driver, `target` watched as a session watches servers.
+
+        Raises:
+            LabError: the server did not answer as it should.
+        """
+        order = Order(
+            scenario=scenario,
+            port=server.port,
+            load=Load.model_validate(load),
+            warmup_s=warmup_s,
+            window_s=window_s,
+            timeout_s=TIMEOUT_S,
+            seed=SEED,
+        )
+        edges: list[watch.Reading] = []
+
+        def read_at(*moments_s: float) -> None:
+            for moment_s in moments_s:
+                time.sleep(max(0.0, moment_s - time.monotonic()))
+                edges.append(watch.read(target))
+
+        driven = self.driver.run(order, read_at)
+        if isinstance(driven, str):
+            raise LabError(driven)
+        return Reading(driven, *edges)
+
+    def stock(self, order: StockOrder) -> StockSays:
+        """Locust as it comes, in a process of its own."""
+        done = subprocess.run(
+            [*pinned(self.cpus), sys.executable, "-m", "lab.driver.stock"],
+            cwd=ROOT,
+            input=order.model_dump_json() + "\n",
+            capture_output=True,
+            text=True,
+            timeout=order.warmup_s + order.window_s + STOCK_START_S,
+            check=False,
+        )
+        if done.returncode:
+            raise LabError(f"Locust's stock user broke down: {done.stderr.strip()[-300:]}")
+        return StockSays.model_validate_json(done.stdout.splitlines()[-1])
+
+    def rate(self, generator: Generator, server: Running, users: int, warmup_s: float, window_s: float) -> Rate:
+        """One window of closed load by the generator of that name."""
+        match generator:
+            case "lean user":
+                return self._lean(server, users, warmup_s, window_s)
+            case "FastHttpUser":
+                return self._stock(server, users, warmup_s, window_s)
+            case "wrk":
+                return self._wrk(server, users, window_s)
+
+    def _lean(self, server: Running, users: int, warmup_s: float, window_s: float) -> Rate:
+        mine = Target(pid=self.driver.pid, contained=False)
+        reading = self.drive(server, self.greeting(), f"closed:{users}", warmup_s, window_s, mine)
+        completed = reading.driven.completed
+        return Rate(completed / window_s, completed / reading.cpu_s(), sum(reading.driven.errors.values()))
+
+    def _stock(self, server: Running, users: int, warmup_s: float, window_s: float) -> Rate:
+        url = f"{server.url}{self.greeting().path}"
+        says = self.stock(StockOrder(url=url, users=users, warmup_s=warmup_s, window_s=window_s))
+        return Rate(says.rps, says.requests / says.cpu_s, says.failures)
+
+    def _wrk(self, server: Running, users: int, window_s: float) -> Rate:
+        words = ["wrk", "-t1", f"-c{users}", f"-d{window_s:g}s", f"{server.url}{self.greeting().path}"]
+        before_s = _children_cpu_s()
+        done = subprocess.run([*pinned(self.cpus), *words], capture_output=True, text=True, check=True)
+        requests, rps, errors = read_wrk(done.stdout)
+        return Rate(rps, requests / (_children_cpu_s() - before_s), errors)
+
+
+def read_wrk(text: str) -> tuple[int, float, int]:
+    """Requests, requests per second and answers that were no success, from what wrk prints.
+
+    Raises:
+        LabError: it printed something else.
+    """
+    count = _WRK_COUNT.search(text)
+    if count is None:
+        raise LabError(f"wrk did not say how many requests it made: {text.strip()[-200:]}")
+    requests = int(count["requests"])
+    seconds = float(count["seconds"]) / (1000 if count["unit"] == "ms" else 1)
+    bad = _WRK_BAD.search(text)
+    return requests, requests / seconds, int(bad[1]) if bad else 0
+
+
+def wrk_here() -> bool:
+    """Whether wrk is installed."""
+    return shutil.which("wrk") is not None
+
+
+def _children_cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)  # only those that have ended: nothing else ends meanwhile
+    return used.ru_utime + used.ru_stime

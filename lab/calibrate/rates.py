@@ -1,0 +1,102 @@
+"""Part (a): the lean user, Locust's stock user and wrk on the same core against the same servers, interleaved."""
+
+import random
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+
+from lab import stats
+from lab.calibrate.generators import SEED, Generators, wrk_here
+from lab.calibrate.result import Finding, Generator, Ratio, ServerName, Throughput, Window
+from lab.calibrate.servers import Place, Running, nginx_here
+
+ROUNDS = 5
+USERS = 64
+WARMUP_S, WINDOW_S = 0.4, 2.0
+STOCK_GOAL = 4.0
+WRK_GOAL = 0.95
+LEAN: Generator = "lean user"
+
+
+def measure(place: Place, generators: Generators, rounds: int = ROUNDS, window_s: float = WINDOW_S) -> Throughput:
+    """Every generator against every server once in each round, in seeded order."""
+    names: list[Generator] = [LEAN, "FastHttpUser", *(["wrk"] if wrk_here() else [])]  # type: ignore[list-item]
+    order = random.Random(SEED)
+    windows: list[Window] = []
+    with ExitStack() as stack:
+        servers: dict[ServerName, Running] = {"uvicorn": stack.enter_context(place.uvicorn())}
+        if nginx_here():
+            servers["nginx"] = stack.enter_context(place.nginx())
+        for number in range(rounds):
+            pairs = [(server, generator) for server in servers for generator in names]
+            for server, generator in order.sample(pairs, len(pairs)):
+                rate = generators.rate(generator, servers[server], USERS, WARMUP_S, window_s)
+                windows.append(
+                    Window(
+                        server=server,
+                        generator=generator,
+                        round=number,
+                        rps=rate.rps,
+                        requests_per_cpu_s=rate.requests_per_cpu_s,
+                        errors=rate.errors,
+                    )
+                )
+    return Throughput(windows=tuple(windows), ratios=ratios(windows))
+
+
+def ratios(windows: Sequence[Window]) -> tuple[Ratio, ...]:
+    """The lean user over each other generator, inside the rounds."""
+    pairs = dict.fromkeys((one.server, one.generator) for one in windows if one.generator != LEAN)
+    return tuple(
+        Ratio(server=server, to=to, metric=metric, value=value, rounds=len(found))
+        for server, to in pairs
+        for metric in ("rps", "requests_per_cpu_s")
+        if (value := stats.geometric(found := _inside_rounds(windows, server, to, metric)))
+    )
+
+
+def _inside_rounds(windows: Iterable[Window], server: ServerName, to: Generator, metric: str) -> list[float]:
+    values = {(one.generator, one.round): getattr(one, metric) for one in windows if one.server == server}
+    return [values[LEAN, number] / value for (generator, number), value in values.items() if generator == to]
+
+
+def findings(seen: Throughput) -> list[Finding]:
+    """The figures with their goals; where nginx is missing the bare ASGI app takes its place."""
+    servers = dict.fromkeys(one.server for one in seen.windows)
+    limit = "nginx" if "nginx" in servers else "uvicorn"
+    rows = [_rate(seen.windows, server, generator) for server, generator in _pairs(seen.windows)]
+    for ratio in seen.ratios:
+        goal = None
+        if (ratio.server, ratio.to, ratio.metric) == (limit, "FastHttpUser", "requests_per_cpu_s"):
+            goal = STOCK_GOAL
+        if (ratio.server, ratio.to, ratio.metric) == ("uvicorn", "wrk", "rps"):
+            goal = WRK_GOAL
+        rows.append(_ratio(ratio, goal))
+    return rows
+
+
+def _pairs(windows: Iterable[Window]) -> list[tuple[ServerName, Generator]]:
+    return sorted({(one.server, one.generator) for one in windows})
+
+
+def _rate(windows: Iterable[Window], server: ServerName, generator: Generator) -> Finding:
+    mine = [one for one in windows if (one.server, one.generator) == (server, generator)]
+    rps, per_cpu_s = stats.middle(one.rps for one in mine), stats.middle(one.requests_per_cpu_s for one in mine)
+    errors = sum(one.errors for one in mine)
+    return Finding(
+        part="generator",
+        figure=f"{generator} against {server}: requests/s; per CPU second (medians)",
+        value=f"{rps:,.0f}; {per_cpu_s:,.0f}" + (f"; {errors} errors" if errors else ""),
+    )
+
+
+def _ratio(ratio: Ratio, goal: float | None) -> Finding:
+    value = ratio.value
+    interval = "" if value.lo is None else f" [{value.lo:.2f}, {value.hi:.2f}]"
+    unit = "requests/s" if ratio.metric == "rps" else "requests per CPU second"
+    return Finding(
+        part="generator",
+        figure=f"lean user / {ratio.to} against {ratio.server}: {unit}",
+        value=f"{value.mean:.2f}{interval}",
+        goal="" if goal is None else f"at least {goal:g}",
+        met=None if goal is None else value.mean >= goal,
+    )

@@ -1,0 +1,130 @@
+"""The nouns of a calibration, as they stand in results/calibration/<UTC time>.json."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from lab.machine import CpuPlan
+from lab.nouns import Load, Noun, Value
+
+Generator = Literal["lean user", "FastHttpUser", "wrk"]
+ServerName = Literal["uvicorn", "nginx"]
+Percentiles = dict[str, float]
+"""`p50`, `p90`, `p99`, `p99.9` -> milliseconds."""
+
+
+class Finding(Noun):
+    """One figure with its goal, as the table prints it."""
+
+    part: str
+    figure: str
+    value: str
+    goal: str = ""
+    met: bool | None = None
+    """None: without a goal."""
+
+
+class Window(Noun):
+    """What one generator did to one server in one round."""
+
+    server: ServerName
+    generator: Generator
+    round: int
+    rps: float
+    requests_per_cpu_s: float
+    """Per second of the generator's CPU time, user and system."""
+    errors: int
+
+
+class Ratio(Noun):
+    """The lean user over another generator: geometric mean of the ratios inside the rounds, 95 % t-interval."""
+
+    server: ServerName
+    to: Generator
+    metric: Literal["rps", "requests_per_cpu_s"]
+    value: Value
+    rounds: int
+
+
+class Throughput(Noun):
+    """Part (a)."""
+
+    windows: tuple[Window, ...]
+    ratios: tuple[Ratio, ...]
+
+
+class TruthTest(Noun):
+    """Part (b): one server of known delays under one load."""
+
+    mode: str
+    load: Load
+    requests: int
+    truth_ms: Percentiles
+    reported_ms: Percentiles
+    lag_ms: Percentiles
+    """Open load: how late the driver says it sent; empty in closed load."""
+    errors: dict[str, int]
+    latency: str
+    """The driver's histogram (base64)."""
+    stock_requests: int | None = None
+    stock_ms: Percentiles | None = None
+    """What Locust's own statistics of FastHttpUser say."""
+    stock_truth_ms: Percentiles | None = None
+    """The server's log of the same time."""
+
+
+class CpuTruth(Noun):
+    """Part (c)."""
+
+    requests: int
+    burnt_us_per_request: float
+    """By the server's own thread clock."""
+    read_us_per_request: float
+    """By lab.watch, over the responses that the driver counted."""
+
+
+class NoiseTrial(Noun):
+    """One window on one of two identical servers."""
+
+    block: int
+    arm: Literal["a", "b"]
+    rps: float
+    cpu_us_per_request: float
+
+
+class NoiseFloor(Noun):
+    """Part (d): what a profile's windows see between two identical servers; shares of 1, metric by metric."""
+
+    profile: str
+    trials: tuple[NoiseTrial, ...]
+    ratio: dict[str, Value]
+    spread: dict[str, float]
+    """Standard deviation of one trial's log."""
+    mde: dict[str, float]
+    """Smallest relative difference seen with 80 % power."""
+    verdict: dict[str, str]
+
+
+class Memory(Noun):
+    """Part (e): what recording so many requests added to the process, and its peak while the figures were worked out."""
+
+    load: Literal["closed", "open"]
+    requests: int
+    added_bytes: int
+    peak_added_bytes: int
+
+
+class Calibration(Noun):
+    """One whole calibration."""
+
+    version: Literal[1] = 1
+    started_at: datetime
+    took_s: float
+    machine: dict[str, Any]
+    cpus: CpuPlan
+    versions: dict[str, str]
+    throughput: Throughput
+    truth: tuple[TruthTest, ...]
+    cpu: CpuTruth
+    noise: tuple[NoiseFloor, ...]
+    memory: tuple[Memory, ...]
+    findings: tuple[Finding, ...] = ()

@@ -1,0 +1,106 @@
+"""What the percentiles must be: computed from the schedule and the log of a server whose delays are known. Pure."""
+
+import math
+import random
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lab.calibrate.result import Percentiles
+from lab.nouns import Noun
+
+Mode = Literal["constant", "two-valued", "log-normal", "freezing"]
+Times = NDArray[np.float64]
+
+PERCENTS = (50.0, 90.0, 99.0, 99.9)
+RELATIVE, ABSOLUTE_MS = 0.03, 0.3
+"""How far a percentile may be off: the larger of the two."""
+FREEZE_S, FREEZE_EVERY_S = 1.0, 5.0
+CATCH_UP_S = 0.25
+"""After a freeze the server needs so long at most to answer what piled up; its log says when it answered."""
+SEED = 366
+"""Its draws hold slightly more than a tenth of slow ones throughout: at exactly a tenth the p90 of the two-valued
+delays would lie on the step, and one request at the edge of the window would decide between 2 and 50 ms."""
+
+
+class Log(Noun):
+    """What the server did, in the order in which requests came; seconds of CLOCK_MONOTONIC."""
+
+    numbers: tuple[int, ...]
+    """Of the requests, as the client counts them."""
+    received: tuple[float, ...]
+    written: tuple[float, ...]
+    freezes: tuple[tuple[float, float], ...] = ()
+
+
+def delays_s(mode: Mode) -> Iterator[float]:
+    """What the server lets each request wait, without end; the log says what it came to."""
+    random_ = random.Random(SEED)
+    while True:
+        match mode:
+            case "constant":
+                yield 0.005
+            case "two-valued":
+                yield 0.050 if random_.random() < 0.1 else 0.002
+            case "log-normal":
+                yield random_.lognormvariate(math.log(0.005), 0.5)
+            case "freezing":
+                yield 0.020
+
+
+def closed_latencies(log: Log, start_s: float, end_s: float) -> Times:
+    """Closed load: the server's own delays of the requests that came in the window, in seconds."""
+    received, written = np.array(log.received), np.array(log.written)
+    inside = (start_s <= received) & (received < end_s)
+    latencies: Times = (written - received)[inside]
+    return latencies
+
+
+def open_latencies(log: Log, moments: Sequence[float], start_s: float, end_s: float) -> Times:
+    """Open load: from the intended moment to the answer, of the requests that were due in the window, in seconds.
+
+    A generator that sends late is not excused: a request takes the server's own delay, as if it had come on time. Only
+    what was due in a freeze, or while the server caught up, takes until the moment at which the log has it answered.
+
+    Args:
+        moments: when request number 1, 2, … was due (CLOCK_MONOTONIC).
+
+    Raises:
+        KeyError: a request of the window never reached the server.
+    """
+    row = {number: index for index, number in enumerate(log.numbers)}
+    due = np.array(moments)
+    chosen = np.flatnonzero((start_s <= due) & (due < end_s))
+    rows = np.array([row[int(number) + 1] for number in chosen], dtype=int)
+    due, received, written = due[chosen], np.array(log.received)[rows], np.array(log.written)[rows]
+    latencies: Times = np.where(_away(due, log.freezes), written - due, written - received)
+    return latencies
+
+
+def _away(moments: Times, freezes: Sequence[tuple[float, float]]) -> NDArray[np.bool_]:
+    """Whether the server was frozen, or catching up after it, at each moment; or froze before it could answer."""
+    away = np.zeros(len(moments), dtype=bool)
+    for start_s, end_s in freezes:
+        away |= (start_s <= moments) & (moments < end_s + CATCH_UP_S)
+    return away
+
+
+def percentiles_ms(latencies_s: Times) -> Percentiles:
+    """The value that so many per cent do not exceed; p99.9 only of 10,000 requests and more."""
+    known = [percent for percent in PERCENTS if percent < 99.9 or len(latencies_s) >= 10_000]
+    if not len(latencies_s):
+        return {}
+    values = np.percentile(latencies_s, known, method="inverted_cdf") * 1e3
+    return {name(percent): float(value) for percent, value in zip(known, values, strict=True)}
+
+
+def name(percent: float) -> str:
+    """`p99.9`."""
+    return f"p{percent:g}"
+
+
+def is_near(reported_ms: float, truth_ms: float) -> bool:
+    """Whether a percentile is as near to the truth as is asked for."""
+    return abs(reported_ms - truth_ms) <= max(RELATIVE * truth_ms, ABSOLUTE_MS)

@@ -1,0 +1,125 @@
+"""Part (b): what the driver reports of servers whose delays are known, and what stock Locust says of them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lab.calibrate.generators import NUMBERED, SEED, Generators
+from lab.calibrate.result import Finding, Percentiles, TruthTest
+from lab.calibrate.servers import Place
+from lab.calibrate.truth import (
+    PERCENTS,
+    Log,
+    Mode,
+    Times,
+    closed_latencies,
+    is_near,
+    name,
+    open_latencies,
+    percentiles_ms,
+)
+from lab.driver.schedule import schedule
+from lab.histogram import Histogram
+from lab.nouns import Driven, Load
+from lab.orders import StockOrder
+
+PACED_USERS = 250
+"""Of stock Locust where the load is open: enough that pacing, not waiting for answers, sets the rate."""
+
+
+@dataclass(frozen=True)
+class Test:
+    """One server under one load; the sample needs 10,000 requests for a p99.9."""
+
+    mode: Mode
+    load: str
+    window_s: float
+    warmup_s: float = 0.5
+
+
+TESTS = (
+    Test("constant", "closed:10", 7),
+    Test("constant", "open:1500", 7.5),
+    Test("two-valued", "closed:10", 8.5),
+    Test("two-valued", "open:1500", 7.5),
+    Test("log-normal", "closed:10", 7),
+    Test("log-normal", "open:1500", 7.5),
+    Test("freezing", "closed:32", 10),
+    Test("freezing", "open:1250", 10),
+)
+
+
+def measure(place: Place, generators: Generators, test: Test, *, stock: bool = True) -> TruthTest:
+    """The driver, then stock Locust, each on a fresh server."""
+    with place.program("delays", test.mode) as server:
+        seen = generators.drive(server, NUMBERED, test.load, test.warmup_s, test.window_s, server.target)
+        log = Log.model_validate_json(server.log())
+    driven, load = seen.driven, Load.model_validate(test.load)
+    measured = TruthTest(
+        mode=test.mode,
+        load=load,
+        requests=driven.requests,
+        truth_ms=percentiles_ms(_truth(test, load, driven, log)),
+        reported_ms=_reported(driven.latency),
+        lag_ms=_reported(driven.lag),
+        errors=driven.errors | ({"dropped": driven.dropped} if driven.dropped else {}),
+        latency=driven.latency,
+    )
+    return measured.model_copy(update=_stock(place, generators, test, load)) if stock else measured
+
+
+def _truth(test: Test, load: Load, driven: Driven, log: Log) -> Times:
+    start_s, end_s = driven.window_start_s, driven.window_end_s
+    if load.kind == "closed":
+        return closed_latencies(log, start_s, end_s)
+    due_s = schedule(load.amount, test.warmup_s + test.window_s, SEED)
+    return open_latencies(log, (driven.began_s + due_s).tolist(), start_s, end_s)
+
+
+def _stock(place: Place, generators: Generators, test: Test, load: Load) -> dict[str, object]:
+    is_open = load.kind == "open"
+    with place.program("delays", test.mode) as server:
+        says = generators.stock(
+            StockOrder(
+                url=server.url,
+                users=PACED_USERS if is_open else load.amount,
+                rate=load.amount if is_open else None,
+                warmup_s=test.warmup_s,
+                window_s=test.window_s,
+            )
+        )
+        log = Log.model_validate_json(server.log())
+    known = closed_latencies(log, says.window_start_s, says.window_end_s)
+    return {
+        "stock_requests": says.requests,
+        "stock_ms": says.percentiles_ms,
+        "stock_truth_ms": percentiles_ms(known),
+    }
+
+
+def _reported(histogram: str | None) -> Percentiles:
+    if histogram is None:
+        return {}
+    counted = Histogram.decode(histogram)
+    found = {name(percent): counted.percentile_us(percent) for percent in PERCENTS}
+    return {key: value / 1e3 for key, value in found.items() if value is not None}
+
+
+def findings(tests: Iterable[TruthTest]) -> list[Finding]:
+    """One row for each percentile of each test."""
+    return [_finding(test, percent) for test in tests for percent in map(name, PERCENTS)]
+
+
+def _finding(test: TruthTest, percent: str) -> Finding:
+    truth, reported = test.truth_ms.get(percent), test.reported_ms.get(percent)
+    stock = (test.stock_ms or {}).get(percent)
+    says = "" if stock is None else f"; stock Locust {stock:,.0f}"
+    figure = f"{test.mode}, {test.load}: {percent} in ms"
+    if truth is None or reported is None:
+        return Finding(part="truth", figure=figure, value="too few requests" + says, goal="10,000 requests", met=False)
+    return Finding(
+        part="truth",
+        figure=figure,
+        value=f"{reported:,.2f}, truth {truth:,.2f}{says}",
+        goal="3 % or 0.3 ms",
+        met=is_near(reported, truth) and not test.errors,
+    )
