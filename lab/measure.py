@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from lab import watch
 from lab.drive import Driver, DriverError
 from lab.errors import LabError
+from lab.launch.postgres import Monitor
 from lab.launch.runtime import Runtime
 from lab.machine import CpuPlan
 from lab.nouns import Arm, Driven, Failure, Role, Sample, Scenario, Target, Trial, Usage
@@ -26,6 +27,7 @@ class Bench:
     arms: Mapping[str, Arm]
     targets: Mapping[str, Target]
     """What to watch, by label: the healthy stacks of the block, and the services."""
+    monitor: Monitor
     unhealthy: Mapping[str, str] = field(default_factory=dict)
     """Label -> why it cannot be measured."""
     idle_rss_bytes: Mapping[str, int | None] = field(default_factory=dict)
@@ -90,13 +92,15 @@ class Bench:
             "upstream": self.targets[UPSTREAM],
         }
         idle = [self.targets[other] for other in self.arms if other != label and other not in self.unhealthy]
-        return _Window(roles, idle, self.cpus)
+        return _Window(roles, idle, self.cpus, self.monitor)
 
 
 class _Window:
     """Readings at both edges of one window."""
 
-    def __init__(self, targets: dict[Role, Target], idle: list[Target], cpus: CpuPlan) -> None:
+    def __init__(self, targets: dict[Role, Target], idle: list[Target], cpus: CpuPlan, monitor: Monitor) -> None:
+        self._monitor = monitor
+        self._connections: int | None = None
         self._targets = targets
         self._idle = idle
         self._all_cpus = sorted({*cpus.server, *cpus.others})
@@ -108,15 +112,18 @@ class _Window:
         for at_s in (start_s, end_s):
             time.sleep(max(0.0, at_s - time.monotonic()))
             self._edges.append(_Edge.read(self._targets, self._idle, self._all_cpus))
+        self._connections = self._monitor.busy_connections()
         self._memory = {role: watch.memory_bytes(target) for role, target in self._targets.items()}
 
     def usage(self, window_s: float) -> dict[Role, Usage]:
         """What each role used, in the window."""
         before, after = self._edges
-        return {
+        used = {
             role: watch.usage(before.roles[role], after.roles[role], window_s, self._memory[role])
             for role in self._targets
         }
+        used["database"] = used["database"].model_copy(update={"connections": self._connections})
+        return used
 
     def idle_cpu_s(self) -> float | None:
         """CPU time of the servers that were not loaded."""

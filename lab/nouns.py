@@ -173,7 +173,7 @@ class Usage(Noun):
     threads: int | None = None
     context_switches: int | None = None
     connections: int | None = None
-    """Open connections (database only)."""
+    """Database only: connections that were executing something as the window ended."""
 
 
 class Driven(Noun):

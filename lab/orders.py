@@ -23,6 +23,15 @@ class Order(Noun):
     timeout_s: float
     """How long one request may take, and the limit of the drain."""
     seed: int
+    part: int = Field(default=0, ge=0)
+    """Which part of the load this driver takes, counted from 0 …"""
+    parts: int = Field(default=1, ge=1)
+    """… of so many drivers that share it; `lab.shares.merged` puts together what they saw."""
+
+    @property
+    def users(self) -> int:
+        """Closed load: users of this driver; over all parts they add up to the load's."""
+        return self.load.amount * (self.part + 1) // self.parts - self.load.amount * self.part // self.parts
 
 
 class Began(Noun):

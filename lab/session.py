@@ -4,6 +4,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,6 +15,7 @@ from lab.drive import Driver
 from lab.errors import LabError
 from lab.interrupt import deaf, deferred, interruptible
 from lab.judge.bounds import Setting, setting
+from lab.launch.postgres import Monitor
 from lab.launch.runtime import Runtime
 from lab.machine import CpuPlan
 from lab.measure import Bench
@@ -77,7 +79,10 @@ class Session:
         with backing(self.runtime, self.services, self.folder.logs) as database_version:
             self._record.set(versions={DATABASE: {"postgresql": database_version}})
             self._broken = self._check_contract()
-            with Driver(cpus=self.cpus.others, log=self.folder.logs / "driver.log") as driver:
+            with (
+                closing(Monitor(arm_of(DATABASE, self.services).port)) as self._monitor,
+                Driver(cpus=self.cpus.others, log=self.folder.logs / "driver.log") as driver,
+            ):
                 self._record.set(setup_s=time.monotonic() - began_s, measuring_started_at=datetime.now(UTC))
                 self._run_blocks(driver)
                 self._record.set(measuring_ended_at=datetime.now(UTC))
@@ -173,6 +178,7 @@ class Session:
             scenarios=self._scenarios,
             arms=self.arms,
             targets=targets,
+            monitor=self._monitor,
             unhealthy=unhealthy,
             idle_rss_bytes={label: watch.memory_bytes(target) for label, target in targets.items()},
         )

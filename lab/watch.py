@@ -14,6 +14,7 @@ from lab.errors import LabError
 from lab.nouns import Noun, Target, Usage
 
 _CGROUPS = Path("/sys/fs/cgroup")
+_PROC = Path("/proc")
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -137,7 +138,7 @@ def _process_cpu_s(pid: int) -> float:
 
 def _cgroup(pid: int, controller: str) -> Path:
     """Folder of the control group of a process: of that controller in cgroup v1, of all in v2."""
-    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+    for line in (_PROC / str(pid) / "cgroup").read_text().splitlines():
         number, controllers, path = line.split(":", 2)
         if controller in controllers.split(","):
             return _CGROUPS / controller / path.lstrip("/")

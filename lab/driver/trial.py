@@ -62,7 +62,7 @@ def _user_class(order: Order) -> Any:
     base = _classes(scenario.file).get(scenario.user)
     if base is None:
         raise LabError(f"{scenario.file} has no user class {scenario.user}.")
-    own = {"params": {**base.params, **scenario.params}, "seed": order.seed, "timeout_s": order.timeout_s}
+    own = {"params": {**base.params, **scenario.params}, "seed": order.seed + order.part, "timeout_s": order.timeout_s}
     user_class: Any = type(base.__name__, (base,), own)
     user_class.host = f"http://{order.host}:{order.port}"
     user_class.prepare(user_class.host)
@@ -129,8 +129,8 @@ def _once(load: Closed | Open) -> Callable[[Any], None]:
 def _load(order: Order, recorder: Recorder) -> Closed | Open:
     length_s = order.warmup_s + order.window_s
     if order.load.kind == "closed":
-        return Closed(recorder, order.load.amount, order.warmup_s, order.window_s)
-    due_s = schedule(order.load.amount, length_s, order.seed, order.arrivals)
+        return Closed(recorder, order.users, order.warmup_s, order.window_s)
+    due_s = schedule(order.load.amount, length_s, order.seed, order.arrivals)[order.part :: order.parts]
     return Open(recorder, due_s, length_s, order.most_connections)
 
 

@@ -18,6 +18,12 @@ ANALYZE items;
 """  # noqa: S608  # constants of this file
 
 
+_BUSY = """
+SELECT count(*) FROM pg_stat_activity
+WHERE backend_type = 'client backend' AND state <> 'idle' AND pid <> pg_backend_pid()
+"""
+
+
 def address(port: int) -> str:
     """Connection string of the lab's database."""
     return f"postgresql://lab@127.0.0.1:{port}/postgres"
@@ -36,6 +42,25 @@ def seed(port: int, died: Callable[[], str | None], within_s: float) -> str:
         connection.execute(_SEED)
         row = connection.execute("SHOW server_version").fetchone()
     return str(row[0]) if row else "unknown"
+
+
+class Monitor:
+    """A connection of the lab's own that asks PostgreSQL what it is doing."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = psycopg.connect(address(port), connect_timeout=2, autocommit=True)
+
+    def busy_connections(self) -> int | None:
+        """Client connections that are executing something right now; None where PostgreSQL does not answer."""
+        try:
+            row = self._connection.execute(_BUSY).fetchone()
+        except psycopg.Error:
+            return None
+        return int(row[0]) if row else None
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._connection.close()
 
 
 def _connected(port: int, died: Callable[[], str | None], within_s: float) -> "psycopg.Connection[tuple[object, ...]]":

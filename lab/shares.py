@@ -1,0 +1,41 @@
+"""Several drivers may share a load; what they saw is put together exactly, histogram by histogram."""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import zip_longest
+
+from lab.histogram import Histogram
+from lab.nouns import Driven
+
+
+def merged(parts: Sequence[Driven]) -> Driven:
+    """One trial as all its drivers saw it together.
+
+    Counts add up and histograms merge bucket by bucket, so percentiles are those of one driver that had seen every request.
+    The edges of the window are the first driver's: drivers on several machines share no clock.
+    """
+    first = parts[0]
+    per_second = zip_longest(*(part.completed_per_second for part in parts), fillvalue=0)
+    return first.model_copy(
+        update={
+            "requests": sum(part.requests for part in parts),
+            "completed": sum(part.completed for part in parts),
+            "errors": dict(sum((Counter(part.errors) for part in parts), Counter())),
+            "dropped": sum(part.dropped for part in parts),
+            "latency": _merged([part.latency for part in parts]),
+            "service": _merged([part.service for part in parts]),
+            "lag": _merged([part.lag for part in parts]),
+            "asides": {name: _merged([part.asides.get(name) for part in parts]) for name in first.asides},
+            "completed_per_second": tuple(map(sum, per_second)),
+            "in_flight_s": sum(part.in_flight_s for part in parts),
+            "connects": sum(part.connects for part in parts),
+            "reconnects": sum(part.reconnects for part in parts),
+            "checked": sum(part.checked for part in parts),
+            "drained_s": max(part.drained_s for part in parts),
+        }
+    )
+
+
+def _merged(encoded: Sequence[str | None]) -> str | None:
+    known = [text for text in encoded if text is not None]
+    return Histogram.merged(known).encode() if known else None
