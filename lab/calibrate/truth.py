@@ -89,11 +89,10 @@ def _away(moments: Times, freezes: Sequence[tuple[float, float]]) -> NDArray[np.
 
 def percentiles_ms(latencies_s: Times) -> Percentiles:
     """The value that so many per cent do not exceed; p99.9 only of 10,000 requests and more."""
-    known = [percent for percent in PERCENTS if percent < 99.9 or len(latencies_s) >= 10_000]
-    if not len(latencies_s):
-        return {}
-    values = np.percentile(latencies_s, known, method="inverted_cdf") * 1e3
-    return {name(percent): float(value) for percent, value in zip(known, values, strict=True)}
+    ordered, count = np.sort(latencies_s), len(latencies_s)
+    known = [percent for percent in PERCENTS if count >= (10_000 if percent > 99 else 1)]
+    ranks = {percent: max(1, int(percent / 100 * count + 0.5)) for percent in known}  # as HdrHistogram counts
+    return {name(percent): float(ordered[rank - 1]) * 1e3 for percent, rank in ranks.items()}
 
 
 def name(percent: float) -> str:

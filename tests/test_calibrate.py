@@ -1,0 +1,257 @@
+"""The truth is computed rightly, the ratios are ratios, and a short truth test holds against a real server."""
+
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from lab import machine
+from lab.calibrate import costs, kept, noise, rates, truths
+from lab.calibrate.generators import Generators, read_wrk
+from lab.calibrate.result import Calibration, Finding, NoiseTrial, Throughput, TruthTest, Window
+from lab.calibrate.servers import Place
+from lab.calibrate.table import print_findings
+from lab.calibrate.truth import (
+    CATCH_UP_S,
+    Log,
+    Mode,
+    closed_latencies,
+    delays_s,
+    is_near,
+    open_latencies,
+    percentiles_ms,
+)
+from lab.drive import Driver
+from lab.errors import LabError
+from lab.nouns import Load
+
+
+def log_of(due: list[float], delay_s: float, freezes: list[tuple[float, float]]) -> Log:
+    """What a server writes down that is reached at once, freezes, and then catches up in no time."""
+    received = [next((end for start, end in freezes if start <= moment < end), moment) for moment in due]
+    return Log(
+        numbers=tuple(range(1, len(due) + 1)),
+        received=tuple(received),
+        written=tuple(moment + delay_s for moment in received),
+        freezes=tuple(freezes),
+    )
+
+
+DUE = st.lists(st.floats(0, 20), min_size=1, max_size=50).map(sorted)
+
+
+@given(DUE, st.floats(0.001, 0.05), st.floats(0, 4))
+def test_who_is_due_in_a_freeze_waits_for_its_end_and_then_as_long_as_all(
+    due: list[float], delay_s: float, first_s: float
+) -> None:
+    freezes = [(first_s + 5 * number, first_s + 5 * number + 1) for number in range(4)]
+    truth = open_latencies(log_of(due, delay_s, freezes), due, 0, 21)
+    frozen_s = [next((end - moment for start, end in freezes if start <= moment < end), 0.0) for moment in due]
+    assert truth == pytest.approx([delay_s + left for left in frozen_s])
+
+
+@given(st.floats(0.1, 1), st.integers(100, 1000))
+def test_a_frozen_share_of_evenly_due_requests_waits_evenly_long(freeze_s: float, rate: int) -> None:
+    """By arithmetic: of a second in which the server freezes for f, the share f waits 0 to f."""
+    due = [number / rate for number in range(rate)]
+    truth = open_latencies(log_of(due, 0.0, [(0.0, freeze_s)]), due, 0, 1)
+    assert np.sort(truth)[::-1] == pytest.approx(np.maximum(freeze_s - np.array(due), 0), abs=1e-9)
+
+
+@given(st.floats(0.001, 5))
+def test_a_generator_that_sends_late_is_not_excused(late_s: float) -> None:
+    log = Log(numbers=(1,), received=(1 + late_s,), written=(1.005 + late_s,))
+    assert open_latencies(log, [1.0], 0, 2) == pytest.approx([0.005])
+
+
+def test_what_the_server_takes_to_catch_up_is_in_the_truth() -> None:
+    log = Log(numbers=(1, 2), received=(2.0, 2.05), written=(2.01, 2.06), freezes=((1.0, 2.0),))
+    assert open_latencies(log, [1.5, 2.0], 0, 3) == pytest.approx([0.51, 0.06])
+    assert CATCH_UP_S > 0.05
+
+
+def test_requests_are_known_by_number_not_by_order_and_the_probe_is_none_of_them() -> None:
+    log = Log(numbers=(0, 2, 1), received=(0, 2, 2.1), written=(0.001, 2.2, 2.5))
+    assert open_latencies(log, [1.9, 1.95], 0, 3) == pytest.approx([0.4, 0.2])
+
+
+def test_only_the_window_counts() -> None:
+    log = Log(numbers=(1, 2, 3), received=(0.5, 1.5, 2.5), written=(0.6, 1.7, 2.8))
+    assert open_latencies(log, [0.5, 1.5, 2.5], 1, 2) == pytest.approx([0.2])
+    assert closed_latencies(log, 1, 2) == pytest.approx([0.2])
+
+
+def test_a_request_that_never_reached_the_server_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        open_latencies(Log(numbers=(1,), received=(1.0,), written=(1.1,)), [1.0, 1.5], 0, 2)
+
+
+def test_a_percentile_is_a_value_that_was_seen_and_p999_wants_ten_thousand() -> None:
+    many = np.arange(1, 10_001) / 1e3
+    assert percentiles_ms(many) == pytest.approx({"p50": 5000, "p90": 9000, "p99": 9900, "p99.9": 9990})
+    assert "p99.9" not in percentiles_ms(many[:-1])
+    assert percentiles_ms(many[:0]) == {}
+
+
+def test_near_is_three_per_cent_or_three_tenths_of_a_millisecond() -> None:
+    assert is_near(5.29, 5.0)
+    assert not is_near(5.31, 5.0)
+    assert is_near(1029, 1000)
+    assert not is_near(969, 1000)
+
+
+def test_the_two_valued_delays_hold_more_than_a_tenth_of_slow_ones_wherever_a_window_lies() -> None:
+    draws = delays_s("two-valued")
+    slow = np.cumsum([next(draws) > 0.01 for _ in range(20_000)])
+    for start in range(0, 2_000, 100):
+        assert all(slow[end] - slow[start] > 0.1 * (end - start) + 20 for end in range(start + 9_000, 20_000, 100))
+
+
+def windows(lean: list[float], other: list[float]) -> list[Window]:
+    return [
+        Window(server="nginx", generator=generator, round=number, rps=rps, requests_per_cpu_s=2 * rps, errors=0)
+        for generator, column in (("lean user", lean), ("FastHttpUser", other))
+        for number, rps in enumerate(column)
+    ]
+
+
+def test_ratios_are_taken_inside_the_rounds() -> None:
+    found = rates.ratios(windows([400, 800, 1600], [100, 200, 400]))
+    assert [(one.metric, one.value.mean, one.rounds) for one in found] == [
+        ("rps", pytest.approx(4), 3),
+        ("requests_per_cpu_s", pytest.approx(4), 3),
+    ]
+    assert found[0].value.lo == found[0].value.hi == pytest.approx(4)
+
+
+@pytest.mark.parametrize(("lean", "met"), [([400.0, 410.0], True), ([390.0, 400.0], False)])
+def test_the_goal_of_the_lean_user_is_judged_where_the_generator_is_the_limit(lean: list[float], met: bool) -> None:
+    seen = windows(lean, [100, 100])
+    rows = rates.findings(Throughput(windows=tuple(seen), ratios=rates.ratios(seen)))
+    assert [row.met for row in rows] == [None, None, None, met]
+
+
+def test_wrk_is_read() -> None:
+    text = "Running 2s test @ http://x\n  24000 requests in 2.00s, 3MB read\n  Non-2xx or 3xx responses: 7\n"
+    assert read_wrk(text) == (24_000, 12_000, 7)
+    assert read_wrk("  240 requests in 500.00ms, 3MB read")[1] == 480
+    with pytest.raises(LabError, match="wrk did not say"):
+        read_wrk("unable to connect")
+
+
+def test_the_noise_floor_is_the_spread_of_the_log_ratios() -> None:
+    logs = [0.02, -0.01, 0.03, -0.02, 0.01, 0.0]
+    trials = [
+        NoiseTrial(block=block, arm=arm, rps=rps, cpu_us_per_request=30 + block)
+        for block, log in enumerate(logs)
+        for arm, rps in (("a", 100.0), ("b", 100 * math.exp(log)))
+    ]
+    floor = noise.floor("quick", trials)
+    assert floor.ratio["rps"].mean == pytest.approx(math.exp(np.mean(logs)))
+    assert floor.spread["rps"] == pytest.approx(np.std(logs, ddof=1) / math.sqrt(2))
+    assert floor.verdict["cpu_us_per_request"] == "equivalent"
+    assert [row.met for row in noise.findings([floor])] == [True, True, True, None]
+
+
+def test_errors_make_a_truth_test_miss_its_goal() -> None:
+    same = {"p50": 5.0, "p90": 5.0, "p99": 5.0}
+    test = TruthTest(
+        mode="constant",
+        load=Load(kind="closed", amount=8),
+        requests=2000,
+        truth_ms=same,
+        reported_ms=same,
+        lag_ms={},
+        errors={},
+        latency="",
+    )
+    assert [row.met for row in truths.findings([test])] == [True, True, True, False]
+    spoilt = test.model_copy(update={"errors": {"timeout": 1}})
+    assert not any(row.met for row in truths.findings([spoilt]))
+
+
+def test_the_table_says_met_and_missed() -> None:
+    console = Console(width=120, record=True, quiet=False, file=Path("/dev/null").open("w"))  # noqa: SIM115
+    print_findings(
+        [
+            Finding(part="CPU", figure="a", value="1", goal="2", met=True),
+            Finding(part="CPU", figure="b", value="1", goal="2", met=False),
+        ],
+        console,
+    )
+    text = console.export_text()
+    console.file.close()
+    assert "met" in text
+    assert "missed" in text
+
+
+def test_recording_is_measured_in_a_process_of_its_own() -> None:
+    seen = costs.record("open", 200_000)
+    assert 0 < seen.added_bytes < 20_000_000
+    assert seen.peak_added_bytes >= seen.added_bytes / 2
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Generators]]:
+    folder, cpus = tmp_path_factory.mktemp("calibrate"), machine.plan_cpus()
+    with Driver(cpus=cpus.others, log=folder / "driver.log") as driver:
+        yield Place(folder, cpus.server), Generators(driver, cpus.others)
+
+
+@pytest.mark.parametrize("load", ["closed:4", "open:200"])
+def test_a_short_truth_test_on_a_real_server(workshop: tuple[Place, Generators], load: str) -> None:
+    """Tolerant, since other programs run beside a test suite."""
+    test = truths.measure(*workshop, truths.Test("log-normal", load, 0.6, 0.2), stock=False)
+    assert test.errors == {}
+    assert test.requests > 80
+    assert test.reported_ms["p50"] == pytest.approx(test.truth_ms["p50"], rel=0.5)
+    assert bool(test.lag_ms) == (test.load.kind == "open")
+
+
+def test_the_cpu_time_that_is_read_is_what_was_burnt(workshop: tuple[Place, Generators]) -> None:
+    seen = costs.burn(*workshop, window_s=0.5)
+    assert seen.burnt_us_per_request == pytest.approx(5_000, rel=0.2)
+    assert seen.read_us_per_request == pytest.approx(seen.burnt_us_per_request, rel=0.25)
+
+
+def test_every_generator_there_is_drives_the_bare_servers(workshop: tuple[Place, Generators]) -> None:
+    seen = rates.measure(*workshop, rounds=1, window_s=0.3)
+    assert {"lean user", "FastHttpUser"} <= {one.generator for one in seen.windows}
+    assert all(one.rps > 100 and one.errors == 0 for one in seen.windows)
+
+
+def a_calibration(facts: dict[str, Any]) -> Calibration:
+    nothing = costs.Memory(load="closed", requests=1, added_bytes=1, peak_added_bytes=1)
+    return Calibration(
+        started_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+        took_s=1,
+        machine=facts,
+        cpus=machine.CpuPlan(server=(0,), others=(1,)),
+        versions={},
+        throughput=Throughput(windows=(), ratios=()),
+        truth=(),
+        cpu=costs.CpuTruth(requests=1, burnt_us_per_request=1, read_us_per_request=1),
+        noise=(),
+        memory=(nothing,),
+    )
+
+
+def test_a_machine_is_calibrated_once_one_like_it_was(tmp_path: Path) -> None:
+    facts = {"cpu": "Z80", "cpus": 2, "load_average_1min": 0.3}
+    assert "make calibrate" in str(kept.warning(tmp_path, facts))
+    path = kept.write(tmp_path, a_calibration(facts))
+    assert path == tmp_path / "calibration" / "20260102T030405Z.json"
+    assert kept.warning(tmp_path, facts | {"load_average_1min": 2.0}) is None
+    assert kept.warning(tmp_path, facts | {"cpus": 4}) is not None
+
+
+def test_every_mode_has_a_test_in_closed_and_in_open_load() -> None:
+    planned = {(test.mode, Load.model_validate(test.load).kind) for test in truths.TESTS}
+    assert planned == {(mode, kind) for mode in get_args(Mode) for kind in ("closed", "open")}
