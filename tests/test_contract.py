@@ -143,7 +143,7 @@ def test_waits_that_do_not_overlap_are_found_unless_the_model_says_so() -> None:
 
     with serving(OneAtATime) as url:
         (finding,) = held(url, stack("async"))
-        assert "but with 32 at once it is 0.20 s" in str(finding)
+        assert "but with 20 at once it is 0.20 s" in str(finding)
         assert held(url, stack("sync")) == []
 
 

@@ -34,7 +34,7 @@ def overlap(address: str, stack: Stack) -> list[Finding]:
     Those for the database and for `upstream` overlap as far as the pool allows: their clients must not block the server.
     """
     at_once = {"sync": 1, "threads": stack.slots}.get(stack.model)
-    many = {"sync": FEW, "threads": stack.slots * 3 // 2}.get(stack.model, stack.slots * 4)
+    many = {"sync": FEW, "threads": stack.slots * 3 // 2}.get(stack.model, stack.slots * 5 // 2)
     clients = {"/wait": many, "/db/one": min(many, POOL), "/http/one": min(many, POOL)}
     return [
         finding
@@ -63,7 +63,7 @@ def _overlap(address: str, check: Check, clients: int, at_once: int) -> Iterator
     turns = ceil(clients / at_once)
     if statuses != {200}:
         yield Finding(check.path, f"{check} by {clients} clients at once: {statuses}")
-    elif not turns * EARLY <= took_s / WAIT_S <= turns * 1.5 + 2:
+    elif not turns * EARLY <= took_s / WAIT_S <= turns * 1.5 + 1:
         said = f"took {took_s:.2f} s, but with {at_once} at once it is {turns * WAIT_S:.2f} s"
         yield Finding(check.path, f"{check} by {clients} clients at once: {said}")
 
