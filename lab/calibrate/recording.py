@@ -4,7 +4,9 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from lab.calibrate.result import Memory
 from lab.driver.recorder import Digest, Recorder
@@ -15,30 +17,33 @@ RATE = 30_000
 
 def record(load: Literal["closed", "open"], requests: int) -> Memory:
     """Fill a recorder as the loops of the driver do, work out the figures, and see what memory that took."""
-    _digest(_filled(load, 1000), load)  # what is loaded at the first use is not the recorder's
+    schedule = np.arange(requests) / RATE  # open load has drawn it beforehand
+    _digest(_filled(load, schedule[:1000]), load)  # what is loaded at the first use is not the recorder's
     before = psutil.Process().memory_info().rss
-    recorder = _filled(load, requests)
+    recorder = _filled(load, schedule)
     added = psutil.Process().memory_info().rss - before
     Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here (proc(5))
     _digest(recorder, load)
     return Memory(load=load, requests=requests, added_bytes=added, peak_added_bytes=_peak_bytes() - before)
 
 
-def _filled(load: str, requests: int) -> Recorder:
-    recorder = Recorder()
+def _filled(load: str, schedule: NDArray[np.float64]) -> Recorder:
+    recorder, is_open = Recorder(), load == "open"
+    if is_open:
+        recorder.follow(schedule)
     note_due, note_latency, note_lag = (
         column.append for column in (recorder.correct.due, recorder.correct.latency, recorder.correct.lag)
     )
-    for number in range(requests):
-        note_due(number / RATE)
+    for number in range(len(schedule)):
+        note_due(number if is_open else number / RATE)
         note_latency(0.005)
-        if load == "open":
+        if is_open:
             note_lag(0.0001)
     return recorder
 
 
 def _digest(recorder: Recorder, load: str) -> None:
-    end_s = recorder.correct.due[-1]
+    end_s = len(recorder.correct.due) / RATE
     Digest(recorder, 0, end_s, is_open=load == "open")
 
 

@@ -80,7 +80,7 @@ def open_latencies(log: Log, moments: Sequence[float], start_s: float, end_s: fl
 
 
 def _away(moments: Times, freezes: Sequence[tuple[float, float]]) -> NDArray[np.bool_]:
-    """Whether the server was frozen, or catching up after it, at each moment; or froze before it could answer."""
+    """Whether the server was frozen, or catching up after that, at each moment."""
     away = np.zeros(len(moments), dtype=bool)
     for start_s, end_s in freezes:
         away |= (start_s <= moments) & (moments < end_s + CATCH_UP_S)

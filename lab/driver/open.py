@@ -25,7 +25,8 @@ class Open:
 
     def __init__(self, recorder: Recorder, due_s: NDArray[np.float64], length_s: float, most_connections: int) -> None:
         self.recorder = recorder
-        self.due_s = due_s
+        recorder.follow(due_s)
+        self.due_s = due_s.tolist()
         self.length_s = length_s
         self.most_connections = most_connections
         self.crashes: list[str] = []
@@ -55,26 +56,26 @@ class Open:
     def _dispatch_all(self, user: Any) -> None:
         alarm = Alarm()
         try:
-            for due_s in self.due_s.tolist():
+            for number, due_s in enumerate(self.due_s):
                 moment_s = self.began_s + due_s
                 if monotonic() < moment_s:
                     alarm.wait_until(moment_s)
                 else:
                     gevent.sleep(0)  # late: those must run that are to send or to receive
-                self._dispatch(user, due_s)
+                self._dispatch(user, number)
             alarm.wait_until(self.began_s + self.length_s)  # the figures are not worked out inside the window
         finally:
             alarm.close()
 
-    def _dispatch(self, user: Any, due_s: float) -> None:
+    def _dispatch(self, user: Any, number: int) -> None:
         if self.idle:
-            self.idle.pop().send(due_s)
+            self.idle.pop().send(number)
         elif len(self.connections) < self.most_connections:
             sender = _Sender(self, type(user)(user.environment))
             self.connections.append(sender.user.connection)
-            sender.send(due_s)
+            sender.send(number)
         else:
-            self.recorder.dropped.append(due_s)
+            self.recorder.dropped.append(self.due_s[number])
 
 
 class _Sender:
@@ -83,21 +84,21 @@ class _Sender:
     def __init__(self, load: Open, user: Any) -> None:
         self.load = load
         self.user = user
-        self._due_s: float | None = None
+        self._number: int | None = None
         self._greenlet = load.senders.spawn(self._serve)
         self._started = False
 
-    def send(self, due_s: float | None) -> None:
-        """Have the next request sent as soon as the hub runs; None ends the greenlet."""
-        self._due_s = due_s
+    def send(self, number: int | None) -> None:
+        """Have that request of the schedule sent as soon as the hub runs; None ends the greenlet."""
+        self._number = number
         if self._started:
             get_hub().loop.run_callback(self._greenlet.switch)
         self._started = True
 
     def _serve(self) -> None:
         try:
-            while self._due_s is not None:
-                self._ask(self._due_s)
+            while self._number is not None:
+                self._ask(self._number)
                 if self.load.ending:
                     break
                 self.load.idle.append(self)
@@ -107,8 +108,8 @@ class _Sender:
         finally:
             self.user.connection.close()
 
-    def _ask(self, due_s: float) -> None:
-        recorder = self.load.recorder
+    def _ask(self, number: int) -> None:
+        recorder, due_s = self.load.recorder, self.load.due_s[number]
         moment_s = self.load.began_s + due_s
         start_s = monotonic()
         try:
@@ -118,7 +119,7 @@ class _Sender:
             raise
         latency_s = monotonic() - moment_s
         if reason is None:
-            recorder.correct.due.append(due_s)
+            recorder.correct.due.append(number)
             recorder.correct.latency.append(latency_s)
             recorder.correct.lag.append(start_s - moment_s)
         else:

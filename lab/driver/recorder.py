@@ -1,6 +1,6 @@
 """What the load loops write down, and what is made of it after the trial.
 
-The loops only append: twelve bytes for a request in closed load, sixteen in open load. The rest waits till it is over.
+The loops only append: twelve bytes for a request. The rest waits till it is over.
 """
 
 from array import array
@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import ceil
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,19 +27,22 @@ Times = NDArray[np.float64]
 class Log:
     """Requests in the order in which they ended; seconds, `due` since the load began."""
 
-    due: "array[float]" = field(default_factory=lambda: array("d"))
-    """Closed load: when it was sent; open load: when it should have been."""
+    due: "array[Any]" = field(default_factory=lambda: array("d"))
+    """Closed load: when it was sent; open load: when it should have been, as its place in the schedule."""
     latency: "array[float]" = field(default_factory=lambda: array("f"))
     """From `due` to the end."""
     lag: "array[float]" = field(default_factory=lambda: array("f"))
     """Open load: from `due` to the sending; empty in closed load."""
+    schedule: Times | None = None
+    """Open load: all moments that were planned."""
 
     def chunks(self) -> Iterator[tuple[Times, Times, Times]]:
         """`due`, `latency` and `lag` as arrays, a part at a time."""
         columns = [np.frombuffer(column, column.typecode) for column in (self.due, self.latency, self.lag)]
         for first in range(0, len(self.due), CHUNK):
-            due, latency, lag = (column[first : first + CHUNK].astype(float) for column in columns)
-            yield due, latency, lag
+            due, latency, lag = (column[first : first + CHUNK] for column in columns)
+            planned = due if self.schedule is None else self.schedule[due]
+            yield planned.astype(float), latency.astype(float), lag.astype(float)
 
 
 class Recorder:
@@ -51,6 +55,10 @@ class Recorder:
         """When requests were due that could not be sent."""
         self._reasons: dict[str, int] = {}
         self._codes = array("H")
+
+    def follow(self, schedule: Times) -> None:
+        """Open load: correct requests are noted by their place in this schedule, in half of a moment's bytes."""
+        self.correct = Log(due=array("I"), schedule=schedule)
 
     def fault(self, due_s: float, latency_s: float, reason: str) -> None:
         """Write down a request that was not answered correctly."""
