@@ -170,9 +170,10 @@ def test_errors_make_a_truth_test_miss_its_goal() -> None:
         reported_ms=same,
         lag_ms={},
         errors={},
+        generator_waited_ms=0,
         latency="",
     )
-    assert [row.met for row in truths.findings([test])] == [True, True, True, False]
+    assert [row.met for row in truths.findings([test])] == [True, True, True, False, None]
     spoilt = test.model_copy(update={"errors": {"timeout": 1}})
     assert not any(row.met for row in truths.findings([spoilt]))
 

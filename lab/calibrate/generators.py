@@ -8,6 +8,8 @@ import sys
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
 
 from lab import scenarios, watch
 from lab.calibrate.result import Generator
@@ -49,6 +51,8 @@ class Reading:
     driven: Driven
     before: watch.Reading
     after: watch.Reading
+    generator_waited_s: float
+    """How long, warm-up and drain included, the driver could have run while its CPU did something else."""
 
     def cpu_s(self) -> float:
         """CPU seconds of the target in the window."""
@@ -92,10 +96,12 @@ class Generators:
                 time.sleep(max(0.0, moment_s - time.monotonic()))
                 edges.append(watch.read(target))
 
+        waited_s = _waited_s(self.driver.pid)
         driven = self.driver.run(order, read_at)
         if isinstance(driven, str):
             raise LabError(driven)
-        return Reading(driven, *edges)
+        before, after = edges
+        return Reading(driven, before, after, _waited_s(self.driver.pid) - waited_s)
 
     def stock(self, order: StockOrder) -> StockSays:
         """Locust as it comes, in a process of its own."""
@@ -134,7 +140,7 @@ class Generators:
         return Rate(says.rps, says.requests / says.cpu_s, says.failures)
 
     def _wrk(self, server: Running, users: int, window_s: float) -> Rate:
-        words = ["wrk", "-t1", f"-c{users}", f"-d{window_s:g}s", f"{server.url}{self.greeting().path}"]
+        words = ["wrk", "-t1", f"-c{users}", f"-d{ceil(window_s)}s", f"{server.url}{self.greeting().path}"]
         before_s = _children_cpu_s()
         done = subprocess.run([*pinned(self.cpus), *words], capture_output=True, text=True, check=True)
         requests, rps, errors = read_wrk(done.stdout)
@@ -159,6 +165,11 @@ def read_wrk(text: str) -> tuple[int, float, int]:
 def wrk_here() -> bool:
     """Whether wrk is installed."""
     return shutil.which("wrk") is not None
+
+
+def _waited_s(pid: int) -> float:
+    """Time that a process's main thread has waited for a CPU (schedstat, "run-delay", in ns)."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
 
 
 def _children_cpu_s() -> float:

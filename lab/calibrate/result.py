@@ -63,6 +63,8 @@ class TruthTest(Noun):
     lag_ms: Percentiles
     """Open load: how late the driver says it sent; empty in closed load."""
     errors: dict[str, int]
+    generator_waited_ms: float
+    """How long the driver waited for its CPU: on a quiet machine next to nothing, else the tail is the machine's."""
     latency: str
     """The driver's histogram (base64)."""
     stock_requests: int | None = None

@@ -39,9 +39,9 @@ class Test:
 TESTS = (
     Test("constant", "closed:10", 7),
     Test("constant", "open:1500", 7.5),
-    Test("two-valued", "closed:10", 8.5),
+    Test("two-valued", "closed:10", 9.5),
     Test("two-valued", "open:1500", 7.5),
-    Test("log-normal", "closed:10", 7),
+    Test("log-normal", "closed:10", 8),
     Test("log-normal", "open:1500", 7.5),
     Test("freezing", "closed:32", 10),
     Test("freezing", "open:1250", 10),
@@ -62,6 +62,7 @@ def measure(place: Place, generators: Generators, test: Test, *, stock: bool = T
         reported_ms=_reported(driven.latency),
         lag_ms=_reported(driven.lag),
         errors=driven.errors | ({"dropped": driven.dropped} if driven.dropped else {}),
+        generator_waited_ms=seen.generator_waited_s * 1e3,
         latency=driven.latency,
     )
     return measured.model_copy(update=_stock(place, generators, test, load)) if stock else measured
@@ -105,8 +106,16 @@ def _reported(histogram: str | None) -> Percentiles:
 
 
 def findings(tests: Iterable[TruthTest]) -> list[Finding]:
-    """One row for each percentile of each test."""
-    return [_finding(test, percent) for test in tests for percent in map(name, PERCENTS)]
+    """One row for each percentile of each test, and how long other programs kept the driver from running."""
+    return [row for test in tests for row in (*(_finding(test, name(p)) for p in PERCENTS), _waited(test))]
+
+
+def _waited(test: TruthTest) -> Finding:
+    return Finding(
+        part="truth",
+        figure=f"{test.mode}, {test.load}: the driver waited for its CPU, in ms",
+        value=f"{test.generator_waited_ms:,.1f}",
+    )
 
 
 def _finding(test: TruthTest, percent: str) -> Finding:
