@@ -270,7 +270,7 @@ def main() -> None:
     lines = [f"Measured {datetime.now(UTC):%Y-%m-%d}, Python {sys.version.split()[0]}, {os.cpu_count()} cores.", ""]
     with upstream():
         for line in table():
-            print(line, flush=True)  # noqa: T201 (it is what this program is for)
+            print(line, flush=True)
             lines.append(line)
     if file:
         before, _, after = file.read_text().split(TABLE)
