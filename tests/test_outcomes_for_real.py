@@ -175,6 +175,15 @@ def measured(staged: Staged, name: str) -> tuple[Sample, Setting]:
     return outcome, setting
 
 
+def undisturbed(staged: Staged, name: str) -> tuple[Sample, Setting]:
+    """A measured trial beside which nobody else used the server's CPU; of another nothing can be said but that."""
+    sample, setting = measured(staged, name)
+    for cause in (Cause.STOLEN, Cause.FOREIGN):
+        if disturbance := dict(CHECKS)[cause](sample, setting):
+            pytest.skip(f"This machine was not its own: {disturbance}.")
+    return sample, setting
+
+
 BOUNDS = {
     "full server": "server CPU",
     "all threads wait": "server slots",
@@ -189,7 +198,7 @@ BOUNDS = {
 
 @pytest.mark.parametrize("name", BOUNDS)
 def test_what_was_full_is_named(staged: Staged, name: str) -> None:
-    sample, setting = measured(staged, name)
+    sample, setting = undisturbed(staged, name)
     assert bound_by(sample, setting) == BOUNDS[name], sample.model_dump(exclude={"driven": {"latency"}})
 
 
@@ -197,7 +206,7 @@ def test_what_was_full_is_named(staged: Staged, name: str) -> None:
 def test_slots_that_all_wait_give_their_ceiling_whatever_the_framework(
     staged: Staged, name: str, ceiling_per_s: float
 ) -> None:
-    sample, setting = measured(staged, name)
+    sample, setting = undisturbed(staged, name)
     most = ceiling_per_s * sample.driven.window_s + (setting.slots or 0)
     assert 0.9 * ceiling_per_s * sample.driven.window_s <= sample.driven.completed <= most
     assert (cpu_share(sample, "server") or 0) < 0.9
@@ -227,10 +236,11 @@ def test_each_fault_is_objected_to(staged: Staged, name: str) -> None:
 
 
 def test_the_errors_of_a_window_are_counted_by_what_they_were(staged: Staged) -> None:
-    for name, reason in (("errs now and then", "status 500"), ("lies under load", "wrong length")):
+    lies = {"wrong length", "wrong body"}  # the first answer that a user gets is read whole, which finds more
+    for name, reasons in (("errs now and then", {"status 500"}), ("lies under load", lies)):
         driven = measured(staged, name)[0].driven
-        assert driven.errors.keys() == {reason}
-        assert driven.errors[reason] == pytest.approx(driven.requests / 50, abs=2)
+        assert set(driven.errors) <= reasons
+        assert sum(driven.errors.values()) == pytest.approx(driven.requests / 50, abs=2)
 
 
 def test_a_server_that_dies_while_it_is_loaded_has_failed(staged: Staged) -> None:
