@@ -44,10 +44,9 @@ def runtime(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Iterator[Path]:
-    """A copy of this checkout that a test may change; whatever was started from it is stopped at the end."""
-    copy = tmp_path / "checkout"
+@contextlib.contextmanager
+def checkout_copied_to(copy: Path) -> Iterator[Path]:
+    """A copy of this checkout; whatever was started from it is stopped at the end."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -64,6 +63,13 @@ def checkout(tmp_path: Path) -> Iterator[Path]:
     compose.write_text(re.sub(r"\b81(\d\d)\b", rf"{PORTS}\1", compose.read_text()))
     yield copy
     assert lab(copy, "down").returncode == 0
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Iterator[Path]:
+    """A copy of this checkout that a test may change."""
+    with checkout_copied_to(tmp_path / "checkout") as copy:
+        yield copy
 
 
 @pytest.fixture

@@ -1,0 +1,98 @@
+"""Measures trials one by one with faults put beside them, by the parts that a run is made of: `python -m tests.staged`.
+
+It runs inside a copy of the checkout whose applications may be broken on purpose, so no stack is held to the contract.
+Standard input: a JSON list of scenes, each the stacks that run together and the trials on them. Standard output: one
+JSON line per trial, its outcome and what the trial could do at most.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from lab import facts, scenarios, store
+from lab.drive import Driver
+from lab.house import House
+from lab.judge.bounds import setting
+from lab.launch.runtime import Runtime
+from lab.measure import Bench
+from lab.nouns import Driven, Trial
+from lab.orders import Order
+from lab.project import LOADTESTS, STATE
+from lab.servers import DATABASE, UPSTREAM, arm_of, backing, serving
+
+SPINNERS = 4
+"""More than one: beside a single one the scheduler still gives a process that sleeps a lot whatever it asks for."""
+
+
+class DoomedDriver(Driver):
+    """A driver that is killed as the load begins, where it is told to be."""
+
+    doomed = False
+
+    def run(self, order: Order, on_began: Callable[[float, float], None]) -> Driven | str:
+        def die(_start_s: float, _end_s: float) -> None:
+            os.kill(self.pid, signal.SIGKILL)
+
+        return super().run(order, die if self.doomed else on_began)
+
+
+def main() -> None:
+    """Plays the scenes."""
+    house = House.here()
+    os.sched_setaffinity(0, house.cpus.others)
+    runtime = house.runtime("process")
+    with tempfile.TemporaryDirectory() as folder, store.only_one(STATE):
+        logs = Path(folder)
+        try:
+            with backing(runtime, house.services, logs), DoomedDriver(logs / "driver.log", house.cpus.others) as driver:
+                for scene in json.load(sys.stdin):
+                    _play(scene, house, runtime, driver, logs)
+        finally:
+            runtime.stop_all()
+
+
+def _play(scene: dict[str, Any], house: House, runtime: Runtime, driver: DoomedDriver, logs: Path) -> None:
+    arms = {name: arm_of(name, house.services) for name in scene["stacks"]}
+    known = {one.id: one for one in scenarios.find(LOADTESTS, [trial["scenario"] for trial in scene["trials"]])}
+    with serving(runtime, list(arms.values()), logs) as unhealthy:
+        assert not unhealthy, unhealthy
+        targets = {label: runtime.target(label) for label in (*arms, DATABASE, UPSTREAM)}
+        bench = Bench(runtime, driver, house.cpus, known, arms, targets)
+        for number, words in enumerate(scene["trials"]):
+            fault = words.pop("fault", "")
+            times = {"warmup_s": 0.2, "window_s": 0.6, "timeout_s": 5.0}
+            trial = Trial.model_validate({"block": number, "seed": 7, **times, **words})
+            driver.doomed = fault == "driver dies"
+            cpus = {"server's CPU taken": house.cpus.server, "generator's CPU taken": house.cpus.others}.get(fault, ())
+            with _spinning(cpus):
+                outcome = bench.measure(trial)
+            stack, scenario = house.stacks[trial.stack], known[trial.scenario]
+            most = setting(stack, scenario, facts.knobs(house.services[trial.stack]), house.cpus.model_dump())
+            line = {"outcome": outcome.model_dump(mode="json"), "setting": asdict(most)}
+            sys.stdout.write(json.dumps(line, default=list) + "\n")
+
+
+@contextlib.contextmanager
+def _spinning(cpus: Collection[int]) -> Iterator[None]:
+    """Other programs that take all they can get of these CPUs."""
+    with contextlib.ExitStack() as ending:
+        for cpu in [*cpus] * SPINNERS:
+            code = f"import os\nos.sched_setaffinity(0, [{cpu}])\nprint(flush=True)\nwhile True: pass"
+            process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+            ending.callback(process.wait)
+            ending.callback(process.kill)
+            assert process.stdout is not None
+            process.stdout.readline()
+        yield
+
+
+if __name__ == "__main__":
+    main()

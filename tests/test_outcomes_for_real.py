@@ -1,0 +1,334 @@
+"""Outcomes and bounds brought about: real servers, PostgreSQL, `upstream` and driver, with a real fault in one of them.
+
+All trials run once, on one copy of the checkout. On a machine that others use too a check asked earlier may object first,
+so a test asks the check that it is about, and of the verdict only what no noise can change.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from conftest import checkout_copied_to, edit, environment
+
+from lab import scenarios, stats
+from lab.drive import ROOT, Driver
+from lab.judge.bounds import Setting, bound_by, cpu_share
+from lab.judge.causes import Cause
+from lab.judge.checks import CHECKS
+from lab.judge.verdict import judge
+from lab.nouns import OUTCOME, Driven, Failure, Sample, Trial
+from lab.orders import Order
+from tests.server import Peer, Server
+
+FASTAPI, FLASK, BROKEN, GENEROUS = "fastapi-uvicorn", "flask-gunicorn", "starlette-uvicorn", "fastapi-def"
+AWAKE = "quart-hypercorn"
+SCENES = {
+    (FASTAPI, FLASK, BROKEN, GENEROUS): {
+        "full server": (FASTAPI, "crunch/inline", "closed:8"),
+        "all threads wait": (FLASK, "wait", "closed:64"),
+        "pool exhausted": (FASTAPI, "db/one?ms=50", "closed:64"),
+        "database full": (FASTAPI, "db/batched", "closed:16"),
+        "upstream full": (FASTAPI, "http/one?ms=0", "closed:16"),
+        "users that work": (FASTAPI, "health", "closed:8"),
+        "little is asked": (FASTAPI, "json", "open:50"),
+        "rate above capacity": (FASTAPI, "crunch/inline", "open:2000"),
+        "errs now and then": (BROKEN, "wait?ms=10", "closed:8"),
+        "lies under load": (BROKEN, "json", "closed:8"),
+        "keeps no connection": (BROKEN, "parse/plain", "closed:4"),
+        "more slots than said": (GENEROUS, "wait?ms=100", "closed:128"),
+        "server's CPU taken": (FASTAPI, "json", "open:50"),
+        "generator's CPU taken": (FASTAPI, "json", "open:500"),
+        "driver dies": (FASTAPI, "json", "closed:4"),
+        "server dies": (BROKEN, "crunch/inline", "closed:4"),
+        "server is dead": (BROKEN, "json", "closed:4"),
+    },
+    (FASTAPI, AWAKE): {"neighbour awake": (FASTAPI, "json", "open:50")},
+}
+Staged = dict[str, tuple[Sample | Failure, Setting]]
+
+NOW_AND_THEN = """
+_asked = [0]
+
+
+def _each_fiftieth() -> bool:
+    _asked[0] += 1
+    return _asked[0] % 50 == 0
+
+
+settings = Settings"""
+DIES = """_crunched = [0]
+
+
+async def crunch_inline(request: Request) -> JSONResponse:
+    _crunched[0] += 1
+    if _crunched[0] > 200:
+        os.kill(os.getpid(), 9)
+"""
+WORKING_USER = '''
+    def ask(self, start_s):
+        """Works a while before it asks."""
+        while monotonic() < start_s + 0.002:
+            pass
+        return super().ask(start_s)
+'''
+BUSY_THREAD = """
+def _never_sleep() -> None:
+    while True:
+        pass
+
+
+threading.Thread(target=_never_sleep, daemon=True).start()
+settings = Settings"""
+
+
+def break_it(copy: Path) -> None:
+    """Every fault that lies in a server, in `upstream`, in the database's work or in the users."""
+    broken = copy / "stacks/starlette/app.py"
+    edit(broken, "import asyncio\n", "import asyncio\nimport os\n")
+    edit(broken, "\nsettings = Settings", NOW_AND_THEN)
+    edit(
+        broken,
+        '    return JSONResponse({"message": "Hello, World!"})',
+        '    return JSONResponse({"message": "Hello, Jupiter!" if _each_fiftieth() else "Hello, World!"})',
+    )
+    edit(
+        broken,
+        '    return JSONResponse({"waited_ms": ms})\n\n\nasync def mixed',
+        '    return JSONResponse({"waited_ms": ms}, 500 if _each_fiftieth() else 200)\n\n\nasync def mixed',
+    )
+    edit(
+        broken,
+        "parser.text_of(parser.decode(await request.body()))))\n\n\nasync def parse_coroutine",
+        'parser.text_of(parser.decode(await request.body()))), headers={"Connection": "close"})\n\n\n'
+        "async def parse_coroutine",
+    )
+    edit(
+        broken,
+        "async def crunch_inline(request: Request) -> JSONResponse:\n",
+        DIES,
+    )
+    edit(copy / "stacks/fastapi/def_app.py", "total_tokens = settings.slots", "total_tokens = 2 * settings.slots")
+    edit(
+        copy / "stacks/shared/database.py",
+        '"SELECT id, value FROM items WHERE id = ANY(%s)"',
+        '"SELECT id, value FROM (SELECT count(*) FROM generate_series(1, 100000)) busy, items WHERE id = ANY(%s)"',
+    )
+    edit(
+        copy / "services/upstream/app.py",
+        "    Load.calls += 1\n",
+        "    Load.calls += 1\n    sum(range(200_000))\n",
+    )
+    users = copy / "loadtests/health.py"
+    edit(users, "from lean", "from time import monotonic\n\nfrom lean")
+    users.write_text(users.read_text() + WORKING_USER)
+    awake = copy / "stacks/quart/app.py"
+    edit(awake, "import asyncio\n", "import asyncio\nimport threading\n")
+    edit(awake, "\nsettings = Settings", BUSY_THREAD)
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staged]:
+    """Name -> the trial's outcome, and what it could do at most."""
+    with checkout_copied_to(tmp_path_factory.mktemp("outcomes") / "checkout") as copy:
+        break_it(copy)
+        scenes = [
+            {
+                "stacks": stacks,
+                "trials": [
+                    {"stack": stack, "scenario": scenario, "load": load, "fault": name}
+                    for name, (stack, scenario, load) in trials.items()
+                ],
+            }
+            for stacks, trials in SCENES.items()
+        ]
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.staged"],
+            cwd=copy,
+            env=environment(),
+            input=json.dumps(scenes),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        names = [name for trials in SCENES.values() for name in trials]
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        yield {
+            name: (OUTCOME.validate_python(line["outcome"]), _setting(line["setting"]))
+            for name, line in zip(names, lines, strict=True)
+        }
+
+
+def _setting(words: dict[str, object]) -> Setting:
+    return Setting(**{**words, "expected_errors": frozenset()})  # type: ignore[arg-type]
+
+
+def measured(staged: Staged, name: str) -> tuple[Sample, Setting]:
+    outcome, setting = staged[name]
+    assert isinstance(outcome, Sample), outcome
+    return outcome, setting
+
+
+def undisturbed(staged: Staged, name: str) -> tuple[Sample, Setting]:
+    """A measured trial beside which nobody else used the server's CPU; of another nothing can be said but that."""
+    sample, setting = measured(staged, name)
+    for cause in (Cause.STOLEN, Cause.FOREIGN):
+        if disturbance := dict(CHECKS)[cause](sample, setting):
+            pytest.skip(f"This machine was not its own: {disturbance}.")
+    return sample, setting
+
+
+BOUNDS = {
+    "full server": "server CPU",
+    "all threads wait": "server slots",
+    "pool exhausted": "server slots",
+    "database full": "database",
+    "upstream full": "upstream",
+    "users that work": "generator",
+    "little is asked": "offered rate",
+    "rate above capacity": "server CPU",
+}
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_what_was_full_is_named(staged: Staged, name: str) -> None:
+    sample, setting = undisturbed(staged, name)
+    assert bound_by(sample, setting) == BOUNDS[name], sample.model_dump(exclude={"driven": {"latency"}})
+
+
+@pytest.mark.parametrize(("name", "ceiling_per_s"), [("all threads wait", 40 / 0.05), ("pool exhausted", 20 / 0.05)])
+def test_slots_that_all_wait_give_their_ceiling_whatever_the_framework(
+    staged: Staged, name: str, ceiling_per_s: float
+) -> None:
+    sample, setting = undisturbed(staged, name)
+    most = ceiling_per_s * sample.driven.window_s + (setting.slots or 0)
+    assert 0.9 * ceiling_per_s * sample.driven.window_s <= sample.driven.completed <= most
+    assert (cpu_share(sample, "server") or 0) < 0.9
+
+
+OBJECTIONS = {
+    "rate above capacity": Cause.BEHIND,
+    "errs now and then": Cause.ERRED,
+    "lies under load": Cause.ERRED,
+    "users that work": Cause.BUSY,
+    "more slots than said": Cause.CEILING,
+    "server's CPU taken": Cause.FOREIGN,
+    "generator's CPU taken": Cause.LATE,
+    "neighbour awake": Cause.NEIGHBOURS,
+}
+
+
+@pytest.mark.parametrize("name", OBJECTIONS)
+def test_each_fault_is_objected_to(staged: Staged, name: str) -> None:
+    (sample, setting), cause = measured(staged, name), OBJECTIONS[name]
+    assert dict(CHECKS)[cause](sample, setting), sample.model_dump(exclude={"driven": {"latency", "service", "lag"}})
+    verdict = judge(sample, setting)
+    if cause is Cause.BEHIND:
+        assert verdict.result != "valid"  # noise, which is asked about first, would make it the lab's fault
+    else:
+        assert verdict.result == cause.result
+
+
+def test_the_errors_of_a_window_are_counted_by_what_they_were(staged: Staged) -> None:
+    lies = {"wrong length", "wrong body"}  # the first answer that a user gets is read whole, which finds more
+    for name, reasons in (("errs now and then", {"status 500"}), ("lies under load", lies)):
+        driven = measured(staged, name)[0].driven
+        assert set(driven.errors) <= reasons
+        assert sum(driven.errors.values()) == pytest.approx(driven.requests / 50, abs=2)
+
+
+def test_a_server_that_dies_while_it_is_loaded_has_failed(staged: Staged) -> None:
+    """As a sample full of refusals or, where the reading of its counters came too late, as no trial at all."""
+    verdict = judge(*staged["server dies"])
+    assert verdict.result == "failed"
+    assert verdict.cause in (Cause.ERRED, Cause.NOTHING, Cause.NO_TRIAL)
+
+
+def test_a_server_that_is_dead_gives_no_trial(staged: Staged) -> None:
+    outcome, setting = staged["server is dead"]
+    assert isinstance(outcome, Failure)
+    assert "not running" in outcome.reason
+    assert judge(outcome, setting).cause is Cause.NO_TRIAL
+
+
+def test_a_driver_that_dies_is_the_labs_fault_and_the_next_trial_has_another_one(staged: Staged) -> None:
+    outcome, setting = staged["driver dies"]
+    assert isinstance(outcome, Failure)
+    assert judge(outcome, setting).cause is Cause.LAB
+    measured(staged, "neighbour awake")
+
+
+def test_a_server_that_keeps_no_connection_has_not_failed(staged: Staged) -> None:
+    sample, setting = measured(staged, "keeps no connection")
+    assert judge(sample, setting).result != "failed"
+    assert sample.driven.errors == {}
+    assert stats.connects_per_request([sample]) == pytest.approx(1, abs=0.5)
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
+    with Driver(tmp_path_factory.mktemp("driver") / "log") as running:
+        yield running
+
+
+def sampled(driver: Driver, server: Server, load: str, **more: object) -> Sample:
+    """A trial on a server of which nothing but its answers is known."""
+    times = {"warmup_s": 0.1, "window_s": 0.4, "timeout_s": 2.0}
+    trial = Trial.model_validate({"block": 0, "stack": "a", "scenario": "json", "load": load, "seed": 7, **times})
+    scenario = scenarios.find(ROOT / "loadtests", ["json"])[0]
+    order = Order.model_validate({"scenario": scenario, "port": server.port, "load": load, "seed": 7, **times, **more})
+    driven = driver.run(order, lambda _start, _end: None)
+    assert isinstance(driven, Driven), driven
+    return Sample(trial=trial, started_at=datetime.now(UTC), driven=driven, usage={}, overhead_s=0)
+
+
+async def refuses_after_the_first(peer: Peer) -> None:
+    while await peer.request():
+        await peer.answer()
+        peer.server.stop_listening()
+
+
+async def refuses_after_many(peer: Peer) -> None:
+    while peer.server.requests < 500 and await peer.request():
+        await peer.answer()
+    peer.server.stop_listening()
+
+
+def test_a_server_that_answers_nothing_but_the_first_request_has_failed(driver: Driver) -> None:
+    with Server(refuses_after_the_first) as server:
+        verdict = judge(sampled(driver, server, "closed:8"), Setting())
+    assert verdict.cause is Cause.NOTHING
+
+
+def test_a_server_that_refuses_from_some_request_on_has_failed(driver: Driver) -> None:
+    with Server(refuses_after_many) as server:
+        verdict = judge(sampled(driver, server, "closed:8"), Setting())
+    # Whether the five hundredth answer came before the window or in it depends on the machine.
+    assert verdict.cause in (Cause.ERRED, Cause.NOTHING)
+
+
+def test_users_that_could_hardly_ask_are_seen_in_the_accounts(driver: Driver) -> None:
+    """Refusals that an experiment expects come back at once: most of the time each user waits for its turn to ask."""
+    with Server(refuses_after_the_first) as server:
+        sample = sampled(driver, server, "closed:64")
+    verdict = judge(sample, Setting(expected_errors=frozenset(sample.driven.errors)))
+    assert verdict.cause is Cause.IDLE
+
+
+def test_requests_for_which_no_connection_is_free_are_dropped_and_the_stack_has_failed(driver: Driver) -> None:
+    async def slow(peer: Peer) -> None:
+        while await peer.request():
+            await asyncio.sleep(0.05)
+            await peer.answer()
+
+    with Server(slow) as server:
+        sample = sampled(driver, server, "open:500", most_connections=4)
+    assert sample.driven.dropped > 0
+    assert dict(CHECKS)[Cause.DROPPED](sample, Setting())
+    assert judge(sample, Setting()).result != "valid"
