@@ -66,7 +66,7 @@ def usage(before: Reading, after: Reading, window_s: float, rss_bytes: int | Non
     if before.context_switches is not None and after.context_switches is not None:
         switches = max(0, after.context_switches - before.context_switches)
     return Usage(
-        cpu_s=(after.cpu_s - before.cpu_s) * window_s / between_s,
+        cpu_s=max(0.0, after.cpu_s - before.cpu_s) * window_s / between_s,  # less than 0: some processes have ended
         rss_bytes=rss_bytes,
         threads=after.threads,
         context_switches=switches,

@@ -21,6 +21,7 @@ from lab import facts, scenarios, store
 from lab.drive import Driver
 from lab.house import House
 from lab.judge.bounds import setting
+from lab.launch.postgres import Monitor
 from lab.launch.runtime import Runtime
 from lab.measure import Bench
 from lab.nouns import Driven, Trial
@@ -62,7 +63,10 @@ def main() -> None:
 def _play(scene: dict[str, Any], house: House, runtime: Runtime, driver: DoomedDriver, logs: Path) -> None:
     arms = {name: arm_of(name, house.services) for name in scene["stacks"]}
     known = {one.id: one for one in scenarios.find(LOADTESTS, [trial["scenario"] for trial in scene["trials"]])}
-    with serving(runtime, list(arms.values()), logs) as unhealthy:
+    with (
+        serving(runtime, list(arms.values()), logs) as unhealthy,
+        contextlib.closing(Monitor(arm_of(DATABASE, house.services).port)) as monitor,
+    ):
         assert not unhealthy, unhealthy
         targets = {label: runtime.target(label) for label in (*arms, DATABASE, UPSTREAM)}
         bench = Bench(runtime, driver, house.cpus, known, arms, targets)

@@ -132,7 +132,8 @@ def test_short_waits_have_no_ceiling() -> None:
     [
         ("server CPU", {"usage": usage(server=0.9)}, Setting()),
         ("server CPU", {"usage": usage(server=0.95)}, Setting(server_cpus=2)),
-        ("server CPU", {"server_cores_busy": 0.93}, Setting()),
+        ("server CPU", {"server_cores_busy": 0.93, "usage": usage(server=0.65)}, Setting()),
+        ("offered rate", {"server_cores_busy": 0.93, "usage": usage(server=0.5)}, Setting()),
         ("generator", {"other_cores_busy": 0.95, "usage": usage(upstream=0.3)}, Setting()),
         ("offered rate", {"other_cores_busy": 0.95, "of": OPEN}, Setting()),
         ("offered rate", {"other_cores_busy": 0.95, "rps": 1200}, Setting(wait_ms=50)),

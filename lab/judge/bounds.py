@@ -18,6 +18,8 @@ MEANING: dict[Bound, str] = {
 }
 FULL = 0.9
 """Share of a CPU, or of a ceiling, from which on it counts as reached."""
+MOST = 0.6
+"""Share of a full CPU that the server itself must have used to count as what filled it."""
 
 SERVED = 0.95
 """Share of an open load's arrivals whose responses say that the schedule was kept."""
@@ -128,10 +130,14 @@ def bound_by(sample: Sample, setting: Setting) -> Bound:
 
 
 def _server_full(sample: Sample, setting: Setting) -> bool:
-    """All its CPUs are full, or exactly one is: an interpreter with a global lock cannot use a second."""
-    if (sample.server_cores_busy or 0) >= FULL:
-        return True
+    """All its CPUs are full of its own work, or exactly one is: an interpreter with a global lock cannot use a second.
+
+    Interrupts that the server causes are counted to the CPU and not to it, so of a full CPU most is enough; where
+    others filled it, the trial is invalid (FOREIGN) and the server was not the bound.
+    """
     share = cpu_share(sample, "server") or 0
+    if (sample.server_cores_busy or 0) >= FULL and share >= MOST * setting.server_cpus:
+        return True
     return share >= FULL * setting.server_cpus or FULL <= share <= 1.05
 
 
