@@ -69,7 +69,7 @@ def _play(scene: dict[str, Any], house: House, runtime: Runtime, driver: DoomedD
     ):
         assert not unhealthy, unhealthy
         targets = {label: runtime.target(label) for label in (*arms, DATABASE, UPSTREAM)}
-        bench = Bench(runtime, driver, house.cpus, known, arms, targets)
+        bench = Bench(runtime, driver, house.cpus, known, arms, targets, monitor)
         for number, words in enumerate(scene["trials"]):
             fault = words.pop("fault", "")
             times = {"warmup_s": 0.2, "window_s": 0.6, "timeout_s": 5.0}
