@@ -59,7 +59,7 @@ def facts() -> dict[str, Any]:
         "distribution": platform.freedesktop_os_release().get("PRETTY_NAME"),
         "architecture": platform.machine(),
         "cpu": _cpu_model(),
-        "cpus": len(os.sched_getaffinity(0)),
+        "cpus": os.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
         "hypervisor": _hypervisor(),
         "governor": _text(_CPU / "cpu0/cpufreq/scaling_governor"),
