@@ -19,6 +19,9 @@ class Say(Protocol):
     def begin(self, trials: int, expected_s: float) -> None:
         """The measurement begins."""
 
+    def more(self, trials: int) -> None:
+        """So many trials more than planned at first are to come."""
+
     def block(self, number: int, of: int) -> None:
         """A block begins; counted from 0."""
 
@@ -62,6 +65,12 @@ class Reporter:
         if self._console.is_terminal:
             self._task = self._bar.add_task("", total=trials, left="")
             self._bar.start()
+
+    def more(self, trials: int) -> None:
+        """See Say.more."""
+        self._total += trials
+        if self._task is not None:
+            self._bar.update(self._task, total=self._total)
 
     def block(self, number: int, of: int) -> None:
         """See Say.block."""

@@ -110,6 +110,7 @@ class Session:
             if attempt == last:
                 return
             self.say.step(f"Block {number + 1} is run again: {noise}")
+            self.say.more(self.plan.trials_per_block)
             attempt += 1
 
     def _run_block(self, driver: Driver, number: int, attempt: int) -> str:
