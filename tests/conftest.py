@@ -62,7 +62,7 @@ def checkout_copied_to(copy: Path) -> Iterator[Path]:
     compose = copy / "docker-compose.yml"
     compose.write_text(re.sub(r"\b81(\d\d)\b", rf"{PORTS}\1", compose.read_text()))
     yield copy
-    assert lab(copy, "down").returncode == 0
+    assert lab(copy, "clean").returncode == 0
 
 
 @pytest.fixture
