@@ -10,6 +10,7 @@ import express, { Router } from 'express';
 import * as crunch from './crunch.js';
 import { Database, seededIds } from './database.js';
 import * as files from './files.js';
+import * as knobs from './knobs.js';
 import { startProcess, startThread } from './offload.js';
 import * as params from './params.js';
 import * as parser from './parser.js';
@@ -30,6 +31,10 @@ app.disable('etag');
 
 app.get('/health', (request, response) => {
   response.json({ status: 'ok', stack: settings.stack });
+});
+
+app.get('/knobs', ({ socket }, response) => {
+  response.json(knobs.answer(socket.server, database.connections, upstream.connections));
 });
 
 app.get('/json', (request, response) => {

@@ -28,6 +28,11 @@ export class Database {
     this.#pool.on('error', (error) => console.error(`a connection to PostgreSQL ended: ${error.message}`));
   }
 
+  // Connections at most, as the pool has it.
+  get connections() {
+    return this.#pool.options.max;
+  }
+
   // Opens all connections, so that no request waits for one to be made.
   async open() {
     const clients = await Promise.all(Array.from({ length: this.#pool.options.max }, () => this.#pool.connect()));

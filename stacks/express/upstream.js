@@ -28,6 +28,12 @@ export class Upstream {
     });
   }
 
+  // Connections at most, as the pool has it; undici has no public name for it.
+  get connections() {
+    const symbol = Object.getOwnPropertySymbols(this.#pool).find(({ description }) => description === 'connections');
+    return this.#pool[symbol];
+  }
+
   // `n` calls, one after the other.
   async sequential(path, n) {
     const answers = [];

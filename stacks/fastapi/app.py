@@ -17,7 +17,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
-from stacks.shared import crunch, files, params, parser, relay
+from stacks.shared import crunch, files, knobs, params, parser, relay
 from stacks.shared.database import seeded_ids
 from stacks.shared.database_async import Database
 from stacks.shared.processes import Processes
@@ -50,6 +50,12 @@ app = FastAPI(lifespan=lifespan, openapi_url=None, redirect_slashes=False)
 @app.get("/health")
 async def health() -> Answer:
     return {"status": "ok", "stack": settings.stack}
+
+
+@app.get("/knobs")
+async def running_with() -> Answer:
+    slots = int(current_default_thread_limiter().total_tokens)
+    return knobs.answer("fastapi", slots, database.connections, await upstream.connections())
 
 
 @app.get("/json")

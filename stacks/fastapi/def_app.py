@@ -15,7 +15,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
-from stacks.shared import crunch, files, params, parser, relay
+from stacks.shared import crunch, files, knobs, params, parser, relay
 from stacks.shared.database import seeded_ids
 from stacks.shared.database_sync import Database
 from stacks.shared.processes import Processes
@@ -56,6 +56,13 @@ Body = Annotated[bytes, Depends(raw_body)]
 @app.get("/health")
 def health() -> Answer:
     return {"status": "ok", "stack": settings.stack}
+
+
+@app.get("/knobs")
+async def running_with() -> Answer:
+    """The limit on threads is asked for on the event loop that it belongs to."""
+    slots = int(current_default_thread_limiter().total_tokens)
+    return knobs.answer("fastapi", slots, database.connections, upstream.connections)
 
 
 @app.get("/json")

@@ -10,12 +10,12 @@ from contextlib import ExitStack
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from stacks.shared import crunch, files, params, parser, relay
+from stacks.shared import crunch, files, knobs, params, parser, relay
 from stacks.shared.database import seeded_ids
 from stacks.shared.database_sync import Database
 from stacks.shared.processes import Processes
 from stacks.shared.settings import Settings
-from stacks.shared.threads import pools
+from stacks.shared.threads import pools, size
 from stacks.shared.upstream import UpstreamError, delay_path, stream_path
 from stacks.shared.upstream_sync import Upstream
 
@@ -37,6 +37,11 @@ app = Flask(__name__, static_folder=None)
 @app.get("/health")
 def health() -> Answer:
     return {"status": "ok", "stack": settings.stack}
+
+
+@app.get("/knobs")
+def running_with() -> Answer:
+    return knobs.answer("flask", size(threads), database.connections, upstream.connections)
 
 
 @app.get("/json")

@@ -14,11 +14,12 @@ import aiofiles
 from flask import Flask, request
 from werkzeug.exceptions import HTTPException
 
-from stacks.shared import crunch, files, params, parser
+from stacks.shared import crunch, files, knobs, params, parser
 from stacks.shared.database import seeded_ids
 from stacks.shared.database_async import DatabasePerRequest
 from stacks.shared.processes import Processes
 from stacks.shared.settings import Settings
+from stacks.shared.threads import size
 from stacks.shared.upstream import UpstreamError, delay_path
 from stacks.shared.upstream_async import UpstreamPerRequest
 
@@ -40,6 +41,11 @@ app = Flask(__name__, static_folder=None)
 @app.get("/health")
 async def health() -> Answer:
     return {"status": "ok", "stack": settings.stack}
+
+
+@app.get("/knobs")
+async def running_with() -> Answer:
+    return knobs.answer("flask", size(threads), None, await upstream.connections())
 
 
 @app.get("/json")

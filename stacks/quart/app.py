@@ -13,17 +13,19 @@ from quart import Quart, Response, request, websocket
 from quart.utils import run_sync
 from werkzeug.exceptions import HTTPException
 
-from stacks.shared import crunch, files, params, parser, relay
+from stacks.shared import crunch, files, knobs, params, parser, relay
 from stacks.shared.database import seeded_ids
 from stacks.shared.database_async import Database
 from stacks.shared.processes import Processes
 from stacks.shared.settings import Settings
+from stacks.shared.threads import size
 from stacks.shared.upstream import UpstreamError, delay_path, stream_path
 from stacks.shared.upstream_async import Upstream
 
 Answer = dict[str, object]
 
 settings = Settings.from_environment()
+threads = ThreadPoolExecutor(settings.slots)
 processes = Processes()
 fixtures = files.Fixtures()
 database = Database(settings.database_url, settings.db_pool)
@@ -38,7 +40,7 @@ app.config["RESPONSE_TIMEOUT"] = None
 @app.while_serving
 async def lifespan() -> AsyncGenerator[None, None]:
     """Open what the handlers share, close it when the server stops."""
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(settings.slots))
+    asyncio.get_running_loop().set_default_executor(threads)
     with processes, fixtures:
         async with database, upstream:
             yield
@@ -47,6 +49,11 @@ async def lifespan() -> AsyncGenerator[None, None]:
 @app.get("/health")
 async def health() -> Answer:
     return {"status": "ok", "stack": settings.stack}
+
+
+@app.get("/knobs")
+async def running_with() -> Answer:
+    return knobs.answer("quart", size(threads), database.connections, await upstream.connections())
 
 
 @app.get("/json")

@@ -64,6 +64,11 @@ class Database(Queries):
     ) -> None:
         await self._pool.close()
 
+    @property
+    def connections(self) -> int:
+        """Connections at most, as the pool has it."""
+        return self._pool.max_size
+
     def _connection(self) -> AbstractAsyncContextManager[AsyncConnection[Row]]:
         return self._pool.connection()
 

@@ -32,6 +32,11 @@ class Database:
     ) -> None:
         self._pool.close()
 
+    @property
+    def connections(self) -> int:
+        """Connections at most, as the pool has it."""
+        return self._pool.max_size
+
     def sequential(self, ids: Sequence[int], ms: int) -> dict[str, object]:
         """One query after the other; each takes the database `ms` milliseconds longer."""
         rows: list[Row] = []

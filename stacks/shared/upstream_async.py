@@ -32,6 +32,11 @@ class Upstream:
     ) -> None:
         await self._http.close()
 
+    async def connections(self) -> int:
+        """Connections at most, as the client's session has it."""
+        async with self._session() as http:
+            return http.connector.limit if http.connector else 0
+
     async def sequential(self, path: str, n: int) -> dict[str, object]:
         """`n` calls, one after the other."""
         async with self._session() as http:

@@ -28,6 +28,11 @@ class Upstream:
     ) -> None:
         self._http.close()
 
+    @property
+    def connections(self) -> int:
+        """Connections at most, as the client has it."""
+        return self._http.pool.maxsize if self._http.pool else 0
+
     def sequential(self, path: str, n: int) -> dict[str, object]:
         """`n` calls, one after the other."""
         return answer(self._get(path) for _ in range(n))

@@ -1,0 +1,47 @@
+"""What `GET /knobs` answers: what this process really runs with, read from its live objects, never from the environment."""
+
+import asyncio
+import platform
+from contextlib import suppress
+from importlib.metadata import version
+
+from stacks.shared import servers
+from stacks.shared.threads import cooperative
+
+
+def answer(framework: str, slots: int, db_pool: int | None, upstream_connections: int) -> dict[str, object]:
+    """All knobs by name; None for what there is none of.
+
+    Args:
+        framework: name of its package.
+        slots: threads of the application for work that blocks; a server that has threads of its own goes before.
+        db_pool: connections to PostgreSQL at most; None: no pool, one for each request at work.
+    """
+    server = servers.running()
+    slots = server.threads or slots
+    return {
+        "slots": slots,
+        "db_pool": slots if db_pool is None else db_pool,
+        "upstream_connections": upstream_connections,
+        "keep_alive_s": server.keep_alive_s,
+        "loop": _loop(),
+        "parser": server.parser,
+        "language": f"python {platform.python_version()}",
+        "server": server.named,
+        "framework": f"{framework} {version(framework)}",
+    }
+
+
+def _loop() -> str | None:
+    """The class of the event loop that runs the caller: asyncio's, or gevent's below its thread."""
+    with suppress(RuntimeError):
+        return _named(asyncio.get_running_loop())
+    if not cooperative():
+        return None
+    from gevent import get_hub
+
+    return _named(get_hub().loop)
+
+
+def _named(loop: object) -> str:
+    return f"{type(loop).__module__}.{type(loop).__qualname__}"
