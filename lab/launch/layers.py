@@ -1,0 +1,45 @@
+"""How large images are, and how much of that they share: from the layers that the engine lists."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+
+from docker.models.images import Image
+
+Layers = dict[str, int]
+"""Digest of a layer -> its bytes."""
+
+_SETTINGS = re.compile(
+    r"(/bin/sh -c #\(nop\) +)?"
+    r"(ARG|CMD|ENTRYPOINT|ENV|EXPOSE|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD|SHELL|STOPSIGNAL|USER|VOLUME)\b"
+)
+"""Instructions that change an image's settings and add no layer to it; older builders write `#(nop)` before them."""
+
+
+def layers(image: Image) -> Layers | None:
+    """The layers of an image; None where its history does not tell them apart."""
+    made = [step["Size"] for step in reversed(image.history()) if step["Size"] or not _SETTINGS.match(step["CreatedBy"])]
+    digests = image.attrs["RootFS"]["Layers"]
+    return dict(zip(digests, made, strict=True)) if len(made) == len(digests) else None
+
+
+def weights(images: Mapping[str, Layers | None]) -> dict[str, dict[str, int]]:
+    """Service -> `bytes` of its image, and `own_bytes`: those in layers that no other image of these has.
+
+    Services that run in the same image are not each other's others.
+    """
+    known = {service: found for service, found in images.items() if found}
+    users = Counter(digest for digests in {frozenset(found) for found in known.values()} for digest in digests)
+    return {
+        service: {
+            "bytes": sum(found.values()),
+            "own_bytes": sum(size for digest, size in found.items() if users[digest] == 1),
+        }
+        for service, found in known.items()
+    }
+
+
+def together(images: Mapping[str, Layers | None]) -> int | None:
+    """Bytes that all these images take on a disk, each layer counted once; None without any."""
+    every = {digest: size for found in images.values() for digest, size in (found or {}).items()}
+    return sum(every.values()) or None
