@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from lab.cpus import parse_cpus
 from lab.errors import LabError
-from lab.nouns import Service, Stack
+from lab.nouns import Exempt, Service, Stack
 
 NOT_APPLIED = (
     "image", "build", "labels", "profiles", "network_mode", "user", "read_only", "tmpfs", "cap_drop", "security_opt",
@@ -59,7 +59,8 @@ def read(path: Path, variables: Mapping[str, str]) -> dict[str, Service]:
     except yaml.YAMLError as error:
         raise LabError(f"{path.name} is no valid YAML: {error}") from None
     services = _replaced(document["services"], variables)
-    return {name: _service(name, keys) for name, keys in services.items()}
+    budget = {name: int(text) for name, text in document.get("x-budget", {}).items() if text.isdecimal()}
+    return {name: _service(name, keys).model_copy(update={"budget": budget}) for name, keys in services.items()}
 
 
 def stacks(services: Mapping[str, Service]) -> dict[str, Stack]:
@@ -78,7 +79,7 @@ def _replaced(node: Any, variables: Mapping[str, str]) -> Any:
 
 
 def _service(name: str, keys: dict[str, Any]) -> Service:
-    honoured = set(Service.model_fields) - {"name", "lock", "not_applied", "stop_grace_period_s"} | {
+    honoured = set(Service.model_fields) - {"name", "lock", "budget", "not_applied", "stop_grace_period_s"} | {
         "stop_grace_period"
     }
     if unknown := sorted(set(keys) - honoured - set(NOT_APPLIED)):
@@ -92,7 +93,8 @@ def _service(name: str, keys: dict[str, Any]) -> Service:
         )
     values = {key: value for key, value in keys.items() if key in honoured}
     values["stop_grace_period_s"] = _seconds(name, str(values.pop("stop_grace_period", "10s")))
-    values["lock"] = keys.get("build", {}).get("args", {}).get("LOCK")
+    lock = keys.get("build", {}).get("args", {}).get("LOCK")
+    values["lock"] = f"locks/{lock}.txt" if lock else keys.get("labels", {}).get("lab.lock")
     values["environment"] = {key: str(value) for key, value in values.get("environment", {}).items()}
     if "cpuset" in values:
         values["cpuset"] = parse_cpus(values["cpuset"])
@@ -122,6 +124,7 @@ def _stack(service: Service) -> Stack:
             port=int(labels["lab.port"]),
             slots=int(service.environment.get("LAB_SLOTS", "40")),
             omits=_omits(labels.get("lab.omits", "")),
+            exceptions=_exceptions(labels.get("lab.exceptions", "")),
             baseline=labels.get("lab.baseline") == "true",
         )
     except (KeyError, ValueError) as error:
@@ -132,3 +135,10 @@ def _omits(text: str) -> dict[str, str]:
     """`/path: reason`, one a line."""
     pairs = (line.partition(": ") for line in text.splitlines() if line.strip())
     return {path.strip(): reason.strip() for path, _, reason in pairs}
+
+
+def _exceptions(text: str) -> dict[str, Exempt]:
+    """`knob=value: reason`, one a line; the value is a whole number, or null."""
+    pairs = (line.partition(": ") for line in text.splitlines() if line.strip())
+    declared = ((*knob.strip().split("="), reason.strip()) for knob, _, reason in pairs)
+    return {name: Exempt(value=None if value == "null" else int(value), why=why) for name, value, why in declared}

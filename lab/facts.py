@@ -1,6 +1,7 @@
-"""What run.json says of the code that was measured: git commit, file hashes, package versions, knobs."""
+"""What run.json says of the code that was measured: git commit, file hashes, package versions."""
 
 import hashlib
+import json
 import re
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -22,16 +23,18 @@ def sha256(root: Path, paths: Iterable[Path]) -> dict[str, str]:
     return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(paths)}
 
 
+def locks(root: Path, services: Iterable[Service]) -> set[Path]:
+    """Every lock file that packages of the services come from, and those of the lab itself."""
+    return {*(root / "locks").glob("*.txt"), *(root / service.lock for service in services if service.lock)}
+
+
 def locked_versions(lock: Path) -> dict[str, str]:
-    """Package -> version of a lock file."""
+    """Package -> version of a lock file, of pip's or of npm's."""
+    if lock.suffix == ".json":
+        packages = json.loads(lock.read_text())["packages"]
+        return {name.rpartition("node_modules/")[2]: package["version"] for name, package in packages.items() if name}
     matches = (_PINNED.match(line) for line in lock.read_text().splitlines())
     return {match["name"]: match["version"] for match in matches if match}
-
-
-def knobs(service: Service) -> dict[str, str]:
-    """What the stack was started with: its budgets (LAB_ variables) and its command line."""
-    budget = {key: value for key, value in service.environment.items() if key.startswith("LAB_")}
-    return {**budget, "command": " ".join(service.command)}
 
 
 def not_applied(services: Mapping[str, Service]) -> list[str]:

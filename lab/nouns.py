@@ -22,6 +22,24 @@ class Noun(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+KnobValue = int | float | str | None
+"""None: there is no such thing."""
+
+
+class Knob(Noun):
+    """One setting of a stack, and how it is known: read from the running server, measured on it, or only asked for."""
+
+    value: KnobValue
+    source: Literal["read", "measured", "configured"]
+
+
+class Exempt(Noun):
+    """What a stack has instead of its share of the equal budget, and why."""
+
+    value: KnobValue
+    why: str
+
+
 class Stack(Noun):
     """Application + server + knobs: a service of docker-compose.yml with a `lab.framework` label."""
 
@@ -34,6 +52,8 @@ class Stack(Noun):
     """Requests at once at most where each needs a thread, from LAB_SLOTS."""
     omits: dict[str, str] = {}
     """Path (or prefix ending in /) of the HTTP contract -> why this stack cannot do it."""
+    exceptions: dict[str, Exempt] = {}
+    """Knob -> what this stack has of it instead of the equal budget, by its own declaration."""
     baseline: bool = False
 
     def why_omitted(self, path: str) -> str | None:
@@ -74,7 +94,9 @@ class Service(Noun):
     profiles: tuple[str, ...] = ()
     image: str | None = None
     lock: str | None = None
-    """Name of the lock file in locks/ that its packages come from (the build argument LOCK)."""
+    """Lock file that its packages come from: that of the build argument LOCK, or what the label `lab.lock` names."""
+    budget: dict[str, int] = {}
+    """LAB_ variable -> what x-budget gives to every stack alike; its addresses are not in it."""
     not_applied: tuple[str, ...] = ()
     """Keys of the file that the process runtime leaves out for this service."""
 
@@ -180,6 +202,7 @@ class Driven(Noun):
     """What the driver saw of one trial.
 
     `requests` started inside the window (open load: were due inside it); each ended as correct, as an error, or was dropped or unfinished.
+    In closed load what went wrong counts too where it began in the warm-up and reached into the window.
     `completed` counts correct responses that *ended* inside the window, so throughput is completed / window_s.
     Histograms are HdrHistogram (base64 of its compressed form), in microseconds, three significant digits, of the correct
     requests that started in the window.
@@ -202,6 +225,8 @@ class Driven(Noun):
     completed_per_second: tuple[int, ...] = ()
     in_flight_s: float
     """Sum of the request times, clipped to the window (accounting: about users x window in closed load)."""
+    starved: int = 0
+    """Closed load: users whose one request lasted from before the window until after it."""
     connects: int
     """Connections opened during the whole trial, first ones included."""
     reconnects: int = 0
@@ -265,6 +290,8 @@ class Block(Noun):
     pressure_s: dict[str, float] = {}
     """Time during the block in which some task waited for cpu, io or memory."""
     frequency_mhz: float | None = None
+    cold_start_s: dict[str, float] = {}
+    """Label -> seconds from the order to start all arms together to this one's first healthy answer."""
     noise: str = ""
     """Why the block was or should have been run again; empty where nothing was wrong."""
 
@@ -308,3 +335,11 @@ class Cell(Noun):
     generator_cpu: float | None = None
     """Share of the generator's core that was busy during the window."""
     bound_by: str = ""
+    first_event_p50_ms: float | None = None
+    """Streams: from the request to the first event."""
+    first_event_p99_ms: float | None = None
+    event_gap_p50_ms: float | None = None
+    """Streams: from an event to the next."""
+    event_gap_p99_ms: float | None = None
+    streams_held: float | None = None
+    """Streams that were open at once: mean over the window, from how long each was."""

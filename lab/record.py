@@ -1,15 +1,17 @@
 """run.json: what was run, where and with what; begun before the first trial, completed while the run goes on."""
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from lab import facts, machine
+from lab.knobs import known
+from lab.launch.layers import together, weights
 from lab.launch.runtime import Runtime
 from lab.nouns import AA, Sample, Service, Stack
 from lab.plan import Plan
-from lab.project import COMPOSE_FILE, LOCKS, ROOT
+from lab.project import COMPOSE_FILE, ROOT
 from lab.store import RunFolder
 
 
@@ -39,8 +41,18 @@ class Record:
             if image := identity.pop("image", None):
                 images[label] = image
             lock = services[label].lock
-            locked = facts.locked_versions(LOCKS / f"{lock}.txt") if lock else {}
-            versions[label] = {**versions.get(label, {}), **identity, **locked}
+            locked = facts.locked_versions(ROOT / lock) if lock else {}
+            said = known.versions(known.recorded(self._facts).get(label, {}))
+            versions[label] = {**versions.get(label, {}), **identity, **locked, **said}
+
+    def runs_with(self, knobs: Mapping[str, known.Knobs], unequal: Mapping[str, list[str]]) -> None:
+        """What each stack really runs with, and where it has neither the equal budget nor a declared exception."""
+        self.set(knobs=_dumped(knobs), unequal={stack: found for stack, found in unequal.items() if found})
+
+    def weigh(self, runtime: Runtime, services: Iterable[str]) -> None:
+        """How large the images of prepared services are, each and all together; nothing where there are no images."""
+        images = {service: runtime.image_layers(service) for service in services}
+        self.set(image_sizes=weights(images), images_together_bytes=together(images))
 
     def write(self, *, ended: bool) -> None:
         """Writes run.json with the overheads as they are now."""
@@ -71,12 +83,16 @@ def first_facts(
         "machine": machine.facts(),
         "cpu_plan": cpus.model_dump(mode="json"),
         "git": facts.git(ROOT),
-        "sha256": facts.sha256(ROOT, [COMPOSE_FILE, *LOCKS.glob("*.txt")]),
+        "sha256": facts.sha256(ROOT, [COMPOSE_FILE, *facts.locks(ROOT, services.values())]),
         "stacks": [stacks[name].model_dump(mode="json") for name in chosen],
         "arms": list(plan.arms),
         "scenarios": [scenario.model_dump(mode="json") for scenario in plan.scenarios],
-        "knobs": {name: facts.knobs(service) for name, service in chosen.items()},
+        "knobs": _dumped({name: known.configured(service) for name, service in chosen.items()}),
         "not_applied": facts.not_applied(chosen) if runtime == "process" else [],
         "started_at": datetime.now(UTC),
         "interruptions": [],
     }
+
+
+def _dumped(knobs: Mapping[str, known.Knobs]) -> dict[str, dict[str, Any]]:
+    return {stack: {name: knob.model_dump() for name, knob in found.items()} for stack, found in knobs.items()}

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
-from lab import contract, facts, guards, steer, watch
+from lab import contract, guards, steer, watch
 from lab.choose import baseline
 from lab.drive import Driver
 from lab.errors import LabError
 from lab.interrupt import deaf, deferred, interruptible
 from lab.judge.bounds import Setting, setting
+from lab.knobs.budget import unequal
+from lab.knobs.known import Knobs, configured, known
 from lab.launch.postgres import Monitor
 from lab.launch.runtime import Runtime
 from lab.machine import CpuPlan
@@ -76,6 +78,7 @@ class Session:
         self.say.step(f"Preparing {', '.join(needed)} ({self.runtime.name}) …")
         self.runtime.stop_all()
         self.runtime.prepare(needed)
+        self._record.weigh(self.runtime, needed)
         with backing(self.runtime, self.services, self.folder.logs) as database_version:
             self._record.set(versions={DATABASE: {"postgresql": database_version}})
             self._broken = self._check_contract()
@@ -121,8 +124,8 @@ class Session:
         outcomes: list[Sample | Failure] = []
         logs = self.folder.logs / f"block-{number:02d}{f'-again-{attempt}' if attempt else ''}"
         logs.mkdir(exist_ok=True)
-        with serving(self.runtime, list(self.arms.values()), logs) as unhealthy:
-            bench = self._bench(driver, unhealthy)
+        with serving(self.runtime, list(self.arms.values()), logs) as standing:
+            bench = self._bench(driver, standing.unhealthy)
             for trial in self.plan.block(number, attempt):
                 trial_began_s = time.monotonic()
                 outcomes.append(self._kept(self._refusal(trial) or bench.measure(trial)))
@@ -137,6 +140,7 @@ class Session:
             canary_after_s=after.canary_s,
             pressure_s={kind: after.pressure_s[kind] - total for kind, total in before.pressure_s.items()},
             frequency_mhz=after.frequency_mhz,
+            cold_start_s=standing.healthy_after_s,
         )
         return self._judged(block, outcomes)
 
@@ -191,12 +195,30 @@ class Session:
         found: dict[str, dict[str, str]] = {}
         logs = self.folder.logs / "contract"
         logs.mkdir(exist_ok=True)
-        with serving(self.runtime, arms, logs) as unhealthy:
+        with serving(self.runtime, arms, logs) as standing:
             for arm in arms:
-                found[arm.label] = {} if arm.label in unhealthy else self._broken_paths(arm)
+                found[arm.label] = {} if arm.label in standing.unhealthy else self._broken_paths(arm)
                 for sentence in found[arm.label].values():
                     self.say.step(f"  {arm.label}: {sentence}")
+            self._knobs = {arm.label: self._known(arm, arm.label not in standing.unhealthy) for arm in arms}
+        self._check_budget()
         return found
+
+    def _known(self, arm: Arm, healthy: bool) -> Knobs:
+        """What a stack runs with; of one that does not run, what it was to be started with."""
+        service = self.services[arm.service]
+        try:
+            return known(service, self.runtime.target(arm.label), arm.port) if healthy else configured(service)
+        except LabError:
+            return configured(service)
+
+    def _check_budget(self) -> None:
+        """Says which stacks have neither the equal budget nor a declared exception, here and in run.json."""
+        found = {name: unequal(self.stacks[name], self.services[name], knobs) for name, knobs in self._knobs.items()}
+        for sentences in found.values():
+            for sentence in sentences:
+                self.say.step(f"  {sentence}")
+        self._record.runs_with(self._knobs, found)
 
     def _broken_paths(self, arm: Arm) -> dict[str, str]:
         """Path -> finding; only what is found twice counts, since some checks look at the clock."""
@@ -224,8 +246,7 @@ class Session:
 
     def _setting(self, trial: Trial) -> Setting:
         name = trial.stack.removesuffix(AA)
-        knobs = facts.knobs(self.services[name])
-        return setting(self.stacks[name], self._scenarios[trial.scenario], knobs, self.cpus.model_dump())
+        return setting(self.stacks[name], self._scenarios[trial.scenario], self._knobs[name], self.cpus.model_dump())
 
     @cached_property
     def arms(self) -> dict[str, Arm]:

@@ -1,23 +1,31 @@
 """`verify`, `up` and `down`: servers outside of a run."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from lab import choose, contract, store
 from lab.errors import Exit, LabError
 from lab.house import House
-from lab.interrupt import interruptible
+from lab.interrupt import deferred, interruptible
+from lab.knobs import budget
+from lab.knobs.idle import kept_s
+from lab.knobs.known import known
 from lab.launch import auto
 from lab.launch.runtime import Runtime
-from lab.nouns import Stack
+from lab.nouns import Knob, Stack
 from lab.progress import Reporter, Say
 from lab.project import STATE
-from lab.servers import DATABASE, UPSTREAM, arm_of, backing, serving
+from lab.servers import DATABASE, UPSTREAM, arm_of, backing, serving, start, start_backing
+
+BEYOND_S = 5
+"""So much longer than the budget says is an idle connection watched."""
 
 
 def verify(stacks: str, runtime_name: str) -> Exit:
-    """Holds stacks (comma-separated; empty means all) to the HTTP contract, one after the other.
+    """Holds stacks (comma-separated; empty means all) to the HTTP contract and to the equal budget, one after the other.
+
+    At the end all run at once, and it is measured how long each keeps an idle connection: that takes longer than a minute.
 
     Raises:
         LabError: nothing could be started.
@@ -30,29 +38,33 @@ def verify(stacks: str, runtime_name: str) -> Exit:
             say.step(f"Left out: {reason}")
         held = [_holds(house, runtime, stack, logs, say) for stack in chosen]
         say.step(f"{sum(held)} of {len(held)} stacks hold the contract in the {runtime.name} runtime.")
-    return Exit.DONE if all(held) else Exit.NOT_ALL_MEASURED
+        kept = _keep_idle(house, runtime, chosen, logs, say)
+    return Exit.DONE if kept and all(held) else Exit.NOT_ALL_MEASURED
 
 
-def up(stack: str, runtime_name: str) -> Exit:
-    """Starts one stack with its services, leaves it running and prints its address.
+def up(stacks: str, runtime_name: str) -> Exit:
+    """Starts stacks (comma-separated) with their services, leaves them running and prints their addresses, one a line.
 
     Raises:
-        LabError: it could not be started; then nothing is left running.
+        LabError: one of them could not be started; then nothing is left running.
     """
     house = House.here()
-    if not stack:
-        raise LabError(f"Say which stack to start, STACK=<name>: {', '.join(house.stacks)}.")
+    if not stacks:
+        raise LabError(f"Say which stack to start, STACK=<name>: {', '.join(house.stacks)}, or {choose.ALL}.")
     runtime = house.runtime(runtime_name)
-    chosen, _ = choose.startable([stack], house.stacks, runtime.lacks)
-    arm = arm_of(chosen[0].name, house.services)
-    with contextlib.ExitStack() as started:
-        say = started.enter_context(Reporter())
-        logs = started.enter_context(_standing(house, runtime, chosen, say))
-        unhealthy = started.enter_context(serving(runtime, [arm], logs))
+    chosen, left_out = choose.startable(choose.words(stacks), house.stacks, runtime.lacks)
+    arms = [arm_of(stack.name, house.services) for stack in chosen]
+    with Reporter() as say, _prepared(runtime, chosen, say) as logs, _stopped_unless_done(runtime):
+        for reason in left_out:
+            say.step(f"Left out: {reason}")
+        start_backing(runtime, house.services, logs)
+        unhealthy = start(runtime, arms, logs).unhealthy
         if unhealthy:
-            raise LabError("\n  ".join([unhealthy[arm.label], *runtime.log_tail(arm.label)]))
-        started.pop_all()
-    print(f"http://127.0.0.1:{arm.port}")  # noqa: T201  # the answer, on standard output
+            raise LabError(
+                "\n  ".join(line for label in unhealthy for line in (unhealthy[label], *runtime.log_tail(label)))
+            )
+    for arm in arms:
+        print(f"http://127.0.0.1:{arm.port}")  # noqa: T201  # the answer, on standard output
     return Exit.DONE
 
 
@@ -67,6 +79,13 @@ def down() -> Exit:
 @contextlib.contextmanager
 def _standing(house: House, runtime: Runtime, chosen: list[Stack], say: Say) -> Iterator[Path]:
     """Everything prepared and the backing services running; gives a folder for logs."""
+    with _prepared(runtime, chosen, say) as logs, backing(runtime, house.services, logs):
+        yield logs
+
+
+@contextlib.contextmanager
+def _prepared(runtime: Runtime, chosen: list[Stack], say: Say) -> Iterator[Path]:
+    """Everything prepared, nothing of this checkout running; gives a folder for logs."""
     logs = STATE / "logs"
     with store.only_one(STATE), interruptible():
         logs.mkdir(parents=True, exist_ok=True)
@@ -74,16 +93,50 @@ def _standing(house: House, runtime: Runtime, chosen: list[Stack], say: Say) -> 
         needed = sorted({DATABASE, UPSTREAM, *(stack.name for stack in chosen)})
         say.step(f"Preparing {', '.join(needed)} ({runtime.name}) …")
         runtime.prepare(needed)
-        with backing(runtime, house.services, logs):
-            yield logs
+        yield logs
+
+
+@contextlib.contextmanager
+def _stopped_unless_done(runtime: Runtime) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        with deferred():
+            runtime.stop_all()
+        raise
 
 
 def _holds(house: House, runtime: Runtime, stack: Stack, logs: Path, say: Say) -> bool:
     arm = arm_of(stack.name, house.services)
-    with serving(runtime, [arm], logs) as unhealthy:
-        if unhealthy:
-            findings = [*unhealthy.values(), *runtime.log_tail(stack.name)]
+    with serving(runtime, [arm], logs) as standing:
+        if standing.unhealthy:
+            findings = [*standing.unhealthy.values(), *runtime.log_tail(stack.name)]
         else:
             findings = [str(finding) for finding in contract.verify(f"http://127.0.0.1:{arm.port}", stack)]
-    say.step("\n  ".join([f"{stack.name}: {'does not hold' if findings else 'holds'} the contract", *findings]))
+            service = house.services[stack.name]
+            findings += budget.unequal(stack, service, known(service, runtime.target(arm.label), arm.port))
+    after = "".join(
+        f" (healthy {after_s:.2f} s after its start alone)" for after_s in standing.healthy_after_s.values()
+    )
+    say.step("\n  ".join([f"{stack.name}: {'does not hold' if findings else 'holds'} the contract{after}", *findings]))
     return not findings
+
+
+def _keep_idle(house: House, runtime: Runtime, chosen: list[Stack], logs: Path, say: Say) -> bool:
+    """Measures how long each stack keeps an idle connection; says what was found, and whether it is what was agreed."""
+    most_s = BEYOND_S + max(house.services[stack.name].budget.get("LAB_KEEP_ALIVE_S", 0) for stack in chosen)
+    say.step(f"Watching an idle connection to each of them for at most {most_s} s …")
+    arms = [arm_of(stack.name, house.services) for stack in chosen]
+    with serving(runtime, arms, logs):
+        kept = kept_s({arm.label: arm.port for arm in arms}, most_s)
+    findings = [finding for stack in chosen for finding in _idle_findings(house, stack, kept)]
+    times = (f"{label} {'still open' if time_s is None else f'{time_s:.1f} s'}" for label, time_s in kept.items())
+    say.step("\n  ".join(["Idle connections were kept: " + ", ".join(times), *findings]))
+    return not findings
+
+
+def _idle_findings(house: House, stack: Stack, kept: Mapping[str, float | None]) -> list[str]:
+    if stack.name not in kept:
+        return [f"{stack.name}: did not answer among the others"]
+    measured = {"keep_alive_s": Knob(value=kept[stack.name], source="measured")}
+    return budget.unequal(stack, house.services[stack.name], measured)

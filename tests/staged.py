@@ -17,10 +17,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from lab import facts, scenarios, store
+from lab import scenarios, store
 from lab.drive import Driver
 from lab.house import House
 from lab.judge.bounds import setting
+from lab.knobs.known import known as running
 from lab.launch.postgres import Monitor
 from lab.launch.runtime import Runtime
 from lab.measure import Bench
@@ -64,12 +65,13 @@ def _play(scene: dict[str, Any], house: House, runtime: Runtime, driver: DoomedD
     arms = {name: arm_of(name, house.services) for name in scene["stacks"]}
     known = {one.id: one for one in scenarios.find(LOADTESTS, [trial["scenario"] for trial in scene["trials"]])}
     with (
-        serving(runtime, list(arms.values()), logs) as unhealthy,
+        serving(runtime, list(arms.values()), logs) as standing,
         contextlib.closing(Monitor(arm_of(DATABASE, house.services).port)) as monitor,
     ):
-        assert not unhealthy, unhealthy
+        assert not standing.unhealthy, standing.unhealthy
         targets = {label: runtime.target(label) for label in (*arms, DATABASE, UPSTREAM)}
         bench = Bench(runtime, driver, house.cpus, known, arms, targets, monitor)
+        knobs = {name: running(house.services[name], targets[name], arm.port) for name, arm in arms.items()}
         for number, words in enumerate(scene["trials"]):
             fault = words.pop("fault", "")
             times = {"warmup_s": 0.2, "window_s": 0.6, "timeout_s": 5.0}
@@ -79,7 +81,7 @@ def _play(scene: dict[str, Any], house: House, runtime: Runtime, driver: DoomedD
             with _spinning(cpus):
                 outcome = bench.measure(trial)
             stack, scenario = house.stacks[trial.stack], known[trial.scenario]
-            most = setting(stack, scenario, facts.knobs(house.services[trial.stack]), house.cpus.model_dump())
+            most = setting(stack, scenario, knobs[trial.stack], house.cpus.model_dump())
             line = {"outcome": outcome.model_dump(mode="json"), "setting": asdict(most)}
             sys.stdout.write(json.dumps(line, default=list) + "\n")
 

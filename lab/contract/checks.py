@@ -6,8 +6,9 @@ stacks/README.md is the same contract in words.
 
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import NoneType
 from urllib.parse import quote
 
 NUMBERS = {
@@ -42,6 +43,20 @@ PARAMETERS = {
 }
 """Path -> the parameters that it takes."""
 
+_AMOUNT, _NAME = (int, float, NoneType), (str, NoneType)
+KNOBS = {
+    "slots": _AMOUNT,
+    "db_pool": _AMOUNT,
+    "upstream_connections": _AMOUNT,
+    "keep_alive_s": _AMOUNT,
+    "loop": _NAME,
+    "parser": _NAME,
+    "language": (str,),
+    "server": (str,),
+    "framework": (str,),
+}
+"""What a stack says of its running process -> the kinds of value; null for what there is none of."""
+
 PARSE = ("/parse/plain", "/parse/coroutine", "/parse/threadpool")
 DIGESTS = {1: "0000bc8f", 1_000: "73d54e55", 14_000: "1440361c"}
 """Rounds -> digest, as any language computes it."""
@@ -57,6 +72,8 @@ class Check:
     """Sent by POST; None is a GET."""
     status: int = 200
     answer: object = None
+    kinds: Mapping[str, tuple[type, ...]] | None = None
+    """Instead of one answer: an object with exactly these keys, each with a value of one of these kinds."""
     events: tuple[object, ...] | None = None
     """Server-sent events instead of one answer: the JSON of each, without the [DONE] at the end."""
     absent: bool = False
@@ -82,6 +99,7 @@ class Check:
 def all_checks(stack_name: str) -> Iterator[Check]:
     """Every check of the contract."""
     yield Check("/health", answer={"status": "ok", "stack": stack_name})
+    yield Check("/knobs", kinds=KNOBS)
     yield Check("/json", answer={"message": "Hello, World!"})
     yield Check("/no-such-path", status=404)
     yield Check("/db/no-such-technique", status=404)

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
@@ -74,12 +74,21 @@ def _judge(check: Check, body: bytes) -> Iterator[str]:
     except ValueError:
         yield f"{check}: no JSON: {body[:200]!r}"
         return
-    if check.status == 200:
+    if check.kinds is not None:
+        if not _of_kinds(answer, check.kinds):
+            yield f"{check}: {_short(answer)} instead of an object with {', '.join(check.kinds)}, each of its kind"
+    elif check.status == 200:
         # As text: to Python 1, 1.0 and true are equal.
         if json.dumps(answer, sort_keys=True) != json.dumps(check.answer, sort_keys=True):
             yield f"{check}: {_short(answer)} instead of {_short(check.answer)}"
     elif not (isinstance(answer, dict) and isinstance(answer.get("error"), str) and answer["error"]):
         yield f"{check}: {_short(answer)} has no reason under `error`"
+
+
+def _of_kinds(answer: object, kinds: Mapping[str, tuple[type, ...]]) -> bool:
+    if not isinstance(answer, dict) or answer.keys() != kinds.keys():
+        return False
+    return all(type(value) in kinds[name] for name, value in answer.items())
 
 
 def _judge_events(check: Check, body: bytes) -> Iterator[str]:

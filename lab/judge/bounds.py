@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lab.nouns import Role, Sample, Scenario, Stack
+from lab.nouns import Knob, Role, Sample, Scenario, Stack
 
 Bound = Literal["server CPU", "server slots", "generator", "database", "upstream", "offered rate", ""]
 
@@ -40,7 +40,7 @@ class Setting:
 
 
 def setting(
-    stack: Stack, scenario: Scenario, knobs: Mapping[str, object], cpu_plan: Mapping[str, Sequence[int]]
+    stack: Stack, scenario: Scenario, knobs: Mapping[str, Knob], cpu_plan: Mapping[str, Sequence[int]]
 ) -> Setting:
     """From what run.json knows; `knobs` are those of the stack, CPUs that are not known count as one."""
     return Setting(
@@ -51,24 +51,24 @@ def setting(
     )
 
 
-def _slots(stack: Stack, scenario: Scenario, knobs: Mapping[str, object]) -> int | None:
+def _slots(stack: Stack, scenario: Scenario, knobs: Mapping[str, Knob]) -> int | None:
     """The narrowest gate on a waiting request's way: threads, a blocked coroutine's one loop, the database's pool."""
     gates = []
     if stack.model == "sync":
-        gates.append(_number(knobs, "LAB_WORKERS"))
+        gates.append(_number(knobs, "workers"))
     elif stack.model == "threads" or scenario.path == "/file/thread":
-        gates.append(_number(knobs, "LAB_SLOTS"))
+        gates.append(_number(knobs, "slots"))
     if stack.model == "async" and scenario.path == "/hazard/blocking-wait":
-        gates.append(_number(knobs, "LAB_WORKERS"))
+        gates.append(_number(knobs, "workers"))
     if scenario.path.startswith("/db/"):
-        gates.append(_number(knobs, "LAB_DB_POOL"))
+        gates.append(_number(knobs, "db_pool"))
     known = [gate for gate in gates if gate is not None]
     return min(known, default=None)
 
 
-def _number(knobs: Mapping[str, object], name: str) -> int | None:
-    text = str(knobs.get(name, ""))
-    return int(text) if text.isdecimal() else None
+def _number(knobs: Mapping[str, Knob], name: str) -> int | None:
+    value = knobs[name].value if name in knobs else None
+    return value if isinstance(value, int) else None
 
 
 def _wait_ms(scenario: Scenario) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from lab import summary
 from lab.compare.rows import Comparison, compare
 from lab.judge.bounds import Setting, setting
+from lab.knobs.known import recorded
 from lab.nouns import AA, Cell
 from lab.report.read import Run
 from lab.summary import Judged
@@ -32,7 +33,7 @@ def derive(run: Run) -> Findings:
 
 
 def _settings(run: Run) -> Mapping[tuple[str, str], Setting]:
-    knobs, cpu_plan = run.facts.get("knobs", {}), run.facts.get("cpu_plan", {})
+    knobs, cpu_plan = recorded(run.facts), run.facts.get("cpu_plan", {})
     return {
         (stack.name, scenario.id): setting(stack, scenario, knobs.get(stack.name, {}), cpu_plan)
         for stack in run.stacks

@@ -9,7 +9,7 @@ from statistics import median
 
 from lab.compare.paired import MIN_BLOCKS
 from lab.nouns import Failure, Outcome, Scenario
-from lab.report import facts, words
+from lab.report import facts, knobs, short, start, words
 from lab.report.derive import Findings
 from lab.report.read import Run
 from lab.report.section import Line, Section
@@ -27,6 +27,8 @@ HOW_TO_READ = (
     "and carries no numbers. Cannot: the stack does not offer this technique.",
     "Memory is read at the end of the window and depends on what ran before in the block.",
 )
+_NAMED = 4
+"""So many stacks are named in the title."""
 _RANK = {"valid": 0, "failed": 1, "invalid": 2}
 
 
@@ -105,6 +107,24 @@ class View:
         return HOW_TO_READ
 
     @property
+    def title(self) -> str:
+        """Who is compared; many are counted."""
+        names = [stack.name for stack in self.run.stacks]
+        return ", ".join(names) if len(names) <= _NAMED else f"{len(names)} stacks, {len(self.run.scenarios)} scenarios"
+
+    @cached_property
+    def starts(self) -> list[start.Start]:
+        return start.starts(self.run)
+
+    @property
+    def start_note(self) -> str:
+        return start.note(self.run)
+
+    def phrases(self, section: Section) -> list[short.Phrase]:
+        """The short answer of a scenario."""
+        return short.phrases(section, self.compared)
+
+    @property
     def compared(self) -> list[str]:
         return [stack.name for stack in self.run.stacks if stack.name != self.run.baseline]
 
@@ -119,6 +139,7 @@ class View:
     def _warnings(self) -> Iterator[str]:
         if self.partial:
             yield self.partial
+        yield from knobs.unequal(self.run)
         if again := len(self.run.outcomes) - len(self.findings.trials):
             yield f"{again} trials of interrupted or noisy blocks were measured again; the last whole attempt counts."
         if noisy := [block for block in self.run.blocks if block.noise]:
@@ -132,19 +153,13 @@ class View:
                 if row.verdict == "different":
                     yield f"{section.title}: the baseline came out different from itself; distrust these verdicts."
 
+    @cached_property
+    def knobs(self) -> list[knobs.Row]:
+        return knobs.rows(self.run)
+
     @property
-    def knob_names(self) -> list[str]:
-        """Every knob of any stack, once; a stack's own name is none."""
-        knobs = self.run.facts.get("knobs", {})
-        names = dict.fromkeys(name for stack in self.run.stacks for name in knobs.get(stack.name, {}))
-        return [name for name in names if name != "LAB_STACK"]
-
-    def knob(self, stack: str, name: str) -> str:
-        return str(self.run.facts.get("knobs", {}).get(stack, {}).get(name, words.NOTHING))
-
-    def same_everywhere(self, knob: str) -> bool:
-        knobs = self.run.facts.get("knobs", {})
-        return len({knobs.get(stack.name, {}).get(knob) for stack in self.run.stacks}) == 1
+    def exceptions(self) -> list[str]:
+        return knobs.exceptions(self.run)
 
     @property
     def command(self) -> str:

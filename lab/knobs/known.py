@@ -1,0 +1,70 @@
+"""All knobs of a stack: what its process says, what the kernel says, and for the rest what it was started with."""
+
+import json
+import re
+from collections.abc import Mapping
+from http.client import HTTPConnection, HTTPException
+from typing import Any
+
+from lab.knobs import kernel
+from lab.knobs.names import NAMES, of_variable
+from lab.nouns import Knob, Service, Target
+
+Knobs = Mapping[str, Knob]
+
+_PATIENCE_S = 10
+_IDLE_OPTION = re.compile(
+    r"--(?:timeout-keep-alive|keep-alive|http1-header-read-timeout)=(?P<time_s>\d+?)(?:000)?(?: |$)"
+)
+"""How long an idle connection is kept, by each server's own word; Granian's is in milliseconds."""
+
+
+def configured(service: Service) -> Knobs:
+    """What the stack was started with: its budget, its command line."""
+    numbers = {of_variable(name): int(value) for name, value in service.environment.items() if value.isdecimal()}
+    command = " ".join(service.command)
+    found: dict[str, int | str] = {name: value for name, value in numbers.items() if name in NAMES}
+    if idle := _IDLE_OPTION.search(command):
+        found["keep_alive_s"] = int(idle["time_s"])
+    return {name: Knob(value=value, source="configured") for name, value in {**found, "command": command}.items()}
+
+
+def known(service: Service, target: Target, port: int) -> Knobs:
+    """The same, read from the running server where it can be read."""
+    read = {**_said(port), **kernel.seen(target, port)}
+    return {**configured(service), **{name: Knob(value=value, source="read") for name, value in read.items()}}
+
+
+def recorded(facts: Mapping[str, Any]) -> dict[str, Knobs]:
+    """Stack -> its knobs, out of run.json."""
+    return {
+        stack: {of_variable(name): _knob(value) for name, value in knobs.items() if of_variable(name) in NAMES}
+        for stack, knobs in facts.get("knobs", {}).items()
+    }
+
+
+def _knob(value: str | Mapping[str, Any]) -> Knob:
+    """The first runs have bare texts: what was asked for."""
+    if isinstance(value, str):
+        return Knob(value=int(value) if value.isdecimal() else value, source="configured")
+    return Knob.model_validate(value)
+
+
+def versions(knobs: Knobs) -> dict[str, str]:
+    """Program -> version, of what ran: `python 3.13.5` as python: 3.13.5."""
+    texts = (str(knobs[name].value) for name in ("language", "server", "framework") if name in knobs)
+    return {name: version for name, _, version in (text.partition(" ") for text in texts)}
+
+
+def _said(port: int) -> dict[str, Any]:
+    """What the process says of itself; a knob that only the server could know and does not tell is left out."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_S)
+    try:
+        connection.request("GET", "/knobs")
+        answer = json.loads(connection.getresponse().read())
+    except (OSError, HTTPException, ValueError):
+        return {}
+    finally:
+        connection.close()
+    said = {name: answer[name] for name in NAMES if name in answer}
+    return {name: value for name, value in said.items() if value is not None or name != "keep_alive_s"}

@@ -1,0 +1,61 @@
+"""The table of knobs: what each stack really ran with, and where it could not have the equal budget."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lab.knobs.known import recorded
+from lab.knobs.names import NAMES
+from lab.nouns import Knob
+from lab.report import words
+from lab.report.read import Run
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one stack has of a knob; `odd` is what most of them do not have."""
+
+    text: str
+    odd: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """One knob over all stacks, in the order of the run."""
+
+    title: str
+    cells: tuple[Cell, ...]
+
+
+def rows(run: Run) -> list[Row]:
+    """Every knob that is known of any stack."""
+    knobs = recorded(run.facts)
+    found = [(name, [knobs.get(stack.name, {}).get(name) for stack in run.stacks]) for name in NAMES]
+    return [_row(NAMES[name], [_text(name, knob) for knob in values]) for name, values in found if any(values)]
+
+
+def exceptions(run: Run) -> list[str]:
+    """What the stacks declared to have instead of the equal budget."""
+    return [
+        f"{stack.name}, {NAMES.get(name, name)}: {'none' if exempt.value is None else exempt.value} ({exempt.why})"
+        for stack in run.stacks
+        for name, exempt in stack.exceptions.items()
+    ]
+
+
+def unequal(run: Run) -> list[str]:
+    """Where a stack had something else without having declared it."""
+    found: Mapping[str, list[str]] = run.facts.get("unequal", {})
+    return [f"Not the equal budget: {sentence}." for sentences in found.values() for sentence in sentences]
+
+
+def _row(title: str, texts: list[str]) -> Row:
+    usual = Counter(texts).most_common(1)[0][0]
+    return Row(title, tuple(Cell(text, text != usual) for text in texts))
+
+
+def _text(name: str, knob: Knob | None) -> str:
+    if knob is None:
+        return words.NOTHING
+    text = "none" if knob.value is None else str(knob.value)
+    return f"{text} (asked for)" if knob.source == "configured" and name != "command" else text
