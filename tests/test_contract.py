@@ -7,7 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 from urllib.parse import parse_qsl
+
+import pytest
 
 from lab import contract
 from lab.contract.checks import PARAMETERS, all_checks
@@ -20,6 +23,12 @@ class Obedient(BaseHTTPRequestHandler):
     """Keeps the contract for health, json and wait; has nothing else."""
 
     name = "fake"
+    knobs: ClassVar[dict[str, object]] = {
+        **dict.fromkeys(("slots", "db_pool", "upstream_connections", "keep_alive_s", "loop", "parser")),
+        "language": "python 3",
+        "server": "http.server 3",
+        "framework": "none 0",
+    }
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
@@ -30,6 +39,8 @@ class Obedient(BaseHTTPRequestHandler):
                 self.answer(200, {"status": "ok", "stack": self.name})
             case "/json":
                 self.answer(200, {"message": "Hello, World!"})
+            case "/knobs":
+                self.answer(200, self.knobs)
             case "/wait":
                 self.wait(query)
             case _:
@@ -118,6 +129,15 @@ def test_another_server_on_the_port_is_found() -> None:
     with serving(Stranger) as url:
         (finding,) = held(url, stack())
     assert '"stranger"' in finding
+
+
+@pytest.mark.parametrize("wrong", [{"slots": "40"}, {"slots": True}, {"language": None}, {"more": 1}])
+def test_knobs_of_another_shape_are_found(wrong: dict[str, object]) -> None:
+    class Vague(Obedient):
+        knobs: ClassVar[dict[str, object]] = {**Obedient.knobs, **wrong}
+
+    with serving(Vague) as url:
+        assert len([finding for finding in held(url, stack()) if finding.startswith("GET /knobs: ")]) == 1
 
 
 def test_a_wait_that_is_too_short_is_found() -> None:

@@ -9,7 +9,7 @@ from lab.judge.bounds import MEANING, Setting, bound_by, setting
 from lab.judge.causes import Cause
 from lab.judge.checks import CHECKS
 from lab.judge.verdict import judge
-from lab.nouns import Usage
+from lab.nouns import Knob, Usage
 
 CLOSED, OPEN = trial(load="closed:64"), trial(load="open:1000")
 SLOTS = Setting(slots=40, wait_ms=50)
@@ -54,6 +54,7 @@ CASES: list[tuple[Cause, dict[str, Any]]] = [
     (Cause.FOREIGN, {"of": CLOSED, "server_cores_busy": 0.95, "usage": usage(server=0.6)}),
     (Cause.STOLEN, {"of": CLOSED, "stolen": 0.25}),
     (Cause.CEILING, {"of": CLOSED, "rps": 840}),
+    (Cause.STARVED, {"of": CLOSED, "starved": 1}),
     (Cause.DROPPED, {"of": OPEN, "requests": 2003, "dropped": 3}),
     (Cause.BEHIND, {"of": OPEN, "completed": 1500}),
 ]
@@ -75,6 +76,7 @@ INSIDE: list[dict[str, Any]] = [
     {"of": trial(load="closed:3"), "in_flight_s": 1.0},
     {"of": CLOSED, "idle_cpu_s": 0.09},
     {"of": CLOSED, "stolen": 0.05},
+    {"of": CLOSED, "starved": 64, "latency": histogram({210.0: 2000})},
     {"of": CLOSED, "server_cores_busy": 0.95, "usage": usage(server=0.7)},
     {"of": OPEN, "completed": 1910},
 ]
@@ -101,6 +103,12 @@ def test_a_stable_queue_is_not_behind_although_few_responses_are_missing() -> No
     few = trial(load="open:50")
     assert judge(sample(few, rps=50, completed=88, in_flight_s=20.0), Setting()).result == "valid"
     assert judge(sample(few, rps=50, completed=86, in_flight_s=20.0), Setting()).cause is Cause.BEHIND
+
+
+def test_answers_that_all_come_after_the_window_are_said_to_be_late_and_not_wrong() -> None:
+    verdict = judge(sample(CLOSED, completed=0, requests=64, latency=histogram({2500.0: 64})), Setting())
+    assert verdict.cause is Cause.NOTHING
+    assert "64 correct ones to its 64 requests later" in verdict.reason
 
 
 def test_the_stacks_errors_come_before_the_labs_own_faults() -> None:
@@ -153,7 +161,10 @@ def test_what_bounded_a_trial(bound: str, changes: dict[str, Any], limits: Setti
     assert bound == "" or bound in MEANING
 
 
-KNOBS = {"LAB_WORKERS": "1", "LAB_SLOTS": "40", "LAB_DB_POOL": "20", "command": "run"}
+KNOBS = {
+    name: Knob(value=value, source="read")
+    for name, value in {"workers": 1, "slots": 40, "db_pool": 20, "command": "run"}.items()
+}
 
 
 @pytest.mark.parametrize(

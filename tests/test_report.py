@@ -220,7 +220,11 @@ def test_facts_are_shown_and_absent_ones_are_not(tmp_path: Path, report: Mapping
         images={"base": "sha256:1"},
         not_applied=["image"],
         versions={"base": {"flask": "3.1.3"}},
-        knobs={"first": {"LAB_SLOTS": "40"}, "base": {"LAB_SLOTS": "80"}},
+        knobs={
+            "first": {"slots": {"value": 40, "source": "read"}, "workers": {"value": 1, "source": "configured"}},
+            "base": {"slots": {"value": 80, "source": "read"}, "workers": {"value": 1, "source": "configured"}},
+        },
+        unequal={"base": ["base: slots: 80 (read) instead of 40"]},
         overhead={"trial_median_s": 0.2, "block_median_s": 4.0, "setup_s": None},
     )
     text = full["report.md"].read_text()
@@ -232,7 +236,9 @@ def test_facts_are_shown_and_absent_ones_are_not(tmp_path: Path, report: Mapping
         "flask 3.1.3",
         "abc",
         "f00",
-        "LAB_SLOTS",
+        "| slots: requests at once where each needs a thread | 40 | **80** |",
+        "1 (asked for)",
+        "Not the equal budget: base: slots: 80 (read) instead of 40.",
         "4.00 s",
         "sha256:1",
     ):

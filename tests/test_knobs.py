@@ -1,0 +1,186 @@
+"""What stacks really run with, and whether that is the equal budget: real sockets, processes and servers."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import edit, lab
+from server import Peer, Server, polite, response
+
+from lab import facts
+from lab.knobs import kernel
+from lab.knobs.budget import unequal
+from lab.knobs.idle import kept_s
+from lab.knobs.known import configured, recorded, versions
+from lab.nouns import Exempt, Knob, KnobValue, Service, Stack, Target
+from lab.project import ROOT
+
+BUDGET = {"LAB_SLOTS": 40, "LAB_DB_POOL": 20, "LAB_BACKLOG": 2048, "LAB_KEEP_ALIVE_S": 75}
+SERVICE = Service(name="one", command=("serve",), budget=BUDGET, ulimits={"nofile": 16384}, cpuset=(0, 1))
+FAIR: dict[str, KnobValue] = {"slots": 40, "db_pool": 20, "backlog": 2048, "nofile": 16384, "cpus": "0, 1"}
+FORKS_TWICE = """
+import os, socket, sys, time
+listener = socket.create_server(("127.0.0.1", 0), backlog=7)
+print(listener.getsockname()[1], flush=True)
+os.fork() and os.fork()
+time.sleep(60)
+"""
+
+
+def findings(exceptions: dict[str, Exempt] | None = None, **changes: KnobValue) -> list[str]:
+    """What is found of a stack that has its share of the budget but for `changes`."""
+    stack = Stack(name="one", framework="f", server="s", model="async", port=1, exceptions=exceptions or {})
+    knobs = {name: Knob(value=value, source="read") for name, value in {**FAIR, **changes}.items()}
+    return unequal(stack, SERVICE, knobs)
+
+
+def test_a_stack_with_the_equal_budget_has_no_findings() -> None:
+    assert findings() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("slots", 41), ("slots", None), ("db_pool", 19), ("backlog", 100), ("nofile", 1024), ("cpus", "0")],
+)
+def test_what_differs_from_the_budget_is_found_unless_it_is_declared(name: str, value: KnobValue) -> None:
+    (finding,) = findings(**{name: value})
+    assert f"{value if value is not None else 'none'} (read) instead of {FAIR[name]}" in finding
+    assert findings({name: Exempt(value=value, why="it cannot")}, **{name: value}) == []
+
+
+def test_an_exception_allows_only_what_it_declares() -> None:
+    (finding,) = findings({"db_pool": Exempt(value=40, why="no pool")}, db_pool=60)
+    assert "60 (read) instead of 20 or 40" in finding
+
+
+@pytest.mark.parametrize(("name", "value"), [("no_such_knob", 1), ("slots", 40)])
+def test_an_exception_from_nothing_is_found(name: str, value: int) -> None:
+    assert len(findings({name: Exempt(value=value, why="?")})) == 1
+
+
+@pytest.mark.parametrize(("kept", "found"), [(75.4, 0), (73.0, 0), (60.0, 1), (None, 1)])
+def test_a_measured_time_may_be_a_little_off(kept: float | None, found: int) -> None:
+    stack = Stack(name="one", framework="f", server="s", model="async", port=1)
+    assert len(unequal(stack, SERVICE, {"keep_alive_s": Knob(value=kept, source="measured")})) == found
+
+
+def test_the_backlog_is_what_the_kernel_says() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=7) as listener:
+        port = listener.getsockname()[1]
+        assert kernel.backlog(port) == 7
+        listener.listen(3)
+        assert kernel.backlog(port) == 3
+    assert kernel.backlog(port) is None
+
+
+@pytest.fixture
+def forked() -> Iterator[tuple[Target, int]]:
+    """A process that listens and has two children that accept: target and port."""
+    process = subprocess.Popen([sys.executable, "-c", FORKS_TWICE], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield Target(pid=process.pid, contained=False), int(process.stdout.readline())
+    finally:
+        for child in psutil.Process(process.pid).children():
+            child.kill()
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def test_workers_are_the_processes_that_accept_and_not_their_master(forked: tuple[Target, int]) -> None:
+    target, port = forked
+    while (seen := kernel.seen(target, port))["processes"] != 3:
+        os.sched_yield()
+    assert (seen["workers"], seen["threads"], seen["backlog"]) == (2, 3, 7)
+    assert seen["cpus"] == ", ".join(map(str, sorted(os.sched_getaffinity(0))))
+    assert seen["nofile"] == psutil.Process().rlimit(psutil.RLIMIT_NOFILE)[0]
+
+
+def test_what_cannot_be_read_is_not_in_it() -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    assert kernel.seen(Target(pid=ended.pid, contained=False), 1) == {}
+
+
+async def closes_with_the_response(peer: Peer) -> None:
+    await peer.request()
+    await peer.send(response(headers=b"Connection: close\r\n"))
+
+
+async def closes_without_a_word(peer: Peer) -> None:
+    await peer.request()
+    await peer.answer()
+
+
+def test_how_long_an_idle_connection_is_kept_is_measured() -> None:
+    with contextlib.ExitStack() as running:
+        ports = {
+            talk.__name__: running.enter_context(Server(talk)).port
+            for talk in (polite, closes_with_the_response, closes_without_a_word)
+        }
+        kept = kept_s({**ports, "not there": 1}, most_s=0.5)
+    assert kept["polite"] is None
+    assert kept["closes_with_the_response"] == 0
+    assert 0 < (kept["closes_without_a_word"] or 0) < 0.4
+    assert "not there" not in kept
+
+
+@pytest.mark.parametrize(
+    ("option", "time_s"),
+    [("--keep-alive=75", 75), ("--timeout-keep-alive=75", 75), ("--http1-header-read-timeout=60000", 60)],
+)
+def test_the_command_line_says_how_long_idle_connections_are_to_be_kept(option: str, time_s: int) -> None:
+    service = Service(name="one", command=("serve", option, "app"), environment={"LAB_KEEP_ALIVE_S": "1"})
+    assert configured(service)["keep_alive_s"] == Knob(value=time_s, source="configured")
+
+
+def test_knobs_of_a_run_are_read_in_the_shape_of_the_first_runs_too() -> None:
+    first = {"LAB_SLOTS": "40", "LAB_STACK": "one", "LAB_UPSTREAM_URL": "http://127.0.0.1:1", "command": "serve"}
+    now = {"slots": {"value": 40, "source": "read"}}
+    found = recorded({"knobs": {"first": first, "now": now}})
+    assert {name: knob.value for name, knob in found["first"].items()} == {"slots": 40, "command": "serve"}
+    assert found["now"]["slots"].source == "read"
+    assert recorded({}) == {}
+
+
+def test_versions_are_those_that_ran() -> None:
+    knobs = {"language": Knob(value="php 8.4.1", source="read"), "slots": Knob(value=40, source="read")}
+    assert versions(knobs) == {"php": "8.4.1"}
+
+
+def test_packages_of_npm_are_read_from_its_lock_file() -> None:
+    (lock,) = (ROOT / "stacks").glob("*/package-lock.json")
+    packages = facts.locked_versions(lock)
+    assert {"express", "pg", "undici", "ws"} <= set(packages)
+    assert "" not in packages
+
+
+@pytest.mark.timeout(180)
+def test_a_real_stack_with_another_budget_is_found_by_verify(checkout: Path) -> None:
+    compose = checkout / "docker-compose.yml"
+    edit(compose, "keep-alive=75", "keep-alive=3")
+    edit(compose, 'LAB_KEEP_ALIVE_S: "75"', 'LAB_KEEP_ALIVE_S: "8"')
+    edit(
+        compose,
+        'LAB_STACK: "fastapi-uvicorn${LAB_ARM:-}"',
+        'LAB_STACK: "fastapi-uvicorn${LAB_ARM:-}", LAB_DB_POOL: "21"',
+    )
+    edit(compose, "--backlog=2048", "--backlog=99")
+    edit(compose, "--threads=40", "--threads=39")
+    done = lab(checkout, "verify", env={"RUNTIME": "process", "STACKS": "fastapi-uvicorn,flask-gunicorn"})
+    assert done.returncode == 1
+    for finding in (
+        "fastapi-uvicorn: connections to PostgreSQL at most: 21 (read) instead of 20",
+        "fastapi-uvicorn: listen backlog: 99 (read) instead of 2048",
+        "flask-gunicorn: slots: requests at once where each needs a thread: 39 (read) instead of 40",
+        "flask-gunicorn: an idle connection is kept, s: 3 (read) instead of 8",
+        "flask-gunicorn: an idle connection is kept, s: 3.",
+    ):
+        assert finding in done.stderr, done.stderr
