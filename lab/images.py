@@ -14,6 +14,8 @@ from lab.project import COMPOSE_PROJECT, ROOT, STATE
 
 BASE_IMAGE = "debian:trixie-slim"
 _SUITE = "trixie"
+_UNREAD = ("usr/share/doc", "usr/share/info", "usr/share/locale", "usr/share/man")
+"""Folders that no server reads."""
 
 
 def base_image() -> Exit:
@@ -32,12 +34,19 @@ def base_image() -> Exit:
     with tempfile.TemporaryDirectory(prefix="lab-base-") as folder:
         root = Path(folder) / "root"
         _run(["debootstrap", "--variant=minbase", _SUITE, str(root)])
-        for package in (root / "var/cache/apt/archives").glob("*.deb"):
-            package.unlink()
+        _slim(root)
         archive = Path(folder) / "root.tar"
         _run(["tar", "-C", str(root), "-cf", str(archive), "."])
         _run(["docker", "import", str(archive), BASE_IMAGE])
     return Exit.DONE
+
+
+def _slim(root: Path) -> None:
+    """Leaves out what the slim image of the registries leaves out, now and in what is installed later."""
+    (root / "etc/dpkg/dpkg.cfg.d/slim").write_text("".join(f"path-exclude=/{unread}/*\n" for unread in _UNREAD))
+    for unread in (*_UNREAD, "var/cache/apt", "var/lib/apt/lists"):
+        shutil.rmtree(root / unread, ignore_errors=True)
+        (root / unread).mkdir()
 
 
 def clean() -> Exit:

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lab.errors import LabError
@@ -31,32 +32,47 @@ def arm_of(label: str, services: Mapping[str, Service]) -> Arm:
 @contextlib.contextmanager
 def serving(
     runtime: Runtime, arms: Sequence[Arm], logs: Path, within_s: float = _READY_WITHIN_S
-) -> Iterator[dict[str, str]]:
-    """Starts arms, gives label -> reason for those that cannot be measured, and stops all at the end.
+) -> Iterator[ready.Standing]:
+    """`start`, and at the end all of them are stopped."""
+    try:
+        yield start(runtime, arms, logs, within_s)
+    finally:
+        with deferred():
+            runtime.stop([arm.label for arm in arms])
+
+
+def start(runtime: Runtime, arms: Sequence[Arm], logs: Path, within_s: float = _READY_WITHIN_S) -> ready.Standing:
+    """Starts arms together, and says which cannot be measured and when the others were healthy.
 
     A port that is taken, an engine that refuses and a server that dies or never gets healthy are reasons, not errors:
     the others can still be measured.
     """
     taken = {arm.label: f"Port {arm.port} is taken by another program." for arm in arms if ready.port_taken(arm.port)}
-    free = [arm for arm in arms if arm.label not in taken]
-    try:
-        yield taken | _started(runtime, free, logs, within_s)
-    finally:
-        with deferred():
-            runtime.stop([arm.label for arm in free])
+    standing = _started(runtime, [arm for arm in arms if arm.label not in taken], logs, within_s)
+    return replace(standing, unhealthy=taken | standing.unhealthy)
 
 
-def _started(runtime: Runtime, arms: Sequence[Arm], logs: Path, within_s: float) -> dict[str, str]:
-    try:
-        runtime.start(arms, logs)
-    except LabError as error:
-        return {arm.label: str(error) for arm in arms}
-    return ready.wait_healthy(arms, lambda label: died(runtime, label), within_s)
+def _started(runtime: Runtime, arms: Sequence[Arm], logs: Path, within_s: float) -> ready.Standing:
+    with ready.Answers(arms) as answers:
+        try:
+            runtime.start(arms, logs)
+        except LabError as error:
+            return ready.Standing({arm.label: str(error) for arm in arms})
+        return answers.wait(lambda label: died(runtime, label), within_s)
 
 
 @contextlib.contextmanager
 def backing(runtime: Runtime, services: Mapping[str, Service], logs: Path) -> Iterator[str]:
-    """PostgreSQL, seeded, and upstream; gives PostgreSQL's version.
+    """`start_backing`, and at the end both are stopped."""
+    try:
+        yield start_backing(runtime, services, logs)
+    finally:
+        with deferred():
+            runtime.stop([DATABASE, UPSTREAM])
+
+
+def start_backing(runtime: Runtime, services: Mapping[str, Service], logs: Path) -> str:
+    """Starts PostgreSQL, seeded, and upstream; gives PostgreSQL's version.
 
     Raises:
         LabError: one of them cannot be had; without them nothing can be measured.
@@ -67,16 +83,13 @@ def backing(runtime: Runtime, services: Mapping[str, Service], logs: Path) -> It
             raise LabError(
                 f"Port {arm.port} of {arm.label} is taken by another program: stop it (`make down` stops what the lab left)."
             )
-    try:
-        runtime.start([database, upstream], logs)
-        version = postgres.seed(database.port, lambda: died(runtime, database.label), _READY_WITHIN_S)
-        reasons = ready.wait_healthy([upstream], lambda label: died(runtime, label), _READY_WITHIN_S)
-        if reasons:
-            raise LabError(reasons[UPSTREAM] + "".join(f"\n  {line}" for line in runtime.log_tail(UPSTREAM)))
-        yield version
-    finally:
-        with deferred():
-            runtime.stop([database.label, upstream.label])
+    runtime.start([database, upstream], logs)
+    version = postgres.seed(database.port, lambda: died(runtime, database.label), _READY_WITHIN_S)
+    with ready.Answers([upstream]) as answers:
+        reasons = answers.wait(lambda label: died(runtime, label), _READY_WITHIN_S).unhealthy
+    if reasons:
+        raise LabError(reasons[UPSTREAM] + "".join(f"\n  {line}" for line in runtime.log_tail(UPSTREAM)))
+    return version
 
 
 def died(runtime: Runtime, label: str) -> str | None:

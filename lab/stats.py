@@ -25,6 +25,18 @@ def percentile_ms(samples: Sequence[Sample], percent: float) -> float | None:
     return _ms(merged, percent) if merged.count >= REQUESTS_FOR.get(percent, 1) else None
 
 
+def aside_ms(samples: Sequence[Sample], name: str, percent: float) -> float | None:
+    """The same of times that are kept beside the latency; None where there are none of that name."""
+    merged = Histogram.merged(s.driven.asides[name] for s in samples if name in s.driven.asides)
+    return _ms(merged, percent) if merged.count >= REQUESTS_FOR.get(percent, 1) else None
+
+
+def held_at_once(samples: Sequence[Sample]) -> float | None:
+    """Requests that were open at once, mean over all windows: the time they were open over the windows' length."""
+    window_s = sum(sample.driven.window_s for sample in samples)
+    return sum(sample.driven.in_flight_s for sample in samples) / window_s if window_s else None
+
+
 def _ms(histogram: Histogram, percent: float) -> float | None:
     microseconds = histogram.percentile_us(percent)
     return None if microseconds is None else microseconds / 1e3

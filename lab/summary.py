@@ -103,8 +103,22 @@ def _with_numbers(cell: Cell, trials: Sequence[Judged]) -> Cell:
             "rss_mb": stats.rss_mb(samples),
             "connects_per_request": stats.connects_per_request(samples),
             "bound_by": Counter(t.verdict.bound_by for t in trials).most_common(1)[0][0],
+            **_of_streams(samples),
         }
     )
+
+
+def _of_streams(samples: Sequence[Sample]) -> dict[str, float | None]:
+    """What only streams have; empty for other requests."""
+    if not any(sample.driven.asides for sample in samples):
+        return {}
+    return {
+        "first_event_p50_ms": stats.aside_ms(samples, "first event", 50),
+        "first_event_p99_ms": stats.aside_ms(samples, "first event", 99),
+        "event_gap_p50_ms": stats.aside_ms(samples, "gap", 50),
+        "event_gap_p99_ms": stats.aside_ms(samples, "gap", 99),
+        "streams_held": stats.held_at_once(samples),
+    }
 
 
 def _generator_cpu(trials: Sequence[Judged]) -> float | None:

@@ -10,6 +10,7 @@ from lean import LeanUser
 from wire import Connection
 
 DONE = "[DONE]"
+_END = f"data: {DONE}".encode()
 
 
 class EventConnection(Connection):
@@ -18,7 +19,7 @@ class EventConnection(Connection):
     def __init__(self, *settings: Any) -> None:
         super().__init__(*settings)
         self.arrivals: list[float] = []
-        """CLOCK_MONOTONIC at each part of the last body."""
+        """CLOCK_MONOTONIC at each event of the last body."""
         self.on_body = self._note
 
     def exchange(self, request: bytes, start_s: float) -> bytes:
@@ -28,7 +29,8 @@ class EventConnection(Connection):
         return super().exchange(request, start_s)
 
     def _note(self, part: bytes) -> None:
-        self.arrivals.append(monotonic())
+        if not part.startswith(_END):  # it comes at once after the last event: no gap of the stream
+            self.arrivals.append(monotonic())
         self._parts.append(part)
 
 

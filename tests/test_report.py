@@ -68,7 +68,8 @@ def cell(report: Mapping[str, Path], stack_: str, scenario_: str) -> dict[str, s
 def test_summary_has_the_columns_of_the_results_contract(report: Mapping[str, Path]) -> None:
     assert report["summary.csv"].read_text().splitlines()[0] == (
         "stack,scenario,load,blocks,valid,outcome,reason,rps,rps_lo,rps_hi,p50_ms,p95_ms,p99_ms,error_rate,"
-        "cpu_us_per_request,cpu_us_lo,cpu_us_hi,rss_mb,connects_per_request,generator_cpu,bound_by"
+        "cpu_us_per_request,cpu_us_lo,cpu_us_hi,rss_mb,connects_per_request,generator_cpu,bound_by,"
+        "first_event_p50_ms,first_event_p99_ms,event_gap_p50_ms,event_gap_p99_ms,streams_held"
     )
 
 

@@ -12,6 +12,7 @@ from docker.errors import DockerException, NotFound
 from docker.models.containers import Container
 
 from lab.errors import LabError
+from lab.launch.layers import Layers, layers
 from lab.launch.runtime import Describe
 from lab.nouns import Arm, Target
 from lab.project import COMPOSE_FILE, COMPOSE_PROJECT, ROOT
@@ -101,6 +102,11 @@ class DockerRuntime:
         found = {"image": str(container.attrs["Image"])}
         answer = _asked(lambda: container.exec_run(["python3", "--version"]))
         return found | ({"python": cast("bytes", answer.output).decode().split()[-1]} if answer.exit_code == 0 else {})
+
+    def image_layers(self, service: str) -> Layers | None:
+        """See Runtime.image_layers."""
+        name = self._describe(self._variables)[service].image
+        return _asked(lambda: layers(self._client.images.get(name))) if name else None
 
     def _containers(self, project: str) -> list[Container]:
         return _asked(

@@ -18,7 +18,9 @@ _SETTINGS = re.compile(
 
 def layers(image: Image) -> Layers | None:
     """The layers of an image; None where its history does not tell them apart."""
-    made = [step["Size"] for step in reversed(image.history()) if step["Size"] or not _SETTINGS.match(step["CreatedBy"])]
+    made = [
+        step["Size"] for step in reversed(image.history()) if step["Size"] or not _SETTINGS.match(step["CreatedBy"])
+    ]
     digests = image.attrs["RootFS"]["Layers"]
     return dict(zip(digests, made, strict=True)) if len(made) == len(digests) else None
 

@@ -105,6 +105,11 @@ class ProcessRuntime:
         ours = child is not None and (Path(sys.executable).parent / child.service.command[0]).exists()
         return {"python": platform.python_version()} if ours else {}
 
+    def image_layers(self, service: str) -> dict[str, int] | None:
+        """See Runtime.image_layers."""
+        del service
+        return None
+
     def _spawn(self, service: Service, log: Path) -> "_Child":
         folder = ROOT / (service.working_dir or ".")
         with log.open("ab") as output, _pinned(service.cpuset):

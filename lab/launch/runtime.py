@@ -42,3 +42,6 @@ class Runtime(Protocol):
 
     def identify(self, label: str) -> dict[str, str]:
         """What identifies the running program: the image's id and the Python in it, as far as there is such a thing."""
+
+    def image_layers(self, service: str) -> dict[str, int] | None:
+        """Digest -> bytes of the layers of the image that a prepared service runs in; None where there is no image."""

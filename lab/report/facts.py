@@ -21,12 +21,9 @@ def _setup(run: Run) -> Iterator[str]:
     profile, machine = run.profile, run.facts.get("machine", {})
     if started := run.facts.get("started_at"):
         yield f"Measured {when(started)}"
-        yield (
-            f"on {machine.get('cpus', '?')} CPUs ({machine.get('cpu', 'unknown')}), {machine.get('system', '')}".rstrip(
-                ", "
-            )
-            + "."
-        )
+        cpus = machine.get("cpus", "?")
+        where = f"on {cpus} CPU{'s' * (cpus != 1)} ({machine.get('cpu', 'unknown')}), {machine.get('system', '')}"
+        yield f"{where.rstrip(', ')}."
     if runtime := run.facts.get("runtime"):
         yield f"Runtime: {runtime}."
     blocks = len({outcome.trial.block for outcome in run.outcomes})

@@ -16,7 +16,6 @@ class Answer:
 
     label: str
     detail: str = ""
-    note: str = ""
     tone: str = "plain"
 
 
@@ -35,16 +34,9 @@ class Line:
         if self.cell.outcome != "valid":
             return Answer(self.cell.outcome)
         if self.against is None:
-            return Answer("no comparison", "the baseline is not valid" if self.base else "the baseline cannot do this")
-        return Answer(words.label(self.against), words.detail(self.against), self._note, self._tone(self.against))
-
-    @property
-    def _note(self) -> str:
-        """Where something else than the server's CPU was measured, the reader must know."""
-        base = self.base.bound_by if self.base else ""
-        if {self.cell.bound_by, base} <= {"server CPU", ""}:
-            return ""
-        return f"bound by {self.cell.bound_by}" + (f", baseline by {base}" if base != self.cell.bound_by else "")
+            why = "the baseline is not valid" if self.base else "the baseline cannot do this"
+            return Answer(f"no comparison, {why}")
+        return Answer(words.label(self.against), words.detail(self.against), self._tone(self.against))
 
     @staticmethod
     def _tone(row: Comparison) -> str:
@@ -87,6 +79,31 @@ class Section:
     @property
     def other_metrics(self) -> list[str]:
         return [words.sentence(row) for row in self.comparisons if row.metric != self.metric]
+
+    @property
+    def most_blocks(self) -> int:
+        """Blocks of the cell that has most."""
+        return max((line.cell.blocks for line in self.lines), default=0)
+
+    @property
+    def streams(self) -> tuple[Line, ...]:
+        """The lines that have times of events, the quickest first event first."""
+        held = [line for line in self.lines if line.cell.first_event_p50_ms is not None]
+        return tuple(sorted(held, key=lambda line: line.cell.first_event_p50_ms or 0))
+
+    @property
+    def stream_note(self) -> str:
+        """What the times of events are held against."""
+        ms = self.scenario.params.get("ms")
+        return (
+            f"Upstream waits {ms} ms before each event: a stack that adds nothing has its first event after {ms} ms and "
+            f"gaps of {ms} ms. Held at once: mean number of open streams, from how long each was open."
+        )
+
+    def added_ms(self, event_ms: float | None) -> float | None:
+        """How much longer than upstream's own wait a time of events is."""
+        ms = self.scenario.params.get("ms")
+        return event_ms - ms if event_ms is not None and isinstance(ms, int) else None
 
     @property
     def warning_bounds(self) -> dict[str, str]:

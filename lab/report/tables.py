@@ -22,7 +22,8 @@ def write_comparisons(path: Path, comparisons: Iterable[Comparison]) -> Path:
 _SUMMARY = [
     "stack", "scenario", "load", "blocks", "valid", "outcome", "reason", "rps", "rps_lo", "rps_hi", "p50_ms", "p95_ms",
     "p99_ms", "error_rate", "cpu_us_per_request", "cpu_us_lo", "cpu_us_hi", "rss_mb", "connects_per_request",
-    "generator_cpu", "bound_by",
+    "generator_cpu", "bound_by", "first_event_p50_ms", "first_event_p99_ms", "event_gap_p50_ms", "event_gap_p99_ms",
+    "streams_held",
 ]
 _COMPARISONS = [
     "scenario", "load", "stack", "baseline", "metric", "ratio", "lo", "hi", "verdict", "mde", "blocks", "confidence",

@@ -1,5 +1,7 @@
 """Numbers as people read them: rounded to what they can carry, with their unit; a dash where nothing was measured."""
 
+from collections.abc import Sequence
+
 from lab.compare.paired import MIN_BLOCKS
 from lab.compare.rows import MARGIN, Comparison
 from lab.nouns import Value
@@ -43,6 +45,11 @@ def percent(share: float | None) -> str:
     if share is None:
         return NOTHING
     return f"{share * 100:.0f} %" if share == 0 or share >= 0.1 else f"{number(share * 100, 2)} %"
+
+
+def seconds(values: Sequence[float]) -> str:
+    """The range of some seconds; nothing where there is only one."""
+    return f"{min(values):.2f} to {max(values):.2f}" if len(values) > 1 else ""
 
 
 def ratio(row: Comparison) -> str:

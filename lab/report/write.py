@@ -5,7 +5,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from lab.report import charts, tables, view, words
+from lab.report import charts, short, tables, view, words
 from lab.report.derive import derive
 from lab.report.read import read
 from lab.report.view import View
@@ -55,7 +55,7 @@ def render(template: str, shown: View, drawn: dict[str, str]) -> str:
     environment.filters["one_line"] = one_line
     svgs = {slug: Markup(svg) for slug, svg in drawn.items()}  # noqa: S704 - drawn here, Vega escapes its texts
     return environment.get_template(f"{template}.j2").render(
-        view=shown, run=shown.run, words=words, charts=svgs, log_tail=view.log_tail
+        view=shown, run=shown.run, words=words, short=short, charts=svgs, log_tail=view.log_tail
     )
 
 

@@ -1,0 +1,65 @@
+"""The short answer: what one scenario says of all stacks, in one phrase per kind of verdict."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from lab.report import words
+from lab.report.section import Answer, Line, Section
+
+_KINDS = ("faster", "shorter p99", "slower", "longer p99", "equal within", "cannot tell", "no claim", "no comparison",
+          "failed", "invalid", "not measured", "cannot")  # fmt: skip
+"""In the order in which they are told; labels that begin so."""
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """A kind of verdict, and whom it concerns."""
+
+    label: str
+    tone: str
+    stacks: tuple[str, ...]
+    """Names with their ratio, where there is one."""
+
+    def __str__(self) -> str:
+        return f"{self.label}: {', '.join(self.stacks)}"
+
+
+def phrases(section: Section, compared: Sequence[str]) -> list[Phrase]:
+    """Of all compared stacks, the kinds in a fixed order; inside a kind as the scenario's table ranks them."""
+    ranked = [line.cell.stack for line in section.lines if line.cell.stack in compared]
+    answers = [
+        (stack, section.answer(stack)) for stack in [*ranked, *(name for name in compared if name not in ranked)]
+    ]
+    by_kind = sorted(answers, key=lambda item: _rank(item[1]))
+    return [_phrase(list(group)) for _, group in groupby(by_kind, key=lambda item: item[1].label)]
+
+
+def _rank(answer: Answer) -> int:
+    return next(rank for rank, kind in enumerate(_KINDS) if answer.label.startswith(kind))
+
+
+def _phrase(answers: Sequence[tuple[str, Answer]]) -> Phrase:
+    first = answers[0][1]
+    return Phrase(first.label, first.tone, tuple(f"{stack} {found.detail}".rstrip() for stack, found in answers))
+
+
+def baseline(section: Section) -> str:
+    """What the baseline itself did, in the headline metric; empty where it has no numbers."""
+    line = next((line for line in section.lines if line.base is line.cell), None)
+    if line is None:
+        return ""
+    if section.metric == "p99_ms":
+        return f"p99 {words.number(line.cell.p99_ms)} ms" if line.cell.p99_ms else ""
+    return f"{words.number(line.cell.rps.mean)} requests/s" if line.cell.rps else ""
+
+
+def not_by_cpu(section: Section) -> str:
+    """Which stacks were bound by something else than the server's CPU; empty where none was."""
+    return "; ".join(_bounds([line for line in section.lines if line.cell.bound_by not in ("", "server CPU")]))
+
+
+def _bounds(lines: Sequence[Line]) -> Iterator[str]:
+    ordered = sorted(lines, key=lambda line: line.cell.bound_by)
+    for bound, group in groupby(ordered, key=lambda line: line.cell.bound_by):
+        yield f"{bound} ({', '.join(line.cell.stack for line in group)})"

@@ -1,0 +1,77 @@
+"""What it takes to start a stack: the image, the time to the first healthy answer, the memory before the first request."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from statistics import median
+
+from lab import stats
+from lab.nouns import Sample
+from lab.report.read import Run
+
+
+@dataclass(frozen=True)
+class Start:
+    """One stack; None where it was not measured, or where there is no image."""
+
+    stack: str
+    image_mb: float | None
+    own_mb: float | None
+    """Of that, in layers that no other image of the run has."""
+    cold_start_s: tuple[float, ...]
+    """Of every attempt at a block, all stacks started together."""
+    idle_mb: float | None
+
+    @property
+    def median_s(self) -> float | None:
+        return median(self.cold_start_s) if self.cold_start_s else None
+
+    @property
+    def known(self) -> bool:
+        return bool(self.image_mb or self.cold_start_s or self.idle_mb)
+
+
+def starts(run: Run) -> list[Start]:
+    """Every stack of which anything is known, the quickest to start first."""
+    found = [start for start in _starts(run) if start.known]
+    return sorted(found, key=lambda start: (start.median_s is None, start.median_s, start.stack))
+
+
+def _starts(run: Run) -> Iterator[Start]:
+    sizes: Mapping[str, Mapping[str, int]] = run.facts.get("image_sizes") or {}
+    for stack in run.stacks:
+        size = sizes.get(stack.name, {})
+        yield Start(
+            stack=stack.name,
+            image_mb=_mb(size.get("bytes")),
+            own_mb=_mb(size.get("own_bytes")),
+            cold_start_s=tuple(b.cold_start_s[stack.name] for b in run.blocks if stack.name in b.cold_start_s),
+            idle_mb=stats.middle(_idle_mb(run, stack.name)),
+        )
+
+
+def _idle_mb(run: Run, stack: str) -> Iterator[float | None]:
+    for outcome in run.outcomes:
+        if isinstance(outcome, Sample) and outcome.trial.stack == stack:
+            yield _mb(outcome.idle_rss_bytes)
+
+
+def _mb(bytes_: int | None) -> float | None:
+    return None if bytes_ is None else bytes_ / 1e6
+
+
+def note(run: Run) -> str:
+    """What the numbers are of."""
+    return " ".join(_note(run))
+
+
+def _note(run: Run) -> Iterator[str]:
+    if run.facts.get("image_sizes"):
+        yield "Images are unpacked; their own part is in layers that no other image of the run has."
+    if together := run.facts.get("images_together_bytes"):
+        yield f"With database and upstream all images take {together / 1e6:,.0f} MB together."
+    yield (
+        "Cold start: from the order to start to the first healthy answer. "
+        f"The {len(run.facts.get('arms', run.stacks))} servers of a block are started together and share the server's CPUs: "
+        "one alone is quicker, and `make verify` says how quick."
+    )
+    yield "Memory: right after that answer. MB are 10^6 bytes."

@@ -1,0 +1,111 @@
+"""The parts of a report that not every run has: the short answer of many stacks, streams, what it takes to start."""
+
+import csv
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from synthetic import NOON, histogram, run_facts, sample, scenario, stack, trial, write_run
+
+from lab.nouns import Block, Outcome
+from lab.report.write import write_report
+from lab.store import RunFolder
+
+MANY = [stack("base", baseline=True), *(stack(f"stack-{number:02d}") for number in range(13))]
+BLOCKS = 8
+WOBBLE = [1.0, 1.02, 0.98, 1.01, 0.99, 1.0, 1.03, 0.97]
+
+
+def speed(name: str) -> float:
+    """Half of the stacks are twice as fast as the baseline, the others half as fast."""
+    return 1000 if name == "base" else 2000 if int(name[-2:]) % 2 else 500
+
+
+def test_the_short_answer_of_many_stacks_is_one_phrase_per_kind_of_verdict(tmp_path: Path) -> None:
+    found: list[Outcome] = [
+        sample(trial(block, one.name), speed(one.name) * WOBBLE[(block * len(one.name) + place) % 8])
+        for block in range(BLOCKS)
+        for place, one in enumerate(MANY)
+    ]
+    run = write_run(tmp_path / "run", run_facts(MANY, [scenario("json")], BLOCKS), found)
+    write_report(run)
+    answer = (run / "report.md").read_text().split("## The short answer")[1].split("\n## ")[0]
+    assert len(re.findall("^- ", answer, re.MULTILINE)) == 1
+    faster, slower = answer.split("*faster*:")[1].split("*slower*:")
+    assert faster.count("stack-") == 6
+    assert slower.count("stack-") == 7
+    assert "json, 8 users**, baseline 1,000 requests/s" in answer
+
+
+@pytest.fixture
+def streams(tmp_path: Path) -> Path:
+    """Eight users who hold a stream of 20 ms gaps all the time, and the same users on /json."""
+    stream = scenario("stream", chunks=10, ms=20)
+    asides = {"first event": histogram({22.0: 990, 30.0: 10}), "gap": histogram({20.5: 8900, 24.0: 100})}
+    found: list[Outcome] = [
+        sample(trial(block, "base", which), **more)
+        for block in range(6)
+        for which, more in (("stream", {"asides": asides, "in_flight_s": 15.0}), ("json", {}))
+    ]
+    run = write_run(tmp_path / "run", run_facts(MANY[:1], [stream, scenario("json")], 6), found)
+    write_report(run)
+    return run
+
+
+def test_the_times_of_events_are_in_the_summary_where_there_were_events(streams: Path) -> None:
+    with (streams / "summary.csv").open(newline="") as file:
+        rows = {row["scenario"]: row for row in csv.DictReader(file)}
+    of_stream = rows["stream"]
+    assert float(of_stream["first_event_p50_ms"]) == pytest.approx(22, rel=0.01)
+    assert float(of_stream["first_event_p99_ms"]) == pytest.approx(22, rel=0.01)
+    assert float(of_stream["event_gap_p50_ms"]) == pytest.approx(20.5, rel=0.01)
+    assert float(of_stream["event_gap_p99_ms"]) == pytest.approx(24, rel=0.01)
+    assert float(of_stream["streams_held"]) == pytest.approx(7.5)
+    events = ("first_event_p50_ms", "first_event_p99_ms", "event_gap_p50_ms", "event_gap_p99_ms", "streams_held")
+    assert {rows["json"][name] for name in events} == {""}
+
+
+@pytest.mark.parametrize("name", ["report.md", "report.html"])
+def test_a_report_of_streams_says_what_the_stack_added(streams: Path, name: str) -> None:
+    text = (streams / name).read_text()
+    assert text.count("Upstream waits 20 ms before each event") == 1
+    assert re.search(r"24\.0\W.{0,30}4\.0\d\W.{0,30}7\.50", text), "gap p99, added, held"
+
+
+def started(folder: Path, **facts: Any) -> str:
+    """The report of a run of two stacks and two blocks, without its Markdown's line breaks."""
+    found: list[Outcome] = [
+        sample(trial(block, one.name), idle_rss_bytes=40_000_000) for block in range(2) for one in MANY[:2]
+    ]
+    run = write_run(folder / "run", run_facts(MANY[:2], [scenario("json")], 2, **facts), found)
+    for block in range(2):
+        RunFolder(run).append_block(
+            Block(
+                block=block,
+                attempt=0,
+                started_at=NOON,
+                overhead_s=1,
+                canary_before_s=1,
+                canary_after_s=1,
+                cold_start_s={"base": 1.0 + block, "base@aa": 9.0, "stack-00": 0.5},
+            )
+        )
+    write_report(run)
+    return (run / "report.md").read_text()
+
+
+def test_what_it_takes_to_start_is_told_of_every_stack(tmp_path: Path) -> None:
+    sizes = {"base": {"bytes": 300_000_000, "own_bytes": 50_000_000}}
+    text = started(tmp_path, image_sizes=sizes, images_together_bytes=900_000_000, arms=["base", "stack-00", "base@aa"])
+    assert "| base | 1.50 (1.00 to 2.00) | 40.0 | 300 | 50.0 |" in text
+    assert "| stack-00 | 0.500 (0.50 to 0.50) | 40.0 | - | - |" in text
+    assert text.index("| stack-00 | 0.500") < text.index("| base | 1.50"), "the quickest first"
+    assert "take 900 MB together" in text
+    assert "The 3 servers of a block are started together" in text
+
+
+def test_processes_have_no_image(tmp_path: Path) -> None:
+    text = started(tmp_path, image_sizes={}, images_together_bytes=None)
+    assert "| base | 1.50 (1.00 to 2.00) | 40.0 | - | - |" in text
+    assert "unpacked" not in text
