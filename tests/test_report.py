@@ -201,6 +201,13 @@ def test_a_failure_shows_its_log_and_markup_in_it_stays_text(tmp_path: Path) -> 
     assert "<b>Boom</b> | bar" in report["report.md"].read_text()
 
 
+def test_a_reason_that_nobody_would_read_to_its_end_is_clipped(tmp_path: Path) -> None:
+    report = written(tmp_path, [failure(trial(0, "base"), reason=f"GET /wait?x={'x' * 10_000}: no answer")])
+    for name in ("report.md", "report.html"):
+        assert "GET /wait?x=xxx" in report[name].read_text()
+        assert "x" * 400 not in report[name].read_text()
+
+
 def test_nothing_measured_still_makes_a_report(tmp_path: Path) -> None:
     report = written(tmp_path, [failure(trial(0, "base"))])
     assert "failed" in report["report.md"].read_text()
@@ -223,6 +230,7 @@ def test_facts_are_shown_and_absent_ones_are_not(tmp_path: Path, report: Mapping
         versions={"base": {"flask": "3.1.3"}},
         knobs={
             "first": {"slots": {"value": 40, "source": "read"}, "workers": {"value": 1, "source": "configured"}},
+            "broken": {"slots": {"value": 40, "source": "read"}},
             "base": {"slots": {"value": 80, "source": "read"}, "workers": {"value": 1, "source": "configured"}},
         },
         unequal={"base": ["base: slots: 80 (read) instead of 40"]},
@@ -237,7 +245,7 @@ def test_facts_are_shown_and_absent_ones_are_not(tmp_path: Path, report: Mapping
         "flask 3.1.3",
         "abc",
         "f00",
-        "| slots: requests at once where each needs a thread | 40 | **80** |",
+        "| slots: requests at once where each needs a thread | 40 | **80** | 40 |",
         "1 (asked for)",
         "Not the equal budget: base: slots: 80 (read) instead of 40.",
         "4.00 s",

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import psutil
 from pyroute2 import DiagSocket
@@ -21,7 +22,7 @@ def seen(target: Target, port: int) -> dict[str, int | str]:
         "backlog": lambda: backlog(port),
         "processes": lambda: len(_tree(target)),
         "threads": lambda: sum(process.num_threads() for process in _tree(target)),
-        "nofile": lambda: _worker(target, port).rlimit(psutil.RLIMIT_NOFILE)[0],
+        "nofile": lambda: _open_files(_worker(target, port).pid),
         "cpus": lambda: ", ".join(map(str, _worker(target, port).cpu_affinity())),
     }
     found = {name: _readable(reading) for name, reading in readings.items()}
@@ -34,6 +35,12 @@ def backlog(port: int) -> int | None:
         diagnosis.bind()
         listening = diagnosis.get_sock_stats(family=socket.AF_INET, states=1 << _LISTENING)
     return min((int(one["idiag_wqueue"]) for one in listening if one["idiag_sport"] == port), default=None)
+
+
+def _open_files(pid: int) -> int:
+    """The limit in force; prlimit(2), which psutil asks, tells it to the owner only."""
+    lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
+    return int(next(line.split()[3] for line in lines if line.startswith("Max open files")))
 
 
 def _readable(reading: Callable[[], Reading]) -> Reading:

@@ -1,7 +1,7 @@
 """The table of knobs: what each stack really ran with, and where it could not have the equal budget."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lab.knobs.known import recorded
@@ -13,7 +13,7 @@ from lab.report.read import Run
 
 @dataclass(frozen=True)
 class Cell:
-    """What one stack has of a knob; `odd` is what most of them do not have."""
+    """What one stack has of a knob; `odd` is what it alone or few have, where most have the same."""
 
     text: str
     odd: bool
@@ -31,7 +31,7 @@ def rows(run: Run) -> list[Row]:
     """Every knob that is known of any stack."""
     knobs = recorded(run.facts)
     found = [(name, [knobs.get(stack.name, {}).get(name) for stack in run.stacks]) for name in NAMES]
-    return [_row(NAMES[name], [_text(name, knob) for knob in values]) for name, values in found if any(values)]
+    return [_row(name, values) for name, values in found if any(values)]
 
 
 def exceptions(run: Run) -> list[str]:
@@ -49,9 +49,12 @@ def unequal(run: Run) -> list[str]:
     return [f"Not the equal budget: {sentence}." for sentences in found.values() for sentence in sentences]
 
 
-def _row(title: str, texts: list[str]) -> Row:
-    usual = Counter(texts).most_common(1)[0][0]
-    return Row(title, tuple(Cell(text, text != usual) for text in texts))
+def _row(name: str, knobs: Sequence[Knob | None]) -> Row:
+    values = [knob.value if knob else None for knob in knobs]
+    usual, times = Counter(values).most_common(1)[0]
+    most = times > len(values) / 2
+    cells = (Cell(_text(name, knob), most and value != usual) for knob, value in zip(knobs, values, strict=True))
+    return Row(NAMES[name], tuple(cells))
 
 
 def _text(name: str, knob: Knob | None) -> str:
