@@ -195,7 +195,7 @@ class Usage(Noun):
     threads: int | None = None
     context_switches: int | None = None
     connections: int | None = None
-    """Database only: connections that were executing something as the window ended."""
+    """Database only: the most connections that were executing something at any of a few moments of the window."""
 
 
 class Driven(Noun):
@@ -289,6 +289,8 @@ class Block(Noun):
     canary_after_s: float
     pressure_s: dict[str, float] = {}
     """Time during the block in which some task waited for cpu, io or memory."""
+    throttled_s: float | None = None
+    """Time during the block in which a quota kept the lab, or what holds it, from running."""
     frequency_mhz: float | None = None
     cold_start_s: dict[str, float] = {}
     """Label -> seconds from the order to start all arms together to this one's first healthy answer."""

@@ -28,6 +28,7 @@ def merged(parts: Sequence[Driven]) -> Driven:
             "asides": {name: _merged([part.asides.get(name) for part in parts]) for name in first.asides},
             "completed_per_second": tuple(map(sum, per_second)),
             "in_flight_s": sum(part.in_flight_s for part in parts),
+            "starved": sum(part.starved for part in parts),
             "connects": sum(part.connects for part in parts),
             "reconnects": sum(part.reconnects for part in parts),
             "checked": sum(part.checked for part in parts),

@@ -1,5 +1,6 @@
 """The driver against real servers that misbehave: everything is counted, nothing is hidden."""
 
+import asyncio
 import json
 import os
 import resource
@@ -16,6 +17,7 @@ import pytest
 
 from lab import scenarios
 from lab.drive import ROOT, Driver, DriverError
+from lab.driver.recorder import Digest, Recorder
 from lab.driver.schedule import schedule
 from lab.histogram import Histogram
 from lab.nouns import Driven, Load, Scenario
@@ -318,6 +320,70 @@ def test_what_finds_no_connection_is_dropped_and_counted(driver: Driver) -> None
     assert driven.requests == len(schedule(200, 0.3, 7))
     assert driven.errors == {"timeout": 5}
     assert driven.dropped == driven.requests - 5
+
+
+def test_what_the_driver_never_came_to_send_is_dropped_and_counted(driver: Driver, tmp_path: Path) -> None:
+    """Sending takes the driver 5 ms here, five times as long as the schedule allows: its end comes before the last turn."""
+    odd = load_test(
+        tmp_path,
+        "def ask(self, start_s):",
+        "    Odd.asked += 1",
+        "    import time",
+        "    now = time.monotonic()",
+        "    while Odd.asked > 1 and time.monotonic() < now + 0.005: pass",
+    )
+    driven = drive(driver, order(1, "open:1000", scenario=odd, window_s=0.4, timeout_s=0.1))
+    assert driven.requests == len(schedule(1000, 0.4, 7))
+    assert 0 < driven.dropped < driven.requests
+    assert driven.service
+    assert Histogram.decode(driven.service).count + driven.dropped == driven.requests
+
+
+def connections_at_most(most: int) -> Server:
+    """A server with a thread for each connection has only so many; a further one waits until another ends."""
+    free = asyncio.Semaphore(most)
+
+    async def talk(peer: Peer) -> None:
+        async with free:
+            await polite(peer)
+
+    return Server(talk)
+
+
+def test_users_that_are_served_only_after_the_window_are_counted(driver: Driver) -> None:
+    with connections_at_most(3) as server:
+        driven = drive(driver, order(server.port, "closed:8", warmup_s=0.1))
+    assert driven.errors == {}
+    assert driven.starved == 5
+
+
+def test_requests_of_the_warm_up_that_are_never_answered_are_errors(driver: Driver) -> None:
+    with Server(every_other_connection_is_silent) as server:
+        driven = drive(driver, order(server.port, "closed:8", warmup_s=0.1, timeout_s=0.5))
+    assert driven.errors == {"timeout": 4}
+    assert driven.starved == 4
+    assert Histogram.decode(driven.latency).count + 4 == driven.requests
+
+
+async def every_other_connection_is_silent(peer: Peer) -> None:
+    speaks = peer.server.connections % 2
+    while await peer.request():
+        if speaks:
+            await peer.answer()
+
+
+def test_nobody_starves_where_all_are_served(driver: Driver) -> None:
+    with Server() as server:
+        driven = drive(driver, order(server.port, "closed:8", warmup_s=0.1))
+    assert driven.starved == 0
+
+
+def test_seconds_of_a_window_are_counted_whole_whatever_its_start() -> None:
+    recorder = Recorder()
+    recorder.correct.due.extend([2.9, 5.8])
+    recorder.correct.latency.extend([0.0, 0.0999])
+    digest = Digest(recorder, 2.9, 2.9 + 3.0, is_open=False)
+    assert digest.completed_per_second.tolist() == [1, 0, 1]
 
 
 def test_a_schedule_depends_on_nothing_but_the_seed() -> None:

@@ -42,7 +42,7 @@ def driven_by(count: int, load: str, port: int, folder: Path) -> list[Driven]:
     return found
 
 
-@pytest.mark.parametrize("load", ["open:400", "closed:5"])
+@pytest.mark.parametrize("load", ["open:400", "closed:5", "closed:1"])
 def test_what_the_server_counted_is_what_the_drivers_counted_together(load: str, tmp_path: Path) -> None:
     with Server() as server:
         whole = shares.merged(driven_by(2, load, server.port, tmp_path))

@@ -32,6 +32,8 @@ class Open:
         self.crashes: list[str] = []
         self.connections: list[Any] = []
         self.idle: list[_Sender] = []
+        self.all: list[_Sender] = []
+        self.dispatched = 0
         self.ending = False
         self.senders = Group()
         self._gate = Event()
@@ -52,6 +54,7 @@ class Open:
             self.senders.join()
         finally:
             self.senders.kill()
+            self._note_unsent()
 
     def _dispatch_all(self, user: Any) -> None:
         alarm = Alarm()
@@ -62,6 +65,7 @@ class Open:
                     alarm.wait_until(moment_s)
                 else:
                     gevent.sleep(0)  # late: those must run that are to send or to receive
+                self.dispatched = number + 1
                 self._dispatch(user, number)
             alarm.wait_until(self.began_s + self.length_s)  # the figures are not worked out inside the window
         finally:
@@ -72,10 +76,17 @@ class Open:
             self.idle.pop().send(number)
         elif len(self.connections) < self.most_connections:
             sender = _Sender(self, type(user)(user.environment))
+            self.all.append(sender)
             self.connections.append(sender.user.connection)
             sender.send(number)
         else:
             self.recorder.dropped.append(self.due_s[number])
+
+    def _note_unsent(self) -> None:
+        """Requests whose turn had not come when the load was ended could not be sent either."""
+        waiting = [sender.number for sender in self.all if sender.number is not None]
+        self.recorder.dropped.extend(self.due_s[number] for number in waiting)
+        self.recorder.dropped.extend(self.due_s[self.dispatched :])
 
 
 class _Sender:
@@ -84,21 +95,23 @@ class _Sender:
     def __init__(self, load: Open, user: Any) -> None:
         self.load = load
         self.user = user
-        self._number: int | None = None
+        self.number: int | None = None
+        """Place in the schedule of the request that is to be sent and is not yet."""
         self._greenlet = load.senders.spawn(self._serve)
         self._started = False
 
     def send(self, number: int | None) -> None:
         """Have that request of the schedule sent as soon as the hub runs; None ends the greenlet."""
-        self._number = number
+        self.number = number
         if self._started:
             get_hub().loop.run_callback(self._greenlet.switch)
         self._started = True
 
     def _serve(self) -> None:
         try:
-            while self._number is not None:
-                self._ask(self._number)
+            while (number := self.number) is not None:
+                self.number = None
+                self._ask(number)
                 if self.load.ending:
                     break
                 self.load.idle.append(self)

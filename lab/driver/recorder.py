@@ -77,15 +77,18 @@ class Digest:
     """The figures of a window that starts and ends so many seconds after an open or closed load began.
 
     The sample is the requests due in it; `completed` are the correct ones that ended in it, whenever they were due.
+    Closed load: a user whose request of the warm-up is not answered starts no other, so what went wrong belongs to the
+    sample where it reaches into the window; `starved` counts the requests that outlasted the whole window.
     """
 
     def __init__(self, recorder: Recorder, start_s: float, end_s: float, *, is_open: bool) -> None:
         self.start_s, self.end_s = start_s, end_s
         self.requests = 0
+        self.starved = 0
         self.in_flight_s = 0.0
         self.errors: Counter[str] = Counter()
         self.latency, self.service, self.lag = Histogram(), Histogram(), Histogram()
-        self.completed_per_second = np.zeros(ceil(end_s - start_s), dtype=int)
+        self.completed_per_second = np.zeros(ceil(end_s - start_s - 1e-9), dtype=int)
         self.is_open = is_open
         for chunk in recorder.correct.chunks():
             self._count_correct(*chunk)
@@ -96,6 +99,12 @@ class Digest:
     def _within(self, times: Times) -> NDArray[np.bool_]:
         return (self.start_s <= times) & (times < self.end_s)
 
+    def _reaching_in(self, due: Times, latency: Times) -> NDArray[np.bool_]:
+        return (due < self.end_s) & (due + latency >= self.start_s)
+
+    def _outlasting(self, due: Times, latency: Times) -> int:
+        return int(np.count_nonzero((due < self.start_s) & (due + latency >= self.end_s)))
+
     def _clip(self, due: Times, latency: Times) -> float:
         ends = np.minimum(due + latency, self.end_s)
         return float(np.maximum(ends - np.maximum(due, self.start_s), 0).sum())
@@ -104,21 +113,24 @@ class Digest:
         sample = self._within(due)
         self.requests += int(np.count_nonzero(sample))
         self.in_flight_s += self._clip(due, latency)
+        self.starved += 0 if self.is_open else self._outlasting(due, latency)
         self.latency.add(latency[sample])
         if self.is_open:
             self.lag.add(lag[sample])
             self.service.add((latency - lag)[sample])
         ends = due + latency
-        seconds = (ends[self._within(ends)] - self.start_s).astype(int)
-        self.completed_per_second += np.bincount(seconds, minlength=len(self.completed_per_second))
+        last = len(self.completed_per_second) - 1
+        seconds = np.minimum((ends[self._within(ends)] - self.start_s).astype(int), last)
+        self.completed_per_second += np.bincount(seconds, minlength=last + 1)
 
     def _count_faulty(self, recorder: Recorder) -> None:
         reasons = np.array(recorder.reasons, dtype=object)
         for due, latency, _ in recorder.faulty.chunks():
             part, reasons = reasons[: len(due)], reasons[len(due) :]
-            sample = self._within(due)
+            sample = self._within(due) if self.is_open else self._reaching_in(due, latency)
             self.requests += int(np.count_nonzero(sample))
             self.in_flight_s += self._clip(due, latency)
+            self.starved += 0 if self.is_open else self._outlasting(due, latency)
             self.errors.update(part[sample])
             if self.is_open:
                 self.latency.add(latency[sample & np.isin(part, list(CENSORED))])

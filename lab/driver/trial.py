@@ -96,7 +96,7 @@ def _run(order: Order, user_class: Any, announce: Callable[[Began], None]) -> Dr
     runner: Any = Environment(user_classes=[user_class], host=user_class.host).create_local_runner()
     gc.disable()
     try:
-        runner.start(load.users, spawn_rate=load.users)
+        runner.start(load.users, spawn_rate=load.users or 1)  # a driver's share may be no user at all
         runner.spawning_greenlet.get()
         began = monotonic()
         start_s, end_s = began + order.warmup_s, began + order.warmup_s + order.window_s
@@ -150,6 +150,7 @@ def _driven(
         lag=digest.lag.encode() if is_open else None,
         completed_per_second=tuple(digest.completed_per_second.tolist()),
         in_flight_s=digest.in_flight_s,
+        starved=digest.starved,
         connects=sum(connection.connects for connection in load.connections),
         reconnects=sum(connection.reconnects for connection in load.connections),
         checked=expected.checked,

@@ -11,7 +11,7 @@ class Cause(Enum):
 
     NO_TRIAL = "failed", "the server may not have started or may have died: read the end of its log"
     LAB = "invalid", "a part of the lab broke, not the stack: read the driver's log and run the block again"
-    NOTHING = "failed", "the server may refuse connections or answer wrongly: read its log"
+    NOTHING = "failed", "the server may refuse connections, answer wrongly, or too slowly for this window: read its log"
     ERRED = "failed", "it may be overloaded past its limits or broken: read its log, or lower the load"
     ACCOUNTS = "invalid", "the driver may have lost sight of requests: report this as a bug of the lab"
     LATE = "invalid", "the generator may share its core with something else: quieten the machine or lower the rate"
@@ -21,6 +21,7 @@ class Cause(Enum):
     STOLEN = "invalid", "the machine is shared with others that are busy: run again at a quieter time"
     FOREIGN = "invalid", "other programs use the server's CPUs: quieten the machine and run again"
     CEILING = "invalid", "the slots may not be what the lab believes: check the knobs of this stack"
+    STARVED = "failed", "it may serve only so many connections at a time: lower the users, or raise its slots"
     DROPPED = "failed", "it may have answered too slowly for the generator's connections: lower the rate"
     BEHIND = "failed", "the rate may be above its capacity: lower the rate"
 

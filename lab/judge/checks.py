@@ -26,6 +26,8 @@ FOREIGN = 0.3
 """Share of the server's CPUs that other programs may have used; interrupts are counted here on some kernels."""
 STOLEN = 0.2
 """Share of all CPUs' time that the hypervisor may have given to others."""
+STARVING = 10
+"""A user that waits for one answer during the whole window is starved, where the median user got so many."""
 CEILING_WAIT_MS = 10
 EARLY_MS = 1
 """A timer may wake this much too early."""
@@ -43,6 +45,10 @@ def unexpected_errors(sample: Sample, expected: frozenset[str]) -> int:
 def _nothing_answered(sample: Sample, setting: Setting) -> str | None:
     if sample.driven.completed or sample.driven.errors.keys() & setting.expected_errors:
         return None
+    if late := Histogram.decode(sample.driven.service or sample.driven.latency).count:
+        return (
+            f"No answer came in the window, and {late:,} correct ones to its {sample.driven.requests:,} requests later"
+        )
     return f"Not one of {sample.driven.requests:,} requests was answered correctly{_most_frequent(sample)}"
 
 
@@ -126,6 +132,15 @@ def _ceiling_exceeded(sample: Sample, setting: Setting) -> str | None:
     return f"{sample.driven.completed:,} responses came where {setting.slots} slots allow {most:,.0f}"
 
 
+def _starved(sample: Sample, _: Setting) -> str | None:
+    """In closed load who is never served asks no more: neither the percentiles nor the error rate would show it."""
+    p50_us = Histogram.decode(sample.driven.latency).percentile_us(50)
+    if not sample.driven.starved or p50_us is None or STARVING * p50_us > sample.driven.window_s * 1e6:
+        return None
+    users = sample.trial.load.amount
+    return f"{sample.driven.starved} of {users} users waited for one answer during the whole window"
+
+
 def _dropped(sample: Sample, _: Setting) -> str | None:
     if sample.driven.dropped <= ERRORS_ALLOWED * sample.driven.requests:
         return None
@@ -155,6 +170,7 @@ CHECKS: tuple[tuple[Cause, Check], ...] = (
     (Cause.IDLE, _requests_not_in_flight),
     (Cause.NEIGHBOURS, _neighbours_busy),
     (Cause.CEILING, _ceiling_exceeded),
+    (Cause.STARVED, _starved),
     (Cause.DROPPED, _dropped),
     (Cause.BEHIND, _fell_behind),
 )
