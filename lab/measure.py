@@ -15,6 +15,13 @@ from lab.nouns import Arm, Driven, Failure, Role, Sample, Scenario, Target, Tria
 from lab.orders import Order
 from lab.servers import DATABASE, UPSTREAM, died
 
+LOOKS = 3
+"""How often the database is asked during a window how many of its connections are busy; it takes about 1 ms each time."""
+
+
+class PartError(LabError):
+    """Generator, database or upstream ended while it was watched: not the stack's fault."""
+
 
 @dataclass
 class Bench:
@@ -36,15 +43,16 @@ class Bench:
         """Runs one trial; whatever goes wrong becomes a Failure with the reason and the end of the server's log."""
         started_at = datetime.now(UTC)
         began_s = time.monotonic()
-        if trial.stack in self.unhealthy:
-            return self._failure(trial, started_at, self.unhealthy[trial.stack])
+        for label in (trial.stack, DATABASE, UPSTREAM):
+            if label in self.unhealthy:
+                return self._failure(trial, started_at, self.unhealthy[label])
         try:
             window = self._window(trial.stack)
             driven = self.driver.run(self._order(trial), window.watch)
             if isinstance(driven, str):
                 return self._failure(trial, started_at, driven)
             return self._sample(trial, started_at, began_s, driven, window)
-        except DriverError as error:
+        except (DriverError, PartError) as error:
             return self._failure(trial, started_at, str(error)).model_copy(update={"lab_fault": True})
         except LabError as error:
             return self._failure(trial, started_at, str(error))
@@ -64,6 +72,11 @@ class Bench:
         )
 
     def _failure(self, trial: Trial, started_at: datetime, reason: str) -> Failure:
+        """The stack's, unless a service that it leans on has died."""
+        for service in (DATABASE, UPSTREAM):
+            if gone := died(self.runtime, service):
+                log = self.runtime.log_tail(service)
+                return Failure(trial=trial, started_at=started_at, reason=gone, log_tail=log, lab_fault=True)
         gone = None if trial.stack in self.unhealthy else died(self.runtime, trial.stack)
         return Failure(
             trial=trial,
@@ -109,11 +122,22 @@ class _Window:
 
     def watch(self, start_s: float, end_s: float) -> None:
         """Called when the load began: reads everything at `start_s` and at `end_s` (CLOCK_MONOTONIC)."""
-        for at_s in (start_s, end_s):
-            time.sleep(max(0.0, at_s - time.monotonic()))
-            self._edges.append(_Edge.read(self._targets, self._idle, self._all_cpus))
-        self._connections = self._monitor.busy_connections()
+        self._read_at(start_s)
+        self._connections = self._most_connections(start_s, end_s)
+        self._read_at(end_s)
         self._memory = {role: watch.memory_bytes(target) for role, target in self._targets.items()}
+
+    def _read_at(self, at_s: float) -> None:
+        _sleep_until(at_s)
+        self._edges.append(_Edge.read(self._targets, self._idle, self._all_cpus))
+
+    def _most_connections(self, start_s: float, end_s: float) -> int | None:
+        """Asked inside the window: after it nothing is sent any more, and the database is idle within a millisecond."""
+        counts = []
+        for look in range(1, LOOKS + 1):
+            _sleep_until(start_s + (end_s - start_s) * look / (LOOKS + 1))
+            counts.append(self._monitor.busy_connections())
+        return max((count for count in counts if count is not None), default=None)
 
     def usage(self, window_s: float) -> dict[Role, Usage]:
         """What each role used, in the window."""
@@ -144,6 +168,19 @@ class _Window:
         return max((share for share in shares if share is not None), default=None)
 
 
+def _sleep_until(at_s: float) -> None:
+    time.sleep(max(0.0, at_s - time.monotonic()))
+
+
+def _reading(role: Role, target: Target) -> watch.Reading:
+    try:
+        return watch.read(target)
+    except LabError as error:
+        if role == "server":
+            raise
+        raise PartError(f"The {role} broke down: {error}") from None
+
+
 @dataclass(frozen=True)
 class _Edge:
     """All readings at one edge of the window."""
@@ -155,7 +192,7 @@ class _Edge:
     @classmethod
     def read(cls, targets: Mapping[Role, Target], idle: list[Target], cpus: list[int]) -> "_Edge":
         return cls(
-            roles={role: watch.read(target) for role, target in targets.items()},
+            roles={role: _reading(role, target) for role, target in targets.items()},
             idle_cpu_s=sum(map(watch.cpu_s, idle)),
             cores=watch.cores(cpus),
         )

@@ -43,20 +43,30 @@ def read(target: Target) -> Reading:
     """
     try:
         pids = _pids(target)
-        if not Path(f"/proc/{target.pid}").exists():
+        if _is_zombie(target.pid):
             raise ProcessLookupError
         return Reading(
-            at_s=time.monotonic(), cpu_s=cpu_s(target), context_switches=_switches(pids), threads=_threads(pids)
+            at_s=time.monotonic(), cpu_s=_used_s(target), context_switches=_switches(pids), threads=_threads(pids)
         )
     except (OSError, KeyError):
         raise LabError(f"Process {target.pid} ended while it was watched.") from None
 
 
+def _is_zombie(pid: int) -> bool:
+    """Whether a process has ended and waits for its parent to ask how; an OSError where it is gone altogether."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
 def cpu_s(target: Target) -> float:
-    """CPU seconds that a target has used since its start; 0.0 for processes that have ended."""
-    if target.contained:
-        return _cgroup_cpu_s(target.pid)
-    return sum(map(_process_cpu_s, _pids(target)))
+    """CPU seconds that a target has used since its start; 0.0 for one that has ended."""
+    try:
+        return _used_s(target)
+    except (OSError, KeyError):
+        return 0.0
+
+
+def _used_s(target: Target) -> float:
+    return _cgroup_cpu_s(target.pid) if target.contained else sum(map(_process_cpu_s, _pids(target)))
 
 
 def usage(before: Reading, after: Reading, window_s: float, rss_bytes: int | None) -> Usage:
@@ -136,7 +146,7 @@ def _process_cpu_s(pid: int) -> float:
         return 0.0
 
 
-def _cgroup(pid: int, controller: str) -> Path:
+def _cgroup(pid: int | str, controller: str) -> Path:
     """Folder of the control group of a process: of that controller in cgroup v1, of all in v2."""
     for line in (_PROC / str(pid) / "cgroup").read_text().splitlines():
         number, controllers, path = line.split(":", 2)
@@ -145,6 +155,12 @@ def _cgroup(pid: int, controller: str) -> Path:
         if number == "0" and (_CGROUPS / "cgroup.controllers").exists():
             return _CGROUPS / path.lstrip("/")
     raise KeyError(controller)
+
+
+def cgroups_above(pid: int | str, controller: str) -> list[Path]:
+    """Folders of the control group of a process and of those that hold it, the innermost first."""
+    inner = _cgroup(pid, controller)
+    return [folder for folder in (inner, *inner.parents) if folder.is_relative_to(_CGROUPS)]
 
 
 def _cgroup_cpu_s(pid: int) -> float:

@@ -35,15 +35,17 @@ SPINNERS = 4
 
 
 class DoomedDriver(Driver):
-    """A driver that is killed as the load begins, where it is told to be."""
+    """A driver that kills a process (itself, where that is the one) as the load begins."""
 
-    doomed = False
+    victim: int | None = None
 
     def run(self, order: Order, on_began: Callable[[float, float], None]) -> Driven | str:
-        def die(_start_s: float, _end_s: float) -> None:
-            os.kill(self.pid, signal.SIGKILL)
+        def kill_and_go_on(start_s: float, end_s: float) -> None:
+            if self.victim is not None:
+                os.kill(self.victim, signal.SIGKILL)
+            on_began(start_s, end_s)
 
-        return super().run(order, die if self.doomed else on_began)
+        return super().run(order, kill_and_go_on)
 
 
 def main() -> None:
@@ -76,7 +78,8 @@ def _play(scene: dict[str, Any], house: House, runtime: Runtime, driver: DoomedD
             fault = words.pop("fault", "")
             times = {"warmup_s": 0.2, "window_s": 0.6, "timeout_s": 5.0}
             trial = Trial.model_validate({"block": number, "seed": 7, **times, **words})
-            driver.doomed = fault == "driver dies"
+            victims = {"driver dies": driver.pid, "database dies": targets[DATABASE].pid}
+            driver.victim = victims.get(fault)
             cpus = {"server's CPU taken": house.cpus.server, "generator's CPU taken": house.cpus.others}.get(fault, ())
             with _spinning(cpus):
                 outcome = bench.measure(trial)

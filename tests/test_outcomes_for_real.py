@@ -47,7 +47,11 @@ SCENES = {
         "server dies": (BROKEN, "crunch/inline", "closed:4"),
         "server is dead": (BROKEN, "json", "closed:4"),
     },
-    (FASTAPI, AWAKE): {"neighbour awake": (FASTAPI, "json", "open:50")},
+    (FASTAPI, AWAKE): {
+        "neighbour awake": (FASTAPI, "json", "open:50"),
+        "database dies": (FASTAPI, "json", "closed:4"),
+        "database is dead": (FASTAPI, "db/one", "closed:4"),
+    },
 }
 Staged = dict[str, tuple[Sample | Failure, Setting]]
 
@@ -264,6 +268,19 @@ def test_a_driver_that_dies_is_the_labs_fault_and_the_next_trial_has_another_one
     measured(staged, "neighbour awake")
 
 
+@pytest.mark.parametrize("name", ["database dies", "database is dead"])
+def test_a_database_that_dies_is_the_labs_fault_and_not_the_stacks(staged: Staged, name: str) -> None:
+    outcome, setting = staged[name]
+    assert isinstance(outcome, Failure)
+    assert "postgres is not running" in outcome.reason
+    assert judge(outcome, setting).cause is Cause.LAB
+
+
+def test_the_connections_that_a_full_pool_has_busy_are_seen(staged: Staged) -> None:
+    sample, setting = measured(staged, "pool exhausted")
+    assert sample.usage["database"].connections == setting.slots == 20
+
+
 def test_a_server_that_keeps_no_connection_has_not_failed(staged: Staged) -> None:
     sample, setting = measured(staged, "keeps no connection")
     assert judge(sample, setting).result != "failed"
@@ -319,6 +336,22 @@ def test_users_that_could_hardly_ask_are_seen_in_the_accounts(driver: Driver) ->
         sample = sampled(driver, server, "closed:64")
     verdict = judge(sample, Setting(expected_errors=frozenset(sample.driven.errors)))
     assert verdict.cause is Cause.IDLE
+
+
+def test_a_server_that_serves_some_users_and_never_the_others_has_failed(driver: Driver) -> None:
+    """As one with a thread for each connection does: whom it lets wait is served when the others leave."""
+    free = asyncio.Semaphore(6)
+
+    async def talk(peer: Peer) -> None:
+        async with free:
+            while await peer.request():
+                await peer.answer()
+
+    with Server(talk) as server:
+        sample = sampled(driver, server, "closed:8")
+    verdict = judge(sample, Setting())
+    assert (verdict.result, verdict.cause) == ("failed", Cause.STARVED)
+    assert "2 of 8 users" in verdict.reason
 
 
 def test_requests_for_which_no_connection_is_free_are_dropped_and_the_stack_has_failed(driver: Driver) -> None:

@@ -48,7 +48,9 @@ class Monitor:
     """A connection of the lab's own that asks PostgreSQL what it is doing."""
 
     def __init__(self, port: int) -> None:
-        self._connection = psycopg.connect(address(port), connect_timeout=2, autocommit=True)
+        self._connection = psycopg.connect(
+            address(port), connect_timeout=2, autocommit=True, options="-c statement_timeout=500"
+        )
 
     def busy_connections(self) -> int | None:
         """Client connections that are executing something right now; None where PostgreSQL does not answer."""
