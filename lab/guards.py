@@ -2,18 +2,24 @@
 
 The canary is a fixed piece of work on the server's CPU, timed before and after each block while nothing else of the lab
 runs: where it takes longer than usual, the machine was slower for reasons of its own.
+
+It is worked for a while unmeasured, since a CPU that slept is up to a fifth slower for its first 10 to 30 ms; and then for
+so long that a single interruption (some ms) is lost in the mean, while a neighbour that takes turns with it is not.
 """
 
+import contextlib
 import os
-import statistics
 import time
 from collections.abc import Collection
 from pathlib import Path
 
+from lab import watch
 from lab.nouns import Noun
 
-_SPINS = 15
+_UNMEASURED = 100
+_SPINS = 400
 _ROUNDS = 20_000
+"""A spin takes about half a millisecond."""
 
 
 class Moment(Noun):
@@ -22,29 +28,38 @@ class Moment(Noun):
     canary_s: float
     pressure_s: dict[str, float]
     """Time in which some task waited for cpu, io or memory (PSI, `some`)."""
+    throttled_s: float | None = None
+    """Time that a quota kept the lab's own control group, or one above it, from running."""
     frequency_mhz: float | None = None
 
 
 def look(cpus: Collection[int]) -> Moment:
-    """Times the canary on these CPUs and reads the kernel's figures; takes about 50 ms."""
-    return Moment(canary_s=canary_s(cpus), pressure_s=_pressure_s(), frequency_mhz=_frequency_mhz(min(cpus)))
+    """Times the canary on these CPUs and reads the kernel's figures; takes about a quarter of a second."""
+    return Moment(
+        canary_s=canary_s(cpus),
+        pressure_s=_pressure_s(),
+        throttled_s=throttled_s(),
+        frequency_mhz=_frequency_mhz(min(cpus)),
+    )
 
 
 def canary_s(cpus: Collection[int]) -> float:
-    """Median wall time of the fixed work on these CPUs."""
+    """Mean wall time of the fixed work on these CPUs."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cpus)
     try:
-        return statistics.median(_spin_s() for _ in range(_SPINS))
+        _spin_s(_UNMEASURED)
+        return _spin_s(_SPINS) / _SPINS
     finally:
         os.sched_setaffinity(0, before)
 
 
-def _spin_s() -> float:
+def _spin_s(spins: int) -> float:
     began_s = time.perf_counter()
-    total = 0
-    for number in range(_ROUNDS):
-        total += number * number
+    for _ in range(spins):
+        total = 0
+        for number in range(_ROUNDS):
+            total += number * number
     return time.perf_counter() - began_s
 
 
@@ -57,6 +72,25 @@ def _pressure_s() -> dict[str, float]:
             continue
         found[kind] = int(some.rpartition("total=")[2]) / 1e6
     return found
+
+
+def throttled_s(pid: int | str = "self") -> float | None:
+    """Seconds that quotas have kept the control groups of a process waiting so far, the hardest of them."""
+    try:
+        groups = watch.cgroups_above(pid, "cpu")
+    except (OSError, KeyError):
+        return None
+    return max((total for group in groups if (total := _throttled_in(group)) is not None), default=None)
+
+
+def _throttled_in(group: Path) -> float | None:
+    """From the nanoseconds of cgroup v1 or the microseconds of v2; a root group has neither."""
+    with contextlib.suppress(OSError):
+        totals = dict(line.split() for line in (group / "cpu.stat").read_text().splitlines())
+        for name, per_s in (("throttled_usec", 1e6), ("throttled_time", 1e9)):
+            if name in totals:
+                return int(totals[name]) / per_s
+    return None
 
 
 def _frequency_mhz(cpu: int) -> float | None:

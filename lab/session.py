@@ -2,8 +2,7 @@
 
 import os
 import time
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -91,7 +90,7 @@ class Session:
                 self._record.set(measuring_ended_at=datetime.now(UTC))
 
     def _run_blocks(self, driver: Driver) -> None:
-        todo = self._todo()
+        todo = self._todo(range(self.plan.profile.blocks))
         per_block = self.plan.trials_per_block
         whole_s = expected_s(self.plan, EXPECTED_TRIAL_OVERHEAD_S, EXPECTED_BLOCK_OVERHEAD_S)
         self._record.write(ended=False)
@@ -104,7 +103,8 @@ class Session:
             self.say.step(
                 f"{len(wide)} ratios are not known to {self.plan.profile.precision:.0%} yet, {wide[0]} first."
             )
-            self._run_until_quiet(driver, number, 0)
+            for _, attempt in self._todo([number]):
+                self._run_until_quiet(driver, number, attempt)
 
     def _run_until_quiet(self, driver: Driver, number: int, attempt: int) -> None:
         """Runs a block, and again where it was noisy, as often as the profile allows."""
@@ -139,6 +139,7 @@ class Session:
             canary_before_s=before.canary_s,
             canary_after_s=after.canary_s,
             pressure_s={kind: after.pressure_s[kind] - total for kind, total in before.pressure_s.items()},
+            throttled_s=_grown(before.throttled_s, after.throttled_s),
             frequency_mhz=after.frequency_mhz,
             cold_start_s=standing.healthy_after_s,
         )
@@ -146,10 +147,10 @@ class Session:
 
     def _judged(self, block: Block, outcomes: list[Sample | Failure]) -> str:
         """Writes the block down with what was wrong with it; a cell that no attempt could mend no longer counts."""
-        canary = steer.canary_off(block, self.folder.blocks())
+        disturbance = steer.disturbance(block, self.folder.blocks())
         invalid = steer.invalid(outcomes, self._setting)
         mendable = {cell: reason for cell, reason in invalid.items() if cell not in self._hopeless}
-        noise = canary or next((f"{' '.join(cell)}: {reason}" for cell, reason in mendable.items()), "")
+        noise = disturbance or next((f"{' '.join(cell)}: {reason}" for cell, reason in mendable.items()), "")
         self.folder.append_block(block.model_copy(update={"noise": noise}))
         if block.attempt:
             self._hopeless |= invalid.keys()
@@ -227,14 +228,8 @@ class Session:
         again = {finding.path for finding in contract.verify(url, stack)} if first else set()
         return {finding.path: str(finding) for finding in first if finding.path in again}
 
-    def _todo(self) -> list[tuple[int, int]]:
-        """(block, attempt) of what is not measured whole yet."""
-        done: dict[int, Counter[int]] = {}
-        for outcome in self.folder.outcomes():
-            done.setdefault(outcome.trial.block, Counter())[outcome.trial.attempt] += 1
-        whole = self.plan.trials_per_block
-        blocks = ((number, done.get(number, Counter())) for number in range(self.plan.profile.blocks))
-        return [(number, max(tries) + 1 if tries else 0) for number, tries in blocks if whole not in tries.values()]
+    def _todo(self, blocks: Iterable[int]) -> list[tuple[int, int]]:
+        return steer.unmeasured(blocks, self.folder.outcomes(), self.plan.trials_per_block)
 
     def _imprecise(self) -> list[str]:
         """Headline ratios that the profile wants to know better than they are known now."""
@@ -261,3 +256,7 @@ class Session:
     def _record(self) -> Record:
         first = first_facts(self.plan, self.stacks, self.services, self.runtime.name, self.cpus)
         return Record(self.folder, first)
+
+
+def _grown(before: float | None, after: float | None) -> float | None:
+    return None if before is None or after is None else after - before

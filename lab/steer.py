@@ -3,17 +3,22 @@
 Never by whether a difference is significant: a run that stops when p is small finds differences where there are none.
 """
 
+import math
 import statistics
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from lab import summary
-from lab.compare.rows import compare
+from lab.compare.paired import ALPHA, half_width
+from lab.compare.pairs import Pair, pairs
 from lab.judge.bounds import Setting
 from lab.judge.verdict import judge
 from lab.nouns import Block, Outcome, Trial
 
 CANARY_OFF = 0.15
 """Share by which the canary may differ from the run's median before the block counts as noisy."""
+THROTTLED_S = 0.1
+"""Quotas are counted in periods of 0.1 s: one that was cut short may have hit any trial."""
 CANARY_KNOWN = 4
 """So many canaries make a median to be held against."""
 
@@ -30,6 +35,22 @@ def invalid(outcomes: Iterable[Outcome], settings: Settings) -> dict[Cell, str]:
     """Cells of a block that are invalid, with the reason."""
     verdicts = ((outcome.trial, judge(outcome, settings(outcome.trial))) for outcome in outcomes)
     return {cell_of(trial): verdict.reason for trial, verdict in verdicts if verdict.result == "invalid"}
+
+
+def unmeasured(blocks: Iterable[int], outcomes: Iterable[Outcome], trials_per_block: int) -> list[tuple[int, int]]:
+    """(block, attempt to make) of those blocks that no attempt measured whole."""
+    done: dict[int, Counter[int]] = defaultdict(Counter)
+    for outcome in outcomes:
+        done[outcome.trial.block][outcome.trial.attempt] += 1
+    missing = (number for number in blocks if trials_per_block not in done[number].values())
+    return [(number, max(done[number], default=-1) + 1) for number in missing]
+
+
+def disturbance(block: Block, others: Sequence[Block]) -> str:
+    """What says that the machine was not itself during a block; empty where nothing does."""
+    if (block.throttled_s or 0) > THROTTLED_S:
+        return f"A CPU quota kept the lab from running for {block.throttled_s:.1f} s."
+    return canary_off(block, others)
 
 
 def canary_off(block: Block, others: Sequence[Block]) -> str:
@@ -50,7 +71,14 @@ def imprecise(outcomes: Iterable[Outcome], settings: Settings, baseline: str, pr
     A ratio of which no interval is known is among them; ratios of cells that are not valid are not: more blocks will not mend them.
     """
     trials = summary.judged(outcomes, settings)
-    rows = compare(summary.observations(trials, summary.cells(trials)), baseline)
-    headline = [row for row in rows if row.metric == "rps" and row.load.startswith("closed") and not row.is_aa]
-    wide = [row for row in headline if row.hi is None or row.hi / row.ratio - 1 > precision]
-    return [f"{row.stack} {row.scenario} {row.load}" for row in wide]
+    found = pairs(summary.observations(trials, summary.cells(trials)), baseline)
+    headline = [pair for pair in found if pair.metric == "rps" and pair.load.startswith("closed") and not pair.is_aa]
+    families = Counter(pair.scenario for pair in headline)
+    wide = [pair for pair in headline if _is_wide(pair, ALPHA / families[pair.scenario], precision)]
+    return [f"{pair.stack} {pair.scenario} {pair.load}" for pair in wide]
+
+
+def _is_wide(pair: Pair, level: float, precision: float) -> bool:
+    """At the level of the first step of Holm: that of a later step depends on the p values, and its interval is narrower."""
+    half = half_width(pair.log_ratios, 1 - level)
+    return half is None or half > math.log1p(precision)

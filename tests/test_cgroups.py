@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import watch
+from lab import guards, watch
+from lab.errors import LabError
 from lab.nouns import Target
 
 PID = 4711
@@ -39,6 +40,38 @@ def test_version_2_has_one_folder_for_all(root: Path) -> None:
     write(folder / "memory.stat", "anon 3000\nfile 900\nshmem 500\n")
     assert watch.cpu_s(CONTAINER) == 2.5
     assert watch.memory_bytes(CONTAINER) == 3500
+
+
+@pytest.mark.parametrize(
+    ("groups", "inner", "outer"),
+    [
+        ("3:cpu,cpuacct:/quota/lab\n0::/\n", "cpu/quota/lab", "cpu/quota"),
+        ("0::/quota/lab\n", "quota/lab", "quota"),
+    ],
+    ids=["v1", "v2"],
+)
+def test_the_quota_of_a_group_above_counts_too(root: Path, groups: str, inner: str, outer: str) -> None:
+    v1 = "cpu," in groups
+    total = "nr_throttled 3\nthrottled_time 400000000\n" if v1 else "nr_throttled 3\nthrottled_usec 400000\n"
+    if not v1:
+        write(root / "cgroup/cgroup.controllers", "cpu memory pids\n")
+    write(root / "proc/self/cgroup", groups)
+    write(root / f"cgroup/{inner}/cpu.stat", total.replace("4", "1"))
+    write(root / f"cgroup/{outer}/cpu.stat", total)
+    assert guards.throttled_s() == pytest.approx(0.4)
+
+
+def test_where_no_group_has_a_quota_the_time_is_not_known(root: Path) -> None:
+    write(root / "proc/self/cgroup", "3:cpuacct:/\n")
+    assert guards.throttled_s() is None
+
+
+def test_a_container_that_has_ended_uses_no_more_cpu_time(root: Path) -> None:
+    """The run goes on with the other stacks, whose idle neighbours it is then among."""
+    assert not (root / "proc").exists()
+    assert watch.cpu_s(CONTAINER) == 0.0
+    with pytest.raises(LabError, match="ended while it was watched"):
+        watch.read(CONTAINER)
 
 
 def test_memory_that_cannot_be_read_is_not_zero(root: Path) -> None:

@@ -1,8 +1,21 @@
 """What the machine did beside the measurement."""
 
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+import pytest
 
 from lab import guards
+from lab.project import ROOT
+from lab.steer import CANARY_OFF
+
+CPU = min(os.sched_getaffinity(0))
+ONE_CANARY = "from lab import guards; import os; print(guards.canary_s(os.sched_getaffinity(0)), guards.throttled_s())"
 
 
 def test_a_look_takes_the_canary_and_leaves_this_process_where_it_was() -> None:
@@ -13,7 +26,63 @@ def test_a_look_takes_the_canary_and_leaves_this_process_where_it_was() -> None:
 
 
 def test_pressure_is_a_running_total() -> None:
-    cpus = [min(os.sched_getaffinity(0))]
-    first, second = guards.look(cpus), guards.look(cpus)
+    first, second = guards.look([CPU]), guards.look([CPU])
     assert first.pressure_s.keys() == second.pressure_s.keys()
     assert all(second.pressure_s[kind] >= total for kind, total in first.pressure_s.items())
+
+
+def usual_s() -> float:
+    return median(guards.canary_s([CPU]) for _ in range(5))
+
+
+@contextmanager
+def burning(duty: float) -> Iterator[None]:
+    """Another program that computes for so much of each 20 ms on the canary's CPU."""
+    code = (
+        f"import os, time\nos.sched_setaffinity(0, [{CPU}])\nprint(flush=True)\nwhile True:\n"
+        f" end = time.thread_time() + 0.02 * {duty}\n while time.thread_time() < end: pass\n time.sleep(0.02 * {1 - duty})"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("duty", [1.0, 0.4])
+def test_a_program_on_the_canarys_cpu_is_noticed(duty: float) -> None:
+    usual = usual_s()
+    with burning(duty):
+        assert guards.canary_s([CPU]) / usual - 1 > CANARY_OFF
+
+
+def test_one_interruption_is_not_taken_for_a_slower_machine() -> None:
+    """5 ms, longer than the scheduler lets another program run at a time, are a fortieth of the canary's work."""
+    spins_s = guards.canary_s([CPU]) * 400
+    assert 0.005 / spins_s < CANARY_OFF / 2
+
+
+@pytest.fixture
+def quota(tmp_path: Path) -> Iterator[Path]:
+    """A control group that may use a fifth of one CPU."""
+    group = Path("/sys/fs/cgroup/cpu") / f"lab-test-{tmp_path.name}-{os.getpid()}"
+    try:
+        group.mkdir()
+        (group / "cpu.cfs_quota_us").write_text("20000")
+    except OSError:
+        pytest.skip("Control groups cannot be made here (version 1, as root).")
+    try:
+        yield group
+    finally:
+        group.rmdir()
+
+
+def test_a_quota_slows_the_canary_and_its_waiting_time_is_read(quota: Path) -> None:
+    usual = usual_s()
+    inside = ["sh", "-c", f'echo $$ > {quota}/cgroup.procs && exec "$0" -c "$1"', sys.executable, ONE_CANARY]
+    done = subprocess.run(inside, cwd=ROOT, capture_output=True, text=True, check=True)
+    canary_s, throttled_s = map(float, done.stdout.split())
+    assert canary_s / usual - 1 > CANARY_OFF
+    assert throttled_s > 0.1

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import pytest
 import synthetic
 
 from lab import steer
@@ -37,6 +38,13 @@ def test_a_single_block_has_no_usual_canary_to_be_held_against() -> None:
     assert steer.canary_off(block(1.0, 5.0), []) == ""
 
 
+def test_a_block_during_which_a_quota_ran_out_is_noisy() -> None:
+    throttled = block().model_copy(update={"throttled_s": 0.4})
+    assert "kept the lab from running for 0.4 s" in steer.disturbance(throttled, [])
+    assert steer.disturbance(block().model_copy(update={"throttled_s": 0.0}), []) == ""
+    assert steer.disturbance(block(), []) == ""
+
+
 def test_a_trial_on_a_stolen_cpu_makes_its_cell_invalid_and_others_not() -> None:
     outcomes = [
         synthetic.sample(synthetic.trial(stack="a"), stolen=0.5),
@@ -67,3 +75,42 @@ def test_a_ratio_that_scatters_is_not_known_precisely_and_one_that_does_not_is()
 
 def test_one_block_knows_no_interval() -> None:
     assert steer.imprecise(outcomes_with_spread(0.0)[:2], setting, "a", 0.05) == ["b json closed:8"]
+
+
+def three_arms(spread: float, speed_b: float, speed_c: float) -> list[object]:
+    """Eight blocks of three stacks that scatter by `spread` around their true speeds."""
+    speeds = {"a": (1.0, 0.0), "b": (speed_b, spread), "c": (speed_c, -spread)}
+    return [
+        synthetic.sample(
+            synthetic.trial(block=number, stack=stack), rps=round(10_000 * speed * (1 + share * (-1) ** number))
+        )
+        for number in range(8)
+        for stack, (speed, share) in speeds.items()
+    ]
+
+
+@pytest.mark.parametrize("spread", [0.04, 0.0475, 0.06])
+def test_how_different_the_stacks_are_does_not_say_when_to_stop(spread: float) -> None:
+    equal, apart = three_arms(spread, 1, 1), three_arms(spread, 2, 3)
+    assert steer.imprecise(equal, setting, "a", 0.05) == steer.imprecise(apart, setting, "a", 0.05)
+
+
+def measured(*counts: tuple[int, int, int]) -> list[object]:
+    """Outcomes: so many of each block and attempt."""
+    return [
+        synthetic.sample(synthetic.trial(block=number, attempt=attempt))
+        for number, attempt, count in counts
+        for _ in range(count)
+    ]
+
+
+def test_a_block_is_unmeasured_until_an_attempt_was_whole() -> None:
+    assert steer.unmeasured(range(2), [], 3) == [(0, 0), (1, 0)]
+    assert steer.unmeasured(range(3), measured((0, 0, 3), (1, 0, 2)), 3) == [(1, 1), (2, 0)]
+    assert steer.unmeasured([1], measured((1, 0, 2), (1, 1, 3)), 3) == []
+
+
+def test_a_block_beyond_the_planned_ones_that_was_broken_off_is_attempted_anew() -> None:
+    """Its outcomes of before the interruption must not be counted together with the new ones."""
+    assert steer.unmeasured([10], measured((10, 0, 2)), 3) == [(10, 1)]
+    assert steer.unmeasured([10], measured((10, 0, 3)), 3) == []

@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from lab.nouns import AA
+
 
 @dataclass(frozen=True)
 class Observation:
@@ -28,6 +30,11 @@ class Pair:
     baseline: str
     metric: str
     log_ratios: tuple[float, ...]
+
+    @property
+    def is_aa(self) -> bool:
+        """The reference stack against itself."""
+        return self.stack.endswith(AA)
 
 
 def pairs(observations: Iterable[Observation], baseline: str) -> list[Pair]:
