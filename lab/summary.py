@@ -128,14 +128,16 @@ def _generator_cpu(trials: Sequence[Judged]) -> float | None:
 
 
 def observations(trials: Iterable[Judged], cells: Iterable[Cell]) -> list[Observation]:
-    """What each block of a valid cell measured: failed and invalid cells leave every comparison."""
-    compared = {(cell.scenario, cell.load, cell.stack) for cell in cells if cell.outcome == "valid"}
+    """What each block of a valid cell measured: failed and invalid cells leave every comparison, and so does a p99 that
+    too few requests stand for.
+    """
+    compared = {(cell.scenario, cell.load, cell.stack): cell for cell in cells if cell.outcome == "valid"}
     return [
         Observation(t.trial.stack, t.trial.scenario, str(t.trial.load), t.trial.block, metric, value)
         for t in trials
         if t.key in compared and isinstance(t.outcome, Sample)
         for metric, value in _metrics(t.outcome).items()
-        if value is not None and value > 0
+        if value is not None and value > 0 and (metric != "p99_ms" or compared[t.key].p99_ms is not None)
     ]
 
 

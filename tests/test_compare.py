@@ -85,6 +85,15 @@ def test_equal_arms_are_equivalent_and_a_faster_one_is_different() -> None:
     assert {row.stack: row.verdict for row in rows} == {"same": "equivalent", "fast": "different"}
 
 
+def test_a_load_of_the_other_kind_costs_no_power() -> None:
+    wobble = [1.0, 1.1, 0.9, 1.05, 0.95, 1.0]
+    closed, both = (
+        compare([row for load in loads for arm in ("base", "b") for row in seen(arm, wobble, load=load)], "base")
+        for loads in (["closed:8"], ["closed:8", "open:200"])
+    )
+    assert both[0] == closed[0]
+
+
 def test_holm_reads_a_family_as_all_stacks_and_loads_of_one_scenarios_metric() -> None:
     wobble = [1.0, 1.1, 0.9, 1.05, 0.95, 1.0]
     rows = compare(

@@ -155,6 +155,16 @@ def test_the_labs_own_breakdown_is_invalid_and_not_the_stacks_failure() -> None:
     assert only(failure(reason="The driver died.", lab_fault=True)).outcome == "invalid"
 
 
+@pytest.mark.parametrize(("requests", "known"), [(900, False), (1002, True)])
+def test_no_p99_is_compared_where_the_cell_itself_has_none(requests: int, known: bool) -> None:
+    """Six windows of 2 s."""
+    trials = summary.judged(
+        [sample(trial(block=block), rps=requests / 6 / 2) for block in range(6)], lambda _: Setting()
+    )
+    seen = summary.observations(trials, summary.cells(trials))
+    assert ("p99_ms" in {observation.metric for observation in seen}) == known
+
+
 def test_only_valid_cells_are_compared() -> None:
     judged = summary.judged(
         [sample(trial(stack="a")), failure(trial(stack="b")), sample(trial(stack="c"), stolen=0.5)], lambda _: Setting()
