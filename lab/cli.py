@@ -46,9 +46,12 @@ def verify(stacks: Stacks = "", runtime: Runtime = "auto") -> None:
 
 @app.command()
 def up(
-    stack: Annotated[str, typer.Option(envvar="STACK", help="the stack to start")] = "", runtime: Runtime = "auto"
+    stack: Annotated[
+        str, typer.Option(envvar="STACK", help="the stack to start, or several, comma-separated, or all")
+    ] = "",
+    runtime: Runtime = "auto",
 ) -> None:
-    """Start one stack with its services, leave it running, print its address."""
+    """Start one stack or several with their services, leave them running, print their addresses."""
     _leave(stand.up(stack, runtime))
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +15,9 @@ import pytest
 
 from lab import contract
 from lab.contract.checks import PARAMETERS, all_checks
+from lab.contract.document import Parameter
 from lab.nouns import Model, Stack
+from lab.project import ROOT
 
 ALL_BUT_WAIT = {f"/{path}/": "not the point here" for path in ("parse", "crunch", "db", "http", "file", "hazard")}
 
@@ -47,12 +50,18 @@ class Obedient(BaseHTTPRequestHandler):
                 self.answer(404, {"error": "Not Found"})
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+        self.rfile.read(int(self.headers["Content-Length"] or 0))
         self.answer(404, {"error": "Not Found"})
 
+    do_DELETE = do_TRACE = do_OPTIONS = do_PUT = do_POST  # noqa: N815
+
+    def do_HEAD(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
     def wait(self, query: str) -> None:
-        text = query.partition("=")[2] or ("" if query else "50")
-        if not (text.isascii() and text.isdigit() and int(text) <= 60_000):
+        text = dict(parse_qsl(query, keep_blank_values=True)).get("ms", "50")
+        if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= 60_000):
             self.answer(422, {"error": "ms must be a whole number from 0 to 60000"})
             return
         time.sleep(int(text) / 1000)
@@ -163,21 +172,56 @@ def test_waits_that_do_not_overlap_are_found_unless_the_model_says_so() -> None:
 
     with serving(OneAtATime) as url:
         (finding,) = held(url, stack("async"))
-        assert "but with 20 at once it is 0.20 s" in str(finding)
+        assert "s after the first, but 20 run at once" in finding
         assert held(url, stack("sync")) == []
 
 
 def test_a_sync_stack_whose_waits_overlap_is_found() -> None:
     with serving(Obedient) as url:
         (finding,) = held(url, stack("sync"))
-    assert "but with 1 at once it is 1.60 s" in finding
+    assert finding.startswith("GET /wait?ms=200 by 2 clients at once: all were answered within")
 
 
-def test_a_threads_stack_with_more_threads_than_its_slots_is_found() -> None:
-    with serving(Obedient) as url:
-        (finding,) = contract.verify(url, stack("threads"))
-    assert "GET /wait?ms=200 by 12 clients at once" in str(finding)
-    assert "but with 8 at once it is 0.40 s" in str(finding)
+def test_a_threads_stack_with_one_thread_more_than_its_slots_is_found() -> None:
+    with serving(with_slots(9)) as url:
+        (finding,) = held(url, stack("threads"))
+    assert finding.startswith("GET /wait?ms=200 by 9 clients at once: all were answered within")
+
+
+def test_a_threads_stack_with_one_thread_less_than_its_slots_is_found() -> None:
+    with serving(with_slots(7)) as url:
+        (finding,) = held(url, stack("threads"))
+    assert finding.startswith("GET /wait?ms=200 by 8 clients at once: the last was answered")
+
+
+def test_a_threads_stack_with_as_many_threads_as_slots_has_no_findings() -> None:
+    with serving(with_slots(8)) as url:
+        assert held(url, stack("threads")) == []
+
+
+def with_slots(number: int) -> type[Obedient]:
+    """A fake stack that lets so many wait at once."""
+
+    class Slots(Obedient):
+        free = threading.Semaphore(number)
+
+        def wait(self, query: str) -> None:
+            with self.free:
+                super().wait(query)
+
+    return Slots
+
+
+def test_a_method_that_is_not_there_must_be_refused_with_what_is() -> None:
+    class Careless(Obedient):
+        def do_DELETE(self) -> None:
+            self.answer(405, {"error": "Method Not Allowed"})
+
+        def do_TRACE(self) -> None:
+            self.answer(200, {"trace": "all that was sent"})
+
+    with serving(Careless) as url:
+        assert held(url, stack()) == ["DELETE /json: 405 without Allow", "TRACE /json: 200, but it must be refused"]
 
 
 def test_a_server_that_ends_when_a_client_goes_is_found() -> None:
@@ -203,7 +247,7 @@ class Streaming(Obedient):
         asked = {"chunks": "10", "ms": "20"} | dict(parse_qsl(self.path.partition("?")[2], keep_blank_values=True))
         chunks, ms = asked["chunks"], asked["ms"]
         good = chunks.isascii() and chunks.isdigit() and 1 <= int(chunks) <= 1_000
-        if not (good and ms.isascii() and ms.isdigit() and int(ms) <= 60_000):
+        if not (good and ms.isascii() and ms.isdigit() and len(ms) <= 10 and int(ms) <= 60_000):
             self.answer(422, {"error": "chunks or ms is out of range"})
             return
         self.send_response(200)
@@ -260,5 +304,44 @@ def test_a_stack_that_is_not_there_is_found() -> None:
 
 def test_every_path_with_parameters_is_asked_with_good_and_bad_ones() -> None:
     checks = list(all_checks("any"))
-    for path in PARAMETERS:
+    for path in [path for path, parameters in PARAMETERS.items() if parameters]:
         assert {200, 422} <= {check.status for check in checks if check.path == path}
+
+
+def test_the_tables_of_the_readme_have_the_parameters_of_the_document() -> None:
+    """Path -> (name, default of `ms`), and name -> (range, default), from the rows of stacks/README.md."""
+    rows = [
+        line.split("|")[1:-1] for line in (ROOT / "stacks" / "README.md").read_text().splitlines() if line[:1] == "|"
+    ]
+    paths = {path: written_parameters(row[1]) for row in rows for path in written_paths(row[0])}
+    assert paths == {
+        path: {each.name: str(each.default) if each.name == "ms" else "" for each in parameters}
+        for path, parameters in PARAMETERS.items()
+    }
+    ranges = {
+        name: (row[1].strip(), row[2].strip())
+        for row in rows
+        if len(row) == 4
+        for name in re.findall(r"`(\w+)`", row[0])
+    }
+    assert ranges == {each.name: in_words(each) for parameters in PARAMETERS.values() for each in parameters}
+
+
+def written_paths(cell: str) -> list[str]:
+    """`GET /http/sequential` `/concurrent` -> both paths; what is no path of GET or POST has none."""
+    found = re.findall(r"`(?:GET |POST )?(/[\w/-]+)`", cell)
+    if not found or "h2" in cell or "WS" in cell:
+        return []
+    room = found[0].rpartition("/")[0]
+    return [found[0], *(room + other for other in found[1:])]
+
+
+def written_parameters(cell: str) -> dict[str, str]:
+    """`n` `ms`=20 -> {"n": "", "ms": "20"}."""
+    return dict(re.findall(r"`(\w+)`(?:=(\d+))?", cell))
+
+
+def in_words(parameter: Parameter) -> tuple[str, str]:
+    """Range and default as the table has them; the default of `ms` stands with each path."""
+    span = ", ".join(map(str, parameter.choices)) or f"{parameter.low}-{parameter.high}"
+    return span, "above" if parameter.name == "ms" else str(parameter.default)

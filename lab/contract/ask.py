@@ -1,12 +1,14 @@
 """One request of the contract check, and what is said of a stack that fails it."""
 
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection
 
-from lab.contract.checks import Check
+from lab.contract.check import Check
 
 PATIENCE_S = 30.0
+PIECE_BYTES = 10_000
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,16 @@ class Finding:
 def ask(connection: HTTPConnection, check: Check) -> tuple[int, str, bytes]:
     """Status, content type and body of the answer."""
     headers = {} if check.body is None else {"Content-Type": "application/json"}
-    connection.request(check.method, check.target, check.body, headers)
+    body = _pieces(check.body or b"") if check.pieces else check.body
+    connection.request(check.method, check.target, body, headers, encode_chunked=check.pieces)
     response = connection.getresponse()
     return response.status, response.headers.get("Content-Type", ""), response.read()
+
+
+def _pieces(body: bytes) -> Iterator[bytes]:
+    """A body in pieces, the first of one byte; http.client sends what has no length chunked."""
+    yield body[:1]
+    yield from (body[start : start + PIECE_BYTES] for start in range(1, len(body), PIECE_BYTES))
 
 
 def connect(address: str) -> socket.socket:

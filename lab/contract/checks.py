@@ -1,46 +1,19 @@
 """The HTTP contract as data: requests, and what must come back.
 
 What is expected is computed here, not taken from the stacks: two errors would have to agree to go unseen.
-stacks/README.md is the same contract in words.
+stacks/README.md is the same contract in words, stacks/openapi.yaml in OpenAPI: what each path takes is read from there.
 """
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from types import NoneType
 from urllib.parse import quote
 
-NUMBERS = {
-    "n": (1, 100),
-    "ms": (0, 60_000),
-    "limit": (1, 100),
-    "chunks": (1, 1_000),
-    "rounds": (1, 10_000_000),
-    "seed": (0, 2**31 - 1),
-    "capacity": (0, 100_000),
-}
-"""Whole numbers in queries -> lowest and highest value."""
+from lab.contract import document, odd
+from lab.contract.check import Check
 
-PARAMETERS = {
-    "/crunch/inline": ("rounds",),
-    "/crunch/thread": ("rounds",),
-    "/crunch/process": ("rounds",),
-    "/db/one": ("ms", "seed"),
-    "/db/sequential": ("n", "ms", "seed"),
-    "/db/batched": ("n", "ms", "seed"),
-    "/http/one": ("ms", "capacity"),
-    "/http/sequential": ("n", "ms", "capacity"),
-    "/http/concurrent": ("n", "ms", "capacity"),
-    "/http/bounded": ("n", "ms", "limit", "capacity"),
-    "/file/blocking": ("kb", "ms"),
-    "/file/thread": ("kb", "ms"),
-    "/file/async": ("kb", "ms"),
-    "/wait": ("ms",),
-    "/mixed": ("ms", "rounds"),
-    "/hazard/blocking-wait": ("ms",),
-    "/stream": ("chunks", "ms"),
-}
+PARAMETERS = document.parameters()
 """Path -> the parameters that it takes."""
 
 _AMOUNT, _NAME = (int, float, NoneType), (str, NoneType)
@@ -60,40 +33,6 @@ KNOBS = {
 PARSE = ("/parse/plain", "/parse/coroutine", "/parse/threadpool")
 DIGESTS = {1: "0000bc8f", 1_000: "73d54e55", 14_000: "1440361c"}
 """Rounds -> digest, as any language computes it."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """One request and what must come back: `answer` (or `events`) for 200, an error with a reason for any other status."""
-
-    path: str
-    query: str = ""
-    body: bytes | None = None
-    """Sent by POST; None is a GET."""
-    status: int = 200
-    answer: object = None
-    kinds: Mapping[str, tuple[type, ...]] | None = None
-    """Instead of one answer: an object with exactly these keys, each with a value of one of these kinds."""
-    events: tuple[object, ...] | None = None
-    """Server-sent events instead of one answer: the JSON of each, without the [DONE] at the end."""
-    absent: bool = False
-    """The stack must not have the path: 404 or 501, with any body."""
-    at_least_s: float = 0.0
-    under_s: float | None = None
-
-    def __str__(self) -> str:
-        body = "" if self.body is None else f" {self.body[:60]!r}"
-        return f"{self.method} {self.target}{body}"
-
-    @property
-    def method(self) -> str:
-        """POST where there is a body."""
-        return "GET" if self.body is None else "POST"
-
-    @property
-    def target(self) -> str:
-        """Path and query."""
-        return f"{self.path}?{self.query}" if self.query else self.path
 
 
 def all_checks(stack_name: str) -> Iterator[Check]:
@@ -119,6 +58,8 @@ def all_checks(stack_name: str) -> Iterator[Check]:
     yield Check("/hazard/blocking-wait", "ms=0", answer={"waited_ms": 0})
     yield from _stream()
     yield from _bad_parameters()
+    yield from odd.queries("/wait")
+    yield from odd.bodies(PARSE[0])
 
 
 def row(row_id: int) -> dict[str, int]:
@@ -235,21 +176,12 @@ def _stream() -> Iterator[Check]:
 
 
 def _bad_parameters() -> Iterator[Check]:
-    for path, names in PARAMETERS.items():
-        for name in names:
-            if name in NUMBERS:
-                low, high = NUMBERS[name]
-                for text in (
-                    str(low - 1),
-                    str(high + 1),
-                    "9" * 1_000,
-                    "",
-                    "x",
-                    "1.5",
-                    "+1",
-                    " 1",
-                    "1_0",
-                    "1e1",
-                    "\uff11",
-                ):
-                    yield Check(path, f"{name}={quote(text)}", status=422)
+    for path, parameters in PARAMETERS.items():
+        for parameter in parameters:
+            if not parameter.choices:
+                beyond = (str(parameter.low - 1), str(parameter.high + 1))
+                yield from (Check(path, f"{parameter.name}={quote(text)}", status=422) for text in beyond + NO_NUMBERS)
+
+
+NO_NUMBERS = ("9" * 1_000, "0" * 11, "", "x", "1.5", "+1", " 1", "1_0", "1e1", "1\n", "\uff11")
+"""Whole numbers are one to ten ASCII digits; these are none."""

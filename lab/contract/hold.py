@@ -7,9 +7,11 @@ from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
 from lab.contract.ask import PATIENCE_S, Finding, ask
-from lab.contract.checks import Check, all_checks
+from lab.contract.check import Check
+from lab.contract.checks import all_checks
 from lab.contract.http2 import http2
-from lab.contract.live import clients_that_go, echo, events_at_once, overlap
+from lab.contract.live import clients_that_go, echo, events_at_once, long_line, overlap
+from lab.contract.methods import methods
 from lab.nouns import Stack
 
 EARLY = 0.95
@@ -24,7 +26,7 @@ def verify(base_url: str, stack: Stack) -> list[Finding]:
         findings = [Finding(check.path, said) for check in checks_of(stack) for said in _hold(connection, check)]
     finally:
         connection.close()
-    for behaviour in (overlap, clients_that_go, events_at_once, echo, http2):
+    for behaviour in (overlap, clients_that_go, methods, long_line, events_at_once, echo, http2):
         findings += behaviour(address, stack)
     return findings
 
@@ -54,6 +56,8 @@ def _hold(connection: HTTPConnection, check: Check) -> Iterator[str]:
     if check.absent:
         if status not in (404, 501):
             yield f"{check}: declared as omitted, but answered {status}"
+        return
+    if status in check.also:
         return
     if status != check.status:
         yield f"{check}: {status} instead of {check.status}"

@@ -186,7 +186,7 @@ async def bad_gateway(_: Request, error: UpstreamError) -> JSONResponse:
 
 @app.exception_handler(HTTPException)
 async def http_error(_: Request, error: HTTPException) -> JSONResponse:
-    return JSONResponse({"error": error.detail}, error.status_code)
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
 
 @app.exception_handler(Exception)

@@ -24,6 +24,7 @@ from stacks.shared.upstream import UpstreamError, delay_path
 from stacks.shared.upstream_async import UpstreamPerRequest
 
 Answer = dict[str, object]
+Headers = list[tuple[str, str]]
 
 settings = Settings.from_environment()
 # Opened once per worker process (the server forks before it imports this) and closed when it ends.
@@ -182,5 +183,5 @@ def bad_gateway(error: UpstreamError) -> tuple[Answer, int]:
 
 
 @app.errorhandler(HTTPException)
-def http_error(error: HTTPException) -> tuple[Answer, int]:
-    return {"error": error.name}, error.code or 500
+def http_error(error: HTTPException) -> tuple[Answer, int, Headers]:
+    return {"error": error.name}, error.code or 500, [each for each in error.get_headers() if each[0] == "Allow"]

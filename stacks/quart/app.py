@@ -23,6 +23,7 @@ from stacks.shared.upstream import UpstreamError, delay_path, stream_path
 from stacks.shared.upstream_async import Upstream
 
 Answer = dict[str, object]
+Headers = list[tuple[str, str]]
 
 settings = Settings.from_environment()
 threads = ThreadPoolExecutor(settings.slots)
@@ -202,5 +203,5 @@ async def bad_gateway(error: UpstreamError) -> tuple[Answer, int]:
 
 
 @app.errorhandler(HTTPException)
-async def http_error(error: HTTPException) -> tuple[Answer, int]:
-    return {"error": error.name}, error.code or 500
+async def http_error(error: HTTPException) -> tuple[Answer, int, Headers]:
+    return {"error": error.name}, error.code or 500, [each for each in error.get_headers() if each[0] == "Allow"]

@@ -175,7 +175,7 @@ async def bad_gateway(_: Request, error: UpstreamError) -> JSONResponse:
 
 
 async def http_error(_: Request, error: HTTPException) -> JSONResponse:
-    return JSONResponse({"error": error.detail}, error.status_code)
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
 
 async def internal_error(_: Request, _error: Exception) -> JSONResponse:

@@ -51,7 +51,7 @@ class Params
 
     public function kilobytes(): int
     {
-        $text = $this->request->query('kb', '64');
+        $text = $this->text('kb', '64');
         if (! in_array($text, array_map(strval(...), Files::SIZES_KB), true)) {
             throw new BadRequest('kb must be one of '.implode(', ', Files::SIZES_KB));
         }
@@ -61,12 +61,20 @@ class Params
 
     private function integer(string $name, int $default, int $low, int $high): int
     {
-        $text = $this->request->query($name, (string) $default);
+        $text = $this->text($name, (string) $default);
         // A cast takes more than the contract promises: '', ' 1', '1x'.
-        if (! is_string($text) || ! preg_match('/^[0-9]{1,10}$/D', $text) || $text < $low || $text > $high) {
+        if (! preg_match('/^[0-9]{1,10}$/D', $text) || $text < $low || $text > $high) {
             throw new BadRequest("$name must be a whole number from $low to $high");
         }
 
         return (int) $text;
+    }
+
+    /** PHP makes a list named `ms` of `ms[]=1`; in the contract that is another parameter, which is ignored. */
+    private function text(string $name, string $default): string
+    {
+        $text = $this->request->query($name, $default);
+
+        return is_string($text) ? $text : $default;
     }
 }

@@ -1,0 +1,91 @@
+"""Every stack of docker-compose.yml, running, held to the contract: by the lab's own check, and by schemathesis."""
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+import schemathesis
+from conftest import checkout_copied_to, lab
+from hypothesis import assume
+
+from lab import compose, contract
+from lab.contract.document import OPENAPI_FILE, parameters
+from lab.house import House
+from lab.nouns import Stack
+
+STACKS = House.here().stacks
+BOUNDS = {"ms": 2, "n": 10, "chunks": 20, "rounds": 1_000}
+"""What a valid parameter is lowered to, so that an example takes milliseconds; the lab's own check has the high values."""
+LONGEST_QUERY = 3_000
+RANGES = {(path, each.name): each for path, several in parameters().items() for each in several}
+
+
+def settings() -> schemathesis.Config:
+    """The same examples in every run."""
+    return schemathesis.Config.from_dict(
+        {
+            "generation": {"deterministic": True, "max-examples": 10, "database": "none"},
+            # What stacks answered before must not change what they are asked.
+            "phases": {"fuzzing": {"extra-data-sources": {"responses": False}, "error-feedback": {"enabled": False}}},
+            "checks": {
+                "positive_data_acceptance": {"expected-statuses": ["200", "502"]},
+                "negative_data_rejection": {"expected-statuses": ["422"]},
+                # A failed call to upstream is 502, by the contract.
+                "not_a_server_error": {"expected-statuses": ["2xx", "3xx", "4xx", "502"]},
+                # The contract lets a framework answer 404 to another method; lab.contract holds stacks to what it says.
+                "unsupported_method": {"enabled": False},
+            },
+        }
+    )
+
+
+DOCUMENT = schemathesis.openapi.from_path(OPENAPI_FILE, config=settings())
+
+
+@pytest.fixture(scope="session")
+def stands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Stack]]:
+    """Address -> stack, of all stacks that can be started here, all running, from a copy of this checkout."""
+    with checkout_copied_to(tmp_path_factory.mktemp("stacks") / "checkout") as copy:
+        started = lab(copy, "up", "--stack=all")
+        assert started.returncode == 0, started.stderr
+        here = set(started.stdout.split())
+        yield {
+            name: stack
+            for name, stack in compose.stacks(compose.read(copy / "docker-compose.yml", House.here().variables)).items()
+            if f"http://127.0.0.1:{stack.port}" in here
+        }
+
+
+@pytest.fixture(scope="session", params=STACKS)
+def stack(request: pytest.FixtureRequest, stands: dict[str, Stack]) -> Stack:
+    """Each stack in turn."""
+    return stands.get(request.param) or pytest.skip(f"{request.param} cannot be started here: see `make doctor`")
+
+
+def test_a_stack_holds_the_contract(stack: Stack) -> None:
+    assert contract.verify(f"http://127.0.0.1:{stack.port}", stack) == []
+
+
+@DOCUMENT.parametrize()
+def test_requests_made_from_the_document_are_answered_as_it_says(case: schemathesis.Case, stack: Stack) -> None:
+    if why := stack.why_omitted(case.operation.path):
+        pytest.skip(why)
+    assume(not left_open(case))
+    for name, value in case.query.items():
+        if valid(case, name, value) and name in BOUNDS:
+            case.query[name] = type(value)(min(int(value), BOUNDS[name]))
+    case.call_and_validate(base_url=f"http://127.0.0.1:{stack.port}", timeout=30)
+
+
+def left_open(case: schemathesis.Case) -> bool:
+    """Whether the contract lets stacks differ: a query beyond 3 KB, a parameter given twice of which one is valid."""
+    twice = [(name, value) for name, value in case.query.items() if isinstance(value, list) and len(value) > 1]
+    some_valid = any(valid(case, name, item) for name, items in twice for item in items)
+    return some_valid or len(quote(str(case.query))) > LONGEST_QUERY
+
+
+def valid(case: schemathesis.Case, name: str, value: object) -> bool:
+    """Whether it is in the parameter's range, as a number or as the text of one."""
+    known = RANGES.get((case.operation.path, name))
+    text = str(value)
+    return known is not None and text.isascii() and text.isdecimal() and known.low <= int(text) <= known.high
