@@ -294,6 +294,8 @@ class Block(Noun):
     frequency_mhz: float | None = None
     cold_start_s: dict[str, float] = {}
     """Label -> seconds from the order to start all arms together to this one's first healthy answer."""
+    start_cpu_s: dict[str, float] = {}
+    """Label -> CPU time that a server had used when all were healthy: what its start costs, whoever starts beside it."""
     noise: str = ""
     """Why the block was or should have been run again; empty where nothing was wrong."""
 

@@ -126,6 +126,7 @@ class Session:
         logs.mkdir(exist_ok=True)
         with serving(self.runtime, list(self.arms.values()), logs) as standing:
             bench = self._bench(driver, standing.unhealthy)
+            start_cpu_s = {label: watch.cpu_s(bench.targets[label]) for label in self.arms if label in bench.targets}
             for trial in self.plan.block(number, attempt):
                 trial_began_s = time.monotonic()
                 outcomes.append(self._kept(self._refusal(trial) or bench.measure(trial)))
@@ -142,6 +143,7 @@ class Session:
             throttled_s=_grown(before.throttled_s, after.throttled_s),
             frequency_mhz=after.frequency_mhz,
             cold_start_s=standing.healthy_after_s,
+            start_cpu_s=start_cpu_s,
         )
         return self._judged(block, outcomes)
 

@@ -54,7 +54,9 @@ def _name(key: str) -> str:
 
 
 def _value(key: str, value: Any) -> str:
-    return f"{value / 1e9:.1f} GB" if key.endswith("_bytes") else str(value)
+    if key.endswith("_bytes"):
+        return f"{value / 1e9:.1f} GB"
+    return words.number(value) if isinstance(value, float) else str(value)
 
 
 def _cpus(run: Run) -> Table:

@@ -97,7 +97,8 @@ class Section:
         ms = self.scenario.params.get("ms")
         return (
             f"Upstream waits {ms} ms before each event: a stack that adds nothing has its first event after {ms} ms and "
-            f"gaps of {ms} ms. Held at once: mean number of open streams, from how long each was open."
+            f"gaps of {ms} ms. Held at once: mean number of open streams, from how long each was open, the wait for its "
+            "first event included: where that is long, streams were queueing."
         )
 
     def added_ms(self, event_ms: float | None) -> float | None:

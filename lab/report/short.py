@@ -56,10 +56,12 @@ def baseline(section: Section) -> str:
 
 def not_by_cpu(section: Section) -> str:
     """Which stacks were bound by something else than the server's CPU; empty where none was."""
-    return "; ".join(_bounds([line for line in section.lines if line.cell.bound_by not in ("", "server CPU")]))
+    return "; ".join(_bounds([line for line in section.lines if line.cell.bound_by]))
 
 
 def _bounds(lines: Sequence[Line]) -> Iterator[str]:
     ordered = sorted(lines, key=lambda line: line.cell.bound_by)
     for bound, group in groupby(ordered, key=lambda line: line.cell.bound_by):
-        yield f"{bound} ({', '.join(line.cell.stack for line in group)})"
+        stacks = [line.cell.stack for line in group]
+        if bound != "server CPU":
+            yield f"{bound} ({', '.join(stacks) if len(stacks) < len(lines) or len(lines) == 1 else 'all'})"

@@ -7,6 +7,8 @@ from lab.compare.rows import MARGIN, Comparison
 from lab.nouns import Value
 
 NOTHING = "-"
+LONGEST = 300
+"""Letters of a reason."""
 METRICS = {"rps": "throughput", "cpu_us_per_request": "CPU time per request", "p99_ms": "99th percentile"}
 _MORE_AND_LESS = {
     "rps": ("faster", "slower"),
@@ -45,6 +47,11 @@ def percent(share: float | None) -> str:
     if share is None:
         return NOTHING
     return f"{share * 100:.0f} %" if share == 0 or share >= 0.1 else f"{number(share * 100, 2)} %"
+
+
+def clipped(text: str) -> str:
+    """A reason without its middle where it is longer than anybody reads."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
 
 
 def seconds(values: Sequence[float]) -> str:
