@@ -1,6 +1,7 @@
 """What one HTTP call costs its caller in CPU time, by client and by the number of calls in flight.
 
-    python -m benchmarks.http_clients [--write docs/http-clients.md]
+    python -m benchmarks.http_clients            measures (five minutes), keeps every figure, writes the table
+    python -m benchmarks.http_clients --table    writes the table again from the figures that are kept
 
 Each cell is a process of its own, bound to one core, that asks `upstream` (on another core) for an answer after 20 ms:
 N calls at once, again and again. A pool of 100 connections, as stacks have it; synchronous clients run on 40 threads.
@@ -9,172 +10,35 @@ A client whose cost grows with the calls in flight would be what the fan-out sce
 
 import argparse
 import asyncio
+import json
 import multiprocessing
 import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import (
-    AbstractAsyncContextManager,
-    AbstractContextManager,
-    asynccontextmanager,
-    contextmanager,
-)
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.client import HTTPConnection
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
-ADDRESS = "127.0.0.1:8292"
-URL = f"http://{ADDRESS}/delay?ms=20"
-CONNECTIONS = 100
+from benchmarks.clients import ADDRESS, ASYNC, SYNC
+
+ROOT = Path(__file__).resolve().parents[1]
+FIGURES = ROOT / "results" / "reference" / "http-clients.json"
+DOCUMENT = ROOT / "docs" / "http-clients.md"
+MARK = "<!-- table -->\n"
+"""Stands before and after the table in DOCUMENT."""
 THREADS = 40
 IN_FLIGHT = (10, 100, 600)
 WINDOW_S = 3.0
 REPEATS = 3
 MOST_GROWTH = 1.5
 """Cost of a call with many in flight over its cost with few; more is a queue that is paid for."""
-TABLE = "<!-- table -->\n"
-"""Stands before and after the table in the file that --write takes."""
-
-AsyncCall = Callable[[], Awaitable[object]]
-Call = Callable[[], object]
-
-
-@asynccontextmanager
-async def aiohttp_async() -> AsyncIterator[AsyncCall]:
-    import aiohttp
-
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CONNECTIONS)) as session:
-
-        async def call() -> object:
-            async with session.get(URL) as response:
-                return await response.json()
-
-        yield call
-
-
-@asynccontextmanager
-async def httpx_async() -> AsyncIterator[AsyncCall]:
-    import httpx
-
-    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-    async with httpx.AsyncClient(limits=limits, timeout=60) as client:
-
-        async def call() -> object:
-            return (await client.get(URL)).json()
-
-        yield call
-
-
-@asynccontextmanager
-async def httpx2_async() -> AsyncIterator[AsyncCall]:
-    import httpx2
-
-    limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-    async with httpx2.AsyncClient(limits=limits, timeout=60) as client:
-
-        async def call() -> object:
-            return (await client.get(URL)).json()
-
-        yield call
-
-
-@asynccontextmanager
-async def pyreqwest_async() -> AsyncIterator[AsyncCall]:
-    from pyreqwest.client import ClientBuilder
-
-    async with ClientBuilder().max_connections(CONNECTIONS).build() as client:
-
-        async def call() -> object:
-            response = await client.get(URL).build().send()
-            return await response.json()
-
-        yield call
-
-
-@asynccontextmanager
-async def niquests_async() -> AsyncIterator[AsyncCall]:
-    import niquests  # type: ignore[import-not-found]  # it cannot share an environment with urllib3
-
-    async with niquests.AsyncSession(pool_connections=1, pool_maxsize=CONNECTIONS) as session:
-
-        async def call() -> object:
-            return (await session.get(URL)).json()
-
-        yield call
-
-
-@contextmanager
-def urllib3_sync() -> Iterator[Call]:
-    import urllib3
-
-    with urllib3.PoolManager(maxsize=CONNECTIONS, block=True) as pool:
-        yield lambda: pool.request("GET", URL).json()
-
-
-@contextmanager
-def requests_sync() -> Iterator[Call]:
-    import requests
-    from requests.adapters import HTTPAdapter
-
-    with requests.Session() as session:
-        session.mount("http://", HTTPAdapter(pool_maxsize=CONNECTIONS, pool_block=True))
-        yield lambda: session.get(URL).json()
-
-
-@contextmanager
-def httpx_sync() -> Iterator[Call]:
-    import httpx
-
-    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-    with httpx.Client(limits=limits, timeout=60) as client:
-        yield lambda: client.get(URL).json()
-
-
-@contextmanager
-def httpx2_sync() -> Iterator[Call]:
-    import httpx2
-
-    limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-    with httpx2.Client(limits=limits, timeout=60) as client:
-        yield lambda: client.get(URL).json()
-
-
-@contextmanager
-def pyreqwest_sync() -> Iterator[Call]:
-    from pyreqwest.client import SyncClientBuilder
-
-    with SyncClientBuilder().max_connections(CONNECTIONS).build() as client:
-        yield lambda: client.get(URL).build().send().json()
-
-
-@contextmanager
-def niquests_sync() -> Iterator[Call]:
-    import niquests
-
-    with niquests.Session(pool_connections=1, pool_maxsize=CONNECTIONS) as session:
-        yield lambda: session.get(URL).json()
-
-
-ASYNC: dict[str, Callable[[], AbstractAsyncContextManager[AsyncCall]]] = {
-    "aiohttp": aiohttp_async,
-    "httpx": httpx_async,
-    "httpx2": httpx2_async,
-    "niquests": niquests_async,
-    "pyreqwest": pyreqwest_async,
-}
-SYNC: dict[str, Callable[[], AbstractContextManager[Call]]] = {
-    "urllib3": urllib3_sync,
-    "requests": requests_sync,
-    "httpx": httpx_sync,
-    "httpx2": httpx2_sync,
-    "niquests": niquests_sync,
-    "pyreqwest": pyreqwest_sync,
-}
 
 
 def measure(kind: str, client: str, in_flight: int) -> float:
@@ -206,31 +70,47 @@ async def _measure_async(client: str, in_flight: int) -> float:
         return (time.process_time() - cpu_s) / calls * 1e6
 
 
-def row(kind: str, client: str) -> str | None:
-    """One line of the table (medians), None where the client is not installed."""
-    try:
-        words = [kind, f"{client} {version(client)}"]
-    except PackageNotFoundError:
-        return None
+def figures() -> dict[str, Any]:
+    """Every figure of every client that is installed: CPU µs of a call, for each number in flight, REPEATS times."""
+    rows = []
     spawn = multiprocessing.get_context("spawn")
-    costs = []
-    for in_flight in IN_FLIGHT:
-        with spawn.Pool(1, maxtasksperchild=1) as fresh:
-            costs.append(statistics.median(fresh.apply(measure, (kind, client, in_flight)) for _ in range(REPEATS)))
-    growth = max(costs[1:]) / costs[0]
-    words += [f"{cost:,.0f}" for cost in costs]
-    words += [f"{growth:.1f}", "rejected" if growth > MOST_GROWTH else ""]
-    return f"| {' | '.join(words)} |"
+    for kind, client in [("async", client) for client in ASYNC] + [("sync", client) for client in SYNC]:
+        try:
+            row = {"kind": kind, "client": client, "version": version(client), "cpu_us": {}}
+        except PackageNotFoundError:
+            continue
+        for in_flight in IN_FLIGHT:
+            with spawn.Pool(1, maxtasksperchild=1) as fresh:
+                row["cpu_us"][str(in_flight)] = [
+                    fresh.apply(measure, (kind, client, in_flight)) for _ in range(REPEATS)
+                ]
+        print(row, flush=True)
+        rows.append(row)
+    return {
+        "measured": f"{datetime.now(UTC):%Y-%m-%d}",
+        "python": sys.version.split()[0],
+        "cpus": os.cpu_count(),
+        "rows": rows,
+    }
 
 
-def table() -> Iterator[str]:
-    """The table, line by line as it is measured."""
+def table(seen: dict[str, Any]) -> Iterator[str]:
+    """The table of the document, line by line: medians of the repeats."""
+    yield f"Measured {seen['measured']}, Python {seen['python']}, {seen['cpus']} CPUs; medians of {REPEATS}."
+    yield ""
     yield "| kind | client | CPU µs a call, 10 in flight | 100 in flight | 600 in flight | growth | |"
     yield "| --- | --- | --: | --: | --: | --: | --- |"
-    for kind, clients in (("async", ASYNC), ("sync", SYNC)):
-        for client in clients:
-            if line := row(kind, client):
-                yield line
+    for row in seen["rows"]:
+        costs = [statistics.median(row["cpu_us"][str(in_flight)]) for in_flight in IN_FLIGHT]
+        growth = max(costs[1:]) / costs[0]
+        words = [row["kind"], f"{row['client']} {row['version']}", *(f"{cost:,.0f}" for cost in costs)]
+        yield f"| {' | '.join(words)} | {growth:.1f} | {'rejected' if growth > MOST_GROWTH else ''} |"
+
+
+def written(document: str, seen: dict[str, Any]) -> str:
+    """The document with the table of these figures in it."""
+    before, _, after = document.split(MARK)
+    return MARK.join((before, "\n".join(table(seen)) + "\n", after))
 
 
 @contextmanager
@@ -265,16 +145,11 @@ def _answers() -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", type=Path, help="put the table in place of the one in this file")
-    file = parser.parse_args().write
-    lines = [f"Measured {datetime.now(UTC):%Y-%m-%d}, Python {sys.version.split()[0]}, {os.cpu_count()} cores.", ""]
-    with upstream():
-        for line in table():
-            print(line, flush=True)
-            lines.append(line)
-    if file:
-        before, _, after = file.read_text().split(TABLE)
-        file.write_text(TABLE.join((before, "\n".join(lines) + "\n", after)))
+    parser.add_argument("--table", action="store_true", help="measure nothing, write the table from the figures kept")
+    if not parser.parse_args().table:
+        with upstream():
+            FIGURES.write_text(json.dumps(figures(), indent=1) + "\n")
+    DOCUMENT.write_text(written(DOCUMENT.read_text(), json.loads(FIGURES.read_text())))
 
 
 if __name__ == "__main__":

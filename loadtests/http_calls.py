@@ -38,4 +38,4 @@ class Bounded(Calls):
     """n calls, at most `limit` of them at once."""
 
     path = "/http/bounded"
-    params = {"n": 10, "ms": 20, "capacity": None, "limit": 10}
+    params = {"n": 10, "ms": 20, "capacity": None, "limit": 4}

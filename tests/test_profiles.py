@@ -21,7 +21,7 @@ timeout_s = 1
 """
 
 
-@pytest.mark.parametrize("name", ["smoke", "quick", "standard", "full"])
+@pytest.mark.parametrize("name", ["smoke", "quick", "standard", "standard-all", "full"])
 def test_the_profiles_name_scenarios_that_exist(name: str) -> None:
     profile = profiles.read(LOADTESTS, name)
     found = {scenario.id for scenario in scenarios.find(LOADTESTS, profile.scenarios)}

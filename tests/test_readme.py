@@ -1,9 +1,11 @@
 """Every table that README and docs quote is what the committed run says."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from benchmarks import http_clients
 from lab import readme
 from lab.errors import LabError
 from lab.project import ROOT
@@ -21,3 +23,8 @@ def test_readme_quotes_a_run() -> None:
 def test_a_run_that_is_not_there_is_named() -> None:
     with pytest.raises(LabError, match="results/reference/none"):
         readme.quoted("<!-- run results/reference/none -->\n<!-- /run -->")
+
+
+def test_the_table_of_http_clients_is_what_was_measured() -> None:
+    text = http_clients.DOCUMENT.read_text()
+    assert http_clients.written(text, json.loads(http_clients.FIGURES.read_text())) == text

@@ -1,33 +1,38 @@
 """A server of known delays: `python -m lab.calibrate.delays <mode> <port> <log>`; writes its log when it is terminated.
 
-It never sleeps in epoll: it asks again and again until the next timer is due, since a sleep there is rounded up to
-whole milliseconds and every wake-up would add to what only the client sees. It has a CPU of its own.
+A delay counts from the moment at which the kernel had the request, so that the log also holds what the server itself came
+too late for. Its CPU must not be busy all the time: the machine's own work would move to the generator's.
 """
 
 import asyncio
 import gc
+import select
 import selectors
 import signal
+import socket
+import struct
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from time import monotonic
 from typing import Any, get_args
 
 from lab.calibrate.truth import FREEZE_EVERY_S, FREEZE_S, Log, Mode, delays_s
 
+SO_TIMESTAMPNS = 35
+"""socket(7); Python has no name for it."""
+TIMESPEC = struct.Struct("ll")
 BODY = b'{"message":"Hello, World!"}'
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
 
 
-class _Awake(selectors.EpollSelector):
-    """Asks until something has come or the time is over, without sleeping."""
+class _Punctual(selectors.EpollSelector):
+    """Wakes to a twentieth of a millisecond: epoll's own timeouts are rounded up to whole milliseconds."""
 
     def select(self, timeout: float | None = None) -> Any:
-        until = monotonic() + (1.0 if timeout is None else timeout)
-        while not (events := super().select(0)) and monotonic() < until:
-            pass
-        return events
+        select.select([self], [], [], timeout)
+        return super().select(0)
 
 
 class Delays:
@@ -54,49 +59,63 @@ class Delays:
         return Log(numbers=numbers, received=received, written=written, freezes=tuple(self.freezes))
 
 
-class _Connection(asyncio.Protocol):
+class _Connection:
     """One request at a time, as a client without pipelining sends them: `GET /<number> HTTP/1.1`."""
 
-    def __init__(self, delays: Delays) -> None:
+    def __init__(self, delays: Delays, peer: socket.socket) -> None:
         self._delays = delays
+        self._peer = peer
         self._head = b""
+        peer.setblocking(False)
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        delays.loop.add_reader(peer, self._read)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # for the type checker
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        received_s = monotonic()
+    def _read(self) -> None:
+        data, ancillary, _, _ = self._peer.recvmsg(4096, 64)
+        if not data:
+            self._delays.loop.remove_reader(self._peer)
+            self._peer.close()
+            return
         self._head += data
         if self._head.endswith(b"\r\n\r\n"):
             path = self._head.split(b" ", 2)[1]
             self._head = b""
-            due_s = received_s + self._delays.next_delay_s()
-            self._delays.loop.call_at(due_s, self._answer, int(path[1:]), received_s)
+            arrived_s = _arrived_s(ancillary)
+            self._delays.loop.call_at(arrived_s + self._delays.next_delay_s(), self._answer, int(path[1:]), arrived_s)
 
-    def _answer(self, number: int, received_s: float) -> None:
-        self._transport.write(ANSWER)
-        self._delays.done.append((number, received_s, monotonic()))
+    def _answer(self, number: int, arrived_s: float) -> None:
+        self._peer.send(ANSWER)
+        self._delays.done.append((number, arrived_s, monotonic()))
+
+
+def _arrived_s(ancillary: Iterable[tuple[int, int, bytes]]) -> float:
+    """When the kernel had the data (CLOCK_MONOTONIC): the server's own reading may be late, which it must not hide."""
+    for _, kind, content in ancillary:
+        if kind == SO_TIMESTAMPNS:
+            seconds, nanoseconds = TIMESPEC.unpack(content[: TIMESPEC.size])
+            return float(seconds + nanoseconds / 1e9 - (time.time() - monotonic()))
+    raise OSError("The kernel did not say when the data arrived.")
 
 
 async def _serve(mode: Mode, port: int, log: Path) -> None:
     delays, ended = Delays(mode), asyncio.Event()
     delays.loop.add_signal_handler(signal.SIGTERM, ended.set)
-    server = await delays.loop.create_server(lambda: _Connection(delays), "127.0.0.1", port, backlog=4096)
-    if mode == "freezing":
-        delays.loop.call_later(FREEZE_EVERY_S - FREEZE_S, delays.freeze_on)
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    await ended.wait()
-    server.close()
+    with socket.create_server(("127.0.0.1", port), backlog=4096) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)  # connections inherit it
+        delays.loop.add_reader(listener, lambda: _Connection(delays, listener.accept()[0]))
+        if mode == "freezing":
+            delays.loop.call_later(FREEZE_EVERY_S - FREEZE_S, delays.freeze_on)
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        await ended.wait()
     log.write_text(delays.log().model_dump_json())
 
 
 def main(mode: str, port: str, log: str) -> None:
     """Serve until SIGTERM."""
     known: tuple[Mode, ...] = get_args(Mode)
-    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(_Awake())) as runner:
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(_Punctual())) as runner:
         runner.run(_serve(known[known.index(mode)], int(port), Path(log)))
 
 

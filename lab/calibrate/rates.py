@@ -10,24 +10,35 @@ from lab.calibrate.result import Finding, Generator, Ratio, ServerName, Throughp
 from lab.calibrate.servers import Place, Running, nginx_here
 
 ROUNDS = 5
+CLOSE_ROUNDS = 10
+"""More rounds of the lean user and wrk alone: their ratio must be known to a few per cent."""
 USERS = 64
 WARMUP_S, WINDOW_S = 0.4, 2.0
 STOCK_GOAL = 4.0
 WRK_GOAL = 0.95
 LEAN: Generator = "lean user"
+STOCK: Generator = "FastHttpUser"
 
 
-def measure(place: Place, generators: Generators, rounds: int = ROUNDS, window_s: float = WINDOW_S) -> Throughput:
-    """Every generator against every server once in each round, in seeded order."""
-    names: list[Generator] = [LEAN, "FastHttpUser", *(["wrk"] if wrk_here() else [])]  # type: ignore[list-item]
+def measure(
+    place: Place,
+    generators: Generators,
+    rounds: int = ROUNDS,
+    close_rounds: int = CLOSE_ROUNDS,
+    window_s: float = WINDOW_S,
+) -> Throughput:
+    """Every generator against every server once in each round, in seeded order; then the close rounds."""
+    names: list[Generator] = [LEAN, STOCK, *(["wrk"] if wrk_here() else [])]  # type: ignore[list-item]
     order = random.Random(SEED)
     windows: list[Window] = []
     with ExitStack() as stack:
         servers: dict[ServerName, Running] = {"uvicorn": stack.enter_context(place.uvicorn())}
         if nginx_here():
             servers["nginx"] = stack.enter_context(place.nginx())
-        for number in range(rounds):
+        for number in range(rounds + (close_rounds if wrk_here() else 0)):
             pairs = [(server, generator) for server in servers for generator in names]
+            if number >= rounds:
+                pairs = [("uvicorn", generator) for generator in names if generator != STOCK]
             for server, generator in order.sample(pairs, len(pairs)):
                 rate = generators.rate(generator, servers[server], USERS, WARMUP_S, window_s)
                 windows.append(
@@ -66,7 +77,7 @@ def findings(seen: Throughput) -> list[Finding]:
     rows = [_rate(seen.windows, server, generator) for server, generator in _pairs(seen.windows)]
     for ratio in seen.ratios:
         goal = None
-        if (ratio.server, ratio.to, ratio.metric) == (limit, "FastHttpUser", "requests_per_cpu_s"):
+        if (ratio.server, ratio.to, ratio.metric) == (limit, STOCK, "requests_per_cpu_s"):
             goal = STOCK_GOAL
         if (ratio.server, ratio.to, ratio.metric) == ("uvicorn", "wrk", "rps"):
             goal = WRK_GOAL

@@ -14,6 +14,7 @@ import traceback
 from typing import BinaryIO
 
 from lab.driver.trial import UnansweredError, drive
+from lab.driver.turns import ask_for_short_turns
 from lab.errors import LabError
 from lab.orders import Began, Done, Failed, Order
 
@@ -22,6 +23,7 @@ def main() -> None:
     """Serve orders one after the other; whatever happens in a trial ends as a reply."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the session decides
     _raise_descriptor_limit()
+    ask_for_short_turns()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     logging.getLogger("locust.runners").setLevel(logging.ERROR)  # warns of every spawn rate above 100
     replies = _take_stdout()
