@@ -163,7 +163,7 @@ def test_what_bounded_a_trial(bound: str, changes: dict[str, Any], limits: Setti
 
 KNOBS = {
     name: Knob(value=value, source="read")
-    for name, value in {"workers": 1, "slots": 40, "db_pool": 20, "command": "run"}.items()
+    for name, value in {"workers": 1, "slots": 40, "db_pool": 20, "upstream_connections": 100, "command": "run"}.items()
 }
 
 
@@ -179,12 +179,19 @@ KNOBS = {
         ("async", "db/sequential", {"ms": 10, "n": 5}, 20, 50),
         ("async", "file/thread", {"ms": 20, "kb": 64}, 40, 20),
         ("async", "hazard/blocking-wait", {"ms": 20}, 1, 20),
-        ("threads", "http/concurrent", {"ms": 20, "n": 5}, 40, 0),
+        ("async", "http/one", {"ms": 20}, 100, 20),
+        ("async", "http/sequential", {"ms": 20, "n": 5}, 100, 100),
+        ("async", "http/concurrent", {"ms": 20, "n": 5}, 20, 20),
+        ("threads", "http/concurrent", {"ms": 20, "n": 5}, 8, 20),
+        ("sync", "http/concurrent", {"ms": 20, "n": 5}, 1, 20),
+        ("async", "http/bounded", {"ms": 20, "n": 10, "limit": 4}, 30, 60),
+        ("async", "stream", {"ms": 20, "chunks": 10}, 100, 200),
+        ("threads", "stream", {"ms": 20, "chunks": 10}, 40, 200),
         ("threads", "json", {}, 40, 0),
     ],
 )
 def test_the_slots_and_waits_of_a_scenario(
-    model: str, id_: str, params: dict[str, int], slots: int | None, wait_ms: float
+    model: str, id_: str, params: dict[str, int], slots: float | None, wait_ms: float
 ) -> None:
     found = setting(stack(model=model), scenario(id_, **params), KNOBS, {"server": [0], "others": [1, 2]})
     assert found == Setting(slots=slots, wait_ms=wait_ms, server_cpus=1, other_cpus=2)

@@ -1,7 +1,8 @@
 """What limited a trial: server CPU, server slots, generator, database, upstream, or only the load that was offered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Literal
 
 from lab.nouns import Knob, Role, Sample, Scenario, Stack
@@ -29,10 +30,11 @@ SERVED = 0.95
 class Setting:
     """What a trial could do at most.
 
-    `slots` is how many requests may wait at once (None: no such limit), `wait_ms` how long one holds its slot at least.
+    `slots` is how many requests may wait at once (None: no such limit; a fraction where each makes several calls),
+    `wait_ms` how long one holds its slot at least.
     """
 
-    slots: int | None = None
+    slots: float | None = None
     wait_ms: float = 0
     server_cpus: int = 1
     other_cpus: int = 1
@@ -43,27 +45,43 @@ def setting(
     stack: Stack, scenario: Scenario, knobs: Mapping[str, Knob], cpu_plan: Mapping[str, Sequence[int]]
 ) -> Setting:
     """From what run.json knows; `knobs` are those of the stack, CPUs that are not known count as one."""
+    wait_ms = _wait_ms(scenario)
     return Setting(
-        slots=_slots(stack, scenario, knobs),
-        wait_ms=_wait_ms(scenario),
+        slots=min(_gates(stack, scenario, knobs), default=None),
+        wait_ms=wait_ms,
         server_cpus=max(1, len(cpu_plan.get("server", ()))),
         other_cpus=max(1, len(cpu_plan.get("others", ()))),
     )
 
 
-def _slots(stack: Stack, scenario: Scenario, knobs: Mapping[str, Knob]) -> int | None:
-    """The narrowest gate on a waiting request's way: threads, a blocked coroutine's one loop, the database's pool."""
-    gates = []
+def _gates(stack: Stack, scenario: Scenario, knobs: Mapping[str, Knob]) -> Iterator[float]:
+    """How many requests each gate on their way lets wait at once: threads, a blocked loop, the pools of connections."""
+    names = []
     if stack.model == "sync":
-        gates.append(_number(knobs, "workers"))
+        names.append("workers")
     elif stack.model == "threads" or scenario.path == "/file/thread":
-        gates.append(_number(knobs, "slots"))
+        names.append("slots")
     if stack.model == "async" and scenario.path == "/hazard/blocking-wait":
-        gates.append(_number(knobs, "workers"))
+        names.append("workers")
     if scenario.path.startswith("/db/"):
-        gates.append(_number(knobs, "db_pool"))
-    known = [gate for gate in gates if gate is not None]
-    return min(known, default=None)
+        names.append("db_pool")
+    yield from (known for name in names if (known := _number(knobs, name)) is not None)
+    if scenario.path.startswith("/http/") or scenario.path == "/stream":
+        yield from _calls_gate(stack, scenario, knobs)
+
+
+def _calls_gate(stack: Stack, scenario: Scenario, knobs: Mapping[str, Knob]) -> Iterator[float]:
+    """Connections to upstream, where all requests share them; without coroutines fan-out has no more threads than slots.
+
+    In requests: each occupies as much of the gate as it makes calls, for as many of its rounds as they take.
+    """
+    width = _number(knobs, "upstream_connections")
+    if width is None:
+        return
+    fans_out = scenario.path in ("/http/concurrent", "/http/bounded")
+    if fans_out and stack.model != "async":
+        width = min(width, _number(knobs, "slots") or width)
+    yield width * _rounds(scenario) / _calls(scenario) if fans_out else width
 
 
 def _number(knobs: Mapping[str, Knob], name: str) -> int | None:
@@ -72,16 +90,26 @@ def _number(knobs: Mapping[str, Knob], name: str) -> int | None:
 
 
 def _wait_ms(scenario: Scenario) -> float:
-    """How long one request waits at least; 0 where the calls of one request overlap and no slot is held throughout."""
+    """How long one request waits at least, and holds what it waits in."""
     wait = float(scenario.params.get("ms", 0))
-    calls = float(scenario.params.get("n", 1))
     match scenario.path:
         case "/db/sequential" | "/http/sequential":
-            return wait * calls
-        case "/http/concurrent" | "/http/bounded" | "/stream":
-            return 0
+            return wait * _calls(scenario)
+        case "/http/concurrent" | "/http/bounded":
+            return wait * _rounds(scenario)
+        case "/stream":
+            return wait * int(scenario.params.get("chunks", 1))
         case _:
             return wait
+
+
+def _calls(scenario: Scenario) -> int:
+    return int(scenario.params.get("n", 1))
+
+
+def _rounds(scenario: Scenario) -> int:
+    """Of calls at once, which a request makes one after the other."""
+    return ceil(_calls(scenario) / int(scenario.params.get("limit", _calls(scenario))))
 
 
 def ceiling_per_s(setting: Setting, early_ms: float = 0) -> float | None:

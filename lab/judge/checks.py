@@ -129,7 +129,7 @@ def _ceiling_exceeded(sample: Sample, setting: Setting) -> str | None:
     most = ceiling * sample.driven.window_s + setting.slots
     if sample.driven.completed <= most:
         return None
-    return f"{sample.driven.completed:,} responses came where {setting.slots} slots allow {most:,.0f}"
+    return f"{sample.driven.completed:,} responses came where {setting.slots:g} slots allow {most:,.0f}"
 
 
 def _starved(sample: Sample, _: Setting) -> str | None:

@@ -9,13 +9,14 @@ from stacks.shared import servers
 from stacks.shared.threads import cooperative
 
 
-def answer(framework: str, slots: int, db_pool: int | None, upstream_connections: int) -> dict[str, object]:
+def answer(framework: str, slots: int, db_pool: int | None, upstream_connections: int | None) -> dict[str, object]:
     """All knobs by name; None for what there is none of.
 
     Args:
         framework: name of its package.
         slots: threads of the application for work that blocks; a server that has threads of its own goes before.
         db_pool: connections to PostgreSQL at most; None: no pool, one for each request at work.
+        upstream_connections: at most, of all requests together; None: nothing bounds them.
     """
     server = servers.running()
     slots = server.threads or slots
