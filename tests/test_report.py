@@ -245,7 +245,7 @@ def test_facts_are_shown_and_absent_ones_are_not(tmp_path: Path, report: Mapping
         "flask 3.1.3",
         "abc",
         "f00",
-        "| slots: requests at once where each needs a thread | 40 | **80** | 40 |",
+        "| slots: requests at once where each needs a thread | 40 (first, broken); **80** (base) |",
         "1 (asked for)",
         "Not the equal budget: base: slots: 80 (read) instead of 40.",
         "4.00 s",

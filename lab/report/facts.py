@@ -44,7 +44,7 @@ def tables(run: Run) -> dict[str, Table]:
         "Run": dict(_run(run)),
         "Noise": dict(_noise(run)),
         "What the measuring cost": dict(_overhead(run.facts.get("overhead") or {})),
-        "Versions": {stack: _versions(found) for stack, found in run.facts.get("versions", {}).items()},
+        "Versions": _versions(run.facts.get("versions", {})),
     }
     return {title: table for title, table in found.items() if table}
 
@@ -115,5 +115,9 @@ def _overhead(overhead: Mapping[str, float | None]) -> Iterator[tuple[str, str]]
             yield name, f"{words.number(overhead[key])} s"
 
 
-def _versions(packages: Mapping[str, str]) -> str:
-    return ", ".join(f"{package} {version}" for package, version in sorted(packages.items()))
+def _versions(found: Mapping[str, Mapping[str, str]]) -> Table:
+    """Stacks that run the same packages share a row."""
+    same: dict[str, list[str]] = {}
+    for stack, packages in found.items():
+        same.setdefault(", ".join(f"{name} {version}" for name, version in sorted(packages.items())), []).append(stack)
+    return {", ".join(stacks): packages for packages, stacks in same.items()}

@@ -11,6 +11,10 @@ from lab.report import words
 from lab.report.read import Run
 
 
+_NAMED = 3
+"""So many stacks are always named."""
+
+
 @dataclass(frozen=True)
 class Cell:
     """What one stack has of a knob; `odd` is what it alone or few have, where most have the same."""
@@ -25,6 +29,21 @@ class Row:
 
     title: str
     cells: tuple[Cell, ...]
+
+    def by_value(self, stacks: Sequence[str]) -> list[tuple[Cell, str]]:
+        """Each value with who has it, what most have first: many stacks make no columns."""
+        users: dict[Cell, list[str]] = {}
+        for cell, stack in zip(self.cells, stacks, strict=True):
+            users.setdefault(cell, []).append(stack)
+        ordered = sorted(users.items(), key=lambda item: -len(item[1]))
+        return [(cell, _named(names, len(stacks))) for cell, names in ordered]
+
+
+def _named(names: Sequence[str], of: int) -> str:
+    """Few are named; the most of many are all others."""
+    if len(names) == of:
+        return "all"
+    return "all others" if len(names) > max(of / 2, _NAMED) else ", ".join(names)
 
 
 def rows(run: Run) -> list[Row]:

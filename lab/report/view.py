@@ -109,8 +109,12 @@ class View:
     @property
     def title(self) -> str:
         """Who is compared; many are counted."""
-        names = [stack.name for stack in self.run.stacks]
+        names = self.stack_names
         return ", ".join(names) if len(names) <= _NAMED else f"{len(names)} stacks, {len(self.run.scenarios)} scenarios"
+
+    @property
+    def stack_names(self) -> list[str]:
+        return [stack.name for stack in self.run.stacks]
 
     @cached_property
     def starts(self) -> list[start.Start]:
