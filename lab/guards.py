@@ -13,7 +13,7 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
-from lab import watch
+from lab import cgroups
 from lab.nouns import Noun
 
 _UNMEASURED = 100
@@ -77,7 +77,7 @@ def _pressure_s() -> dict[str, float]:
 def throttled_s(pid: int | str = "self") -> float | None:
     """Seconds that quotas have kept the control groups of a process waiting so far, the hardest of them."""
     try:
-        groups = watch.cgroups_above(pid, "cpu")
+        groups = cgroups.above(pid, "cpu")
     except (OSError, KeyError):
         return None
     return max((total for group in groups if (total := _throttled_in(group)) is not None), default=None)

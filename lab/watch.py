@@ -10,11 +10,10 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from lab import cgroups
 from lab.errors import LabError
 from lab.nouns import Noun, Target, Usage
 
-_CGROUPS = Path("/sys/fs/cgroup")
-_PROC = Path("/proc")
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -121,7 +120,7 @@ def stolen_share(before: CoreReading, after: CoreReading) -> float | None:
 
 def _pids(target: Target) -> list[int]:
     if target.contained:
-        folder = _cgroup(target.pid, "pids")
+        folder = cgroups.folder(target.pid, "pids")
         return [int(line) for line in (folder / "cgroup.procs").read_text().split()]
     return _tree(target.pid)
 
@@ -146,25 +145,8 @@ def _process_cpu_s(pid: int) -> float:
         return 0.0
 
 
-def _cgroup(pid: int | str, controller: str) -> Path:
-    """Folder of the control group of a process: of that controller in cgroup v1, of all in v2."""
-    for line in (_PROC / str(pid) / "cgroup").read_text().splitlines():
-        number, controllers, path = line.split(":", 2)
-        if controller in controllers.split(","):
-            return _CGROUPS / controller / path.lstrip("/")
-        if number == "0" and (_CGROUPS / "cgroup.controllers").exists():
-            return _CGROUPS / path.lstrip("/")
-    raise KeyError(controller)
-
-
-def cgroups_above(pid: int | str, controller: str) -> list[Path]:
-    """Folders of the control group of a process and of those that hold it, the innermost first."""
-    inner = _cgroup(pid, controller)
-    return [folder for folder in (inner, *inner.parents) if folder.is_relative_to(_CGROUPS)]
-
-
 def _cgroup_cpu_s(pid: int) -> float:
-    folder = _cgroup(pid, "cpuacct")
+    folder = cgroups.folder(pid, "cpuacct")
     v1 = folder / "cpuacct.usage"
     if v1.exists():
         return int(v1.read_text()) / 1e9
@@ -172,7 +154,7 @@ def _cgroup_cpu_s(pid: int) -> float:
 
 
 def _cgroup_memory(pid: int) -> int:
-    folder = _cgroup(pid, "memory")
+    folder = cgroups.folder(pid, "memory")
     totals = _flat(folder / "memory.stat")
     if "total_rss" in totals:
         return totals["total_rss"] + totals.get("total_shmem", 0)

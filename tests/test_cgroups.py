@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import guards, watch
+from lab import cgroups, guards, watch
 from lab.errors import LabError
 from lab.nouns import Target
 
@@ -14,8 +14,8 @@ CONTAINER = Target(pid=PID, contained=True)
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(watch, "_CGROUPS", tmp_path / "cgroup")
-    monkeypatch.setattr(watch, "_PROC", tmp_path / "proc")
+    monkeypatch.setattr(cgroups, "_CGROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(cgroups, "_PROC", tmp_path / "proc")
     return tmp_path
 
 

@@ -1,0 +1,23 @@
+"""Where the control groups of a process are, in both versions (cgroups(7))."""
+
+from pathlib import Path
+
+_PROC = Path("/proc")
+_CGROUPS = Path("/sys/fs/cgroup")
+
+
+def folder(pid: int | str, controller: str) -> Path:
+    """Folder of the control group of a process: of that controller in cgroup v1, of all in v2."""
+    for line in (_PROC / str(pid) / "cgroup").read_text().splitlines():
+        number, controllers, path = line.split(":", 2)
+        if controller in controllers.split(","):
+            return _CGROUPS / controller / path.lstrip("/")
+        if number == "0" and (_CGROUPS / "cgroup.controllers").exists():
+            return _CGROUPS / path.lstrip("/")
+    raise KeyError(controller)
+
+
+def above(pid: int | str, controller: str) -> list[Path]:
+    """Folders of the control group of a process and of those that hold it, the innermost first."""
+    inner = folder(pid, controller)
+    return [one for one in (inner, *inner.parents) if one.is_relative_to(_CGROUPS)]
