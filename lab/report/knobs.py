@@ -10,7 +10,6 @@ from lab.nouns import Knob
 from lab.report import words
 from lab.report.read import Run
 
-
 _NAMED = 3
 """So many stacks are always named."""
 
