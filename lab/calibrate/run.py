@@ -52,9 +52,9 @@ def _workshop(cpus: machine.CpuPlan) -> Iterator[tuple[Place, Generators]]:
 
 
 def measure(place: Place, generators: Generators, cpus: machine.CpuPlan, say: Reporter) -> Calibration:
-    """All parts, about six minutes."""
+    """All parts, about seven minutes."""
     started_at, began_s, facts = datetime.now(UTC), time.monotonic(), machine.facts()
-    say.step(f"CPUs: server {cpus.server}, generators {cpus.others}. About six minutes.")
+    say.step(f"CPUs: server {cpus.server}, generators {cpus.others}. About seven minutes.")
     say.step("Generators: lean user, FastHttpUser" + (", wrk" if wrk_here() else " (wrk is not installed)"))
     throughput = rates.measure(place, generators)
     tests = []
