@@ -16,7 +16,9 @@ from lab.judge.verdict import judge
 from lab.nouns import Block, Outcome, Trial
 
 CANARY_OFF = 0.15
-"""Share by which the canary may differ from the run's median before the block counts as noisy."""
+"""Share by which the canary may differ from the latest ones' median before the block counts as noisy."""
+BLOCKS_BEFORE = 3
+"""A machine's speed drifts by a tenth and more within minutes, which the ratio inside a block takes out; a jump it does not."""
 THROTTLED_S = 0.1
 """Quotas are counted in periods of 0.1 s: one that was cut short may have hit any trial."""
 CANARY_KNOWN = 4
@@ -55,7 +57,7 @@ def disturbance(block: Block, others: Sequence[Block]) -> str:
 
 def canary_off(block: Block, others: Sequence[Block]) -> str:
     """Why the canary says that the machine was not itself; empty where it was, or where too little is known."""
-    known = [value for one in (*others, block) for value in (one.canary_before_s, one.canary_after_s)]
+    known = [value for one in (*others[-BLOCKS_BEFORE:], block) for value in (one.canary_before_s, one.canary_after_s)]
     if len(known) < CANARY_KNOWN:
         return ""
     usual = statistics.median(known)

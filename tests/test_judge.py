@@ -76,6 +76,7 @@ INSIDE: list[dict[str, Any]] = [
     {"of": trial(load="closed:3"), "in_flight_s": 1.0},
     {"of": CLOSED, "idle_cpu_s": 0.09},
     {"of": CLOSED, "stolen": 0.05},
+    {"of": trial(load="closed:512"), "in_flight_s": 512 * 2, "starved": 5},
     {"of": CLOSED, "starved": 64, "latency": histogram({210.0: 2000})},
     {"of": CLOSED, "server_cores_busy": 0.95, "usage": usage(server=0.7)},
     {"of": OPEN, "completed": 1910},

@@ -34,6 +34,15 @@ def test_a_canary_that_took_longer_or_shorter_is_named_with_its_figures() -> Non
     assert "took 0.50 ms instead of 1.00 ms" in steer.canary_off(block(0.5, 1.0), [block(), block()])
 
 
+def test_a_slow_drift_is_quiet_and_a_jump_is_not() -> None:
+    """Half as slow again within twenty blocks, 2 % from one to the next; a jump is noise until it has become usual."""
+    drift = [block(1.02**number, 1.02**number) for number in range(20)]
+    assert [steer.canary_off(one, drift[:number]) for number, one in enumerate(drift)] == [""] * 20
+    jump = [block()] * 6 + [block(1.5, 1.5)] * 6
+    noisy = [bool(steer.canary_off(one, jump[:number])) for number, one in enumerate(jump)]
+    assert noisy == [False] * 6 + [True] * 2 + [False] * 4
+
+
 def test_a_single_block_has_no_usual_canary_to_be_held_against() -> None:
     assert steer.canary_off(block(1.0, 5.0), []) == ""
 

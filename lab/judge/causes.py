@@ -21,7 +21,10 @@ class Cause(Enum):
     STOLEN = "invalid", "the machine is shared with others that are busy: run again at a quieter time"
     FOREIGN = "invalid", "other programs use the server's CPUs: quieten the machine and run again"
     CEILING = "invalid", "the slots may not be what the lab believes: check the knobs of this stack"
-    STARVED = "failed", "it may serve only so many connections at a time: lower the users, or raise its slots"
+    STARVED = (
+        "failed",
+        "it may accept or serve connections too slowly for so many users: lower them, or lengthen the warm-up",
+    )
     DROPPED = "failed", "it may have answered too slowly for the generator's connections: lower the rate"
     BEHIND = "failed", "the rate may be above its capacity: lower the rate"
 
