@@ -11,8 +11,10 @@ APP = '''
 import json
 import os
 
+NONE = ("slots", "db_pool", "upstream_connections", "keep_alive_s", "loop", "parser")
 ANSWERS = {
     "/health": {"status": "ok", "stack": os.environ["LAB_STACK"]},
+    "/knobs": dict.fromkeys(NONE) | {"language": "python", "server": "uvicorn", "framework": "none"},
     "/json": {"message": "Hello, World!"},
 }
 
@@ -20,7 +22,7 @@ ANSWERS = {
 async def app(scope, receive, send):
     if scope["type"] != "http":
         return
-    answer = ANSWERS.get(scope["path"])
+    answer = ANSWERS.get(scope["path"]) if scope["method"] in ("GET", "HEAD") else None
     body = json.dumps(answer or {"error": "no such path"}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200 if answer else 404, "headers": headers})
@@ -38,6 +40,11 @@ SERVICE = """
       lab.server: Uvicorn
       lab.model: async
       lab.port: "${LAB_PORT:-PORT}"
+      lab.exceptions: |
+        slots=null: nothing it does blocks
+        db_pool=null: it asks no database
+        upstream_connections=null: it calls nobody
+        keep_alive_s=null: nobody asks it
       lab.omits: |
         /parse/: it only says hello
         /crunch/: it only says hello

@@ -44,12 +44,12 @@ def overlap(address: str, stack: Stack) -> list[Finding]:
     overlap at least as far as the pool allows: their clients must not block the server.
     """
     at_once = {"sync": 1, "threads": stack.slots}.get(stack.model, stack.slots * 5 // 2)
-    found = list(_together(address, Check("/wait", WAIT), at_once))
-    if stack.model in ("sync", "threads"):
+    found: list[Finding] = []
+    for path, clients in (("/wait", at_once), ("/db/one", min(at_once, POOL)), ("/http/one", min(at_once, POOL))):
+        if stack.why_omitted(path) is None:
+            found += _together(address, Check(path, WAIT), clients)
+    if stack.model in ("sync", "threads") and stack.why_omitted("/wait") is None:
         found += _one_waits(address, Check("/wait", WAIT), at_once + 1)
-    for check in (Check("/db/one", WAIT), Check("/http/one", WAIT)):
-        if stack.why_omitted(check.path) is None:
-            found += _together(address, check, min(at_once, POOL))
     return found
 
 
