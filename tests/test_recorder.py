@@ -64,11 +64,11 @@ def test_a_window_of_part_of_a_second_has_one_count() -> None:
 
 def test_errors_are_counted_by_reason_and_stay_out_of_the_latency() -> None:
     recorder = recorded((1.1, 0.1))
-    for due_s, reason in ((0.9, "refused"), (1.2, "refused"), (1.3, "timeout"), (1.4, "refused")):
+    for due_s, reason in ((0.4, "reset"), (0.9, "refused"), (1.2, "refused"), (1.3, "timeout"), (1.4, "refused")):
         recorder.fault(due_s, 0.5, reason)
     figures = digest(recorder)
-    assert figures.errors == {"refused": 2, "timeout": 1}
-    assert figures.requests == 4
+    assert figures.errors == {"refused": 3, "timeout": 1}, "what was in flight in the window counts, whenever it began"
+    assert figures.requests == 5
     assert figures.latency.count == 1
 
 
