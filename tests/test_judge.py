@@ -187,7 +187,7 @@ KNOBS = {
         ("sync", "http/concurrent", {"ms": 20, "n": 5}, 1, 20),
         ("async", "http/bounded", {"ms": 20, "n": 10, "limit": 4}, 30, 60),
         ("async", "stream", {"ms": 20, "chunks": 10}, 100, 200),
-        ("threads", "stream", {"ms": 20, "chunks": 10}, 40, 200),
+        ("sync", "stream", {"ms": 20, "chunks": 10}, 1, 200),
         ("threads", "json", {}, 40, 0),
     ],
 )
@@ -196,6 +196,13 @@ def test_the_slots_and_waits_of_a_scenario(
 ) -> None:
     found = setting(stack(model=model), scenario(id_, **params), KNOBS, {"server": [0], "others": [1, 2]})
     assert found == Setting(slots=slots, wait_ms=wait_ms, server_cpus=1, other_cpus=2)
+
+
+@pytest.mark.parametrize(("loop", "slots"), [(None, 40), ("uvloop.Loop", 100)])
+def test_a_stream_holds_a_thread_where_no_event_loop_sends_it(loop: str | None, slots: int) -> None:
+    knobs = KNOBS | {"loop": Knob(value=loop, source="read")}
+    found = setting(stack(model="threads"), scenario("stream", ms=20, chunks=10), knobs, {})
+    assert (found.slots, found.wait_ms) == (slots, 200)
 
 
 def test_what_is_not_known_limits_nothing() -> None:

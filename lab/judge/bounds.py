@@ -59,7 +59,7 @@ def _gates(stack: Stack, scenario: Scenario, knobs: Mapping[str, Knob]) -> Itera
     names = []
     if stack.model == "sync":
         names.append("workers")
-    elif stack.model == "threads" or scenario.path == "/file/thread":
+    elif scenario.path == "/file/thread" or (stack.model == "threads" and not _relayed(scenario, knobs)):
         names.append("slots")
     if stack.model == "async" and scenario.path == "/hazard/blocking-wait":
         names.append("workers")
@@ -82,6 +82,11 @@ def _calls_gate(stack: Stack, scenario: Scenario, knobs: Mapping[str, Knob]) -> 
     if fans_out and stack.model != "async":
         width = min(width, _number(knobs, "slots") or width)
     yield width * _rounds(scenario) / _calls(scenario) if fans_out else width
+
+
+def _relayed(scenario: Scenario, knobs: Mapping[str, Knob]) -> bool:
+    """Whether the stack may send a stream from an event loop, which holds no thread between two of its events."""
+    return scenario.path == "/stream" and not ("loop" in knobs and knobs["loop"].value is None)
 
 
 def _number(knobs: Mapping[str, Knob], name: str) -> int | None:
