@@ -10,11 +10,13 @@ from scipy import stats as distributions
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
+from lab import profiles
 from lab.compare import simulate
 from lab.compare.paired import ALPHA, effect_size, half_width, mde, signed_rank_p, verdict
 from lab.compare.pairs import Observation
 from lab.compare.rows import Comparison, compare, holm
 from lab.compare.simulate import WORLDS, said_different
+from lab.project import LOADTESTS
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=12)
 
@@ -171,7 +173,7 @@ def test_identical_stacks_are_called_different_in_at_most_one_run_of_twenty() ->
 
 def test_a_stack_ten_percent_slower_is_found_by_the_standard_profile() -> None:
     world = next(world for world in WORLDS if world.name == "standard, one 10 % slower")
-    assert world.blocks == simulate.STANDARD_BLOCKS
+    assert world.blocks == simulate.STANDARD_BLOCKS == profiles.read(LOADTESTS, "standard").most_blocks
     share = said_different(world, "b", seed=21)
     assert share.value >= 0.80
     assert share.at_least >= 0.77

@@ -1,7 +1,7 @@
 """How often the comparison is right: simulated runs whose truth is known, judged as real ones are.
 
 `python -m lab.compare.simulate` prints it. The noise is what a machine of two cores showed: the log of a trial's
-throughput varies by 4 to 6 % in windows of 2 s (10 of them per arm then give intervals of about +-4 to 6 %), and all
+throughput varies by 4 to 6 % in windows of 2 s (10 of them per arm give intervals of about +-4 to 6 %), and all
 arms of a block drift together by about 5 %, which the ratio inside the block takes out.
 """
 
@@ -33,7 +33,8 @@ class World:
     """Share of trials that something slowed down by a fifth."""
 
 
-STANDARD_BLOCKS = 10
+STANDARD_BLOCKS = 8
+"""The profile's most; it stops earlier only where the intervals are narrow already."""
 QUICK_BLOCKS = 6
 QUICK_NOISE = (0.057, 0.085)
 """Windows of 1 s: the noise of 2 s times the root of two."""
