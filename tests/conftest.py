@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.drive import Driver
 from lab.errors import LabError
 from lab.launch.docker import connect
 from lab.project import ROOT
@@ -42,6 +43,13 @@ needs_engine = pytest.mark.skipif(ENGINE_MISSING is not None, reason=str(ENGINE_
 def runtime(request: pytest.FixtureRequest) -> str:
     """Each runtime in turn."""
     return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
+    """A driver that takes orders."""
+    with Driver(tmp_path_factory.mktemp("driver") / "log") as running:
+        yield running
 
 
 @contextlib.contextmanager

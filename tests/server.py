@@ -112,3 +112,14 @@ class Server:
             for writer in self._writers:
                 writer.transport.abort()
             await asyncio.sleep(0.001)
+
+
+def connections_at_most(most: int) -> Server:
+    """A server with a thread for each connection has only so many; a further one waits until another ends."""
+    free = asyncio.Semaphore(most)
+
+    async def talk(peer: Peer) -> None:
+        async with free:
+            await polite(peer)
+
+    return Server(talk)

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 import schemathesis
-from conftest import checkout_copied_to, lab
+from conftest import ENGINE_MISSING, checkout_copied_to, lab
 from hypothesis import assume
 
 from lab import compose, contract
@@ -42,9 +42,9 @@ def settings() -> schemathesis.Config:
 DOCUMENT = schemathesis.openapi.from_path(OPENAPI_FILE, config=settings())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Stack]]:
-    """Address -> stack, of all stacks that can be started here, all running, from a copy of this checkout."""
+    """Name -> stack, of all that can be started here, all running, from a copy of this checkout: no other copy runs meanwhile."""
     with checkout_copied_to(tmp_path_factory.mktemp("stacks") / "checkout") as copy:
         started = lab(copy, "up", "--stack=all")
         assert started.returncode == 0, started.stderr
@@ -56,10 +56,14 @@ def stands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Stack
         }
 
 
-@pytest.fixture(scope="session", params=STACKS)
+@pytest.fixture(scope="module", params=STACKS)
 def stack(request: pytest.FixtureRequest, stands: dict[str, Stack]) -> Stack:
-    """Each stack in turn."""
-    return stands.get(request.param) or pytest.skip(f"{request.param} cannot be started here: see `make doctor`")
+    """Each stack in turn; only as plain processes may one lack its toolchain."""
+    found = stands.get(request.param)
+    if found is None and ENGINE_MISSING:
+        pytest.skip(f"{request.param} needs a program that is not on this machine: see `make doctor`")
+    assert found, f"{request.param} was not started"
+    return found
 
 
 def test_a_stack_holds_the_contract(stack: Stack) -> None:
@@ -68,13 +72,15 @@ def test_a_stack_holds_the_contract(stack: Stack) -> None:
 
 @DOCUMENT.parametrize()
 def test_requests_made_from_the_document_are_answered_as_it_says(case: schemathesis.Case, stack: Stack) -> None:
-    if why := stack.why_omitted(case.operation.path):
-        pytest.skip(why)
+    address = f"http://127.0.0.1:{stack.port}"
+    if stack.why_omitted(case.operation.path):
+        assert case.call(base_url=address, timeout=30).status_code in (404, 501)
+        return
     assume(not left_open(case))
     for name, value in case.query.items():
         if valid(case, name, value) and name in BOUNDS:
             case.query[name] = type(value)(min(int(value), BOUNDS[name]))
-    case.call_and_validate(base_url=f"http://127.0.0.1:{stack.port}", timeout=30)
+    case.call_and_validate(base_url=address, timeout=30)
 
 
 def left_open(case: schemathesis.Case) -> bool:

@@ -4,26 +4,21 @@ All trials run once, on one copy of the checkout. On a machine that others use t
 so a test asks the check that it is about, and of the verdict only what no noise can change.
 """
 
-import asyncio
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from conftest import checkout_copied_to, edit, environment
 
-from lab import scenarios, stats
-from lab.drive import ROOT, Driver
+from lab import stats
 from lab.judge.bounds import Setting, bound_by, cpu_share
 from lab.judge.causes import Cause
 from lab.judge.checks import CHECKS
 from lab.judge.verdict import judge
-from lab.nouns import OUTCOME, Driven, Failure, Sample, Trial
-from lab.orders import Order
-from tests.server import Peer, Server
+from lab.nouns import OUTCOME, Failure, Sample
 
 FASTAPI, FLASK, BROKEN, GENEROUS = "fastapi-uvicorn", "flask-gunicorn", "starlette-uvicorn", "fastapi-def"
 AWAKE = "quart-hypercorn"
@@ -286,82 +281,3 @@ def test_a_server_that_keeps_no_connection_has_not_failed(staged: Staged) -> Non
     assert judge(sample, setting).result != "failed"
     assert sample.driven.errors == {}
     assert stats.connects_per_request([sample]) == pytest.approx(1, abs=0.5)
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
-    with Driver(tmp_path_factory.mktemp("driver") / "log") as running:
-        yield running
-
-
-def sampled(driver: Driver, server: Server, load: str, **more: object) -> Sample:
-    """A trial on a server of which nothing but its answers is known."""
-    times = {"warmup_s": 0.1, "window_s": 0.4, "timeout_s": 2.0}
-    trial = Trial.model_validate({"block": 0, "stack": "a", "scenario": "json", "load": load, "seed": 7, **times})
-    scenario = scenarios.find(ROOT / "loadtests", ["json"])[0]
-    order = Order.model_validate({"scenario": scenario, "port": server.port, "load": load, "seed": 7, **times, **more})
-    driven = driver.run(order, lambda _start, _end: None)
-    assert isinstance(driven, Driven), driven
-    return Sample(trial=trial, started_at=datetime.now(UTC), driven=driven, usage={}, overhead_s=0)
-
-
-async def refuses_after_the_first(peer: Peer) -> None:
-    while await peer.request():
-        await peer.answer()
-        peer.server.stop_listening()
-
-
-async def refuses_after_many(peer: Peer) -> None:
-    while peer.server.requests < 500 and await peer.request():
-        await peer.answer()
-    peer.server.stop_listening()
-
-
-def test_a_server_that_answers_nothing_but_the_first_request_has_failed(driver: Driver) -> None:
-    with Server(refuses_after_the_first) as server:
-        verdict = judge(sampled(driver, server, "closed:8"), Setting())
-    assert verdict.cause is Cause.NOTHING
-
-
-def test_a_server_that_refuses_from_some_request_on_has_failed(driver: Driver) -> None:
-    with Server(refuses_after_many) as server:
-        verdict = judge(sampled(driver, server, "closed:8"), Setting())
-    # Whether the five hundredth answer came before the window or in it depends on the machine.
-    assert verdict.cause in (Cause.ERRED, Cause.NOTHING)
-
-
-def test_users_that_could_hardly_ask_are_seen_in_the_accounts(driver: Driver) -> None:
-    """Refusals that an experiment expects come back at once: most of the time each user waits for its turn to ask."""
-    with Server(refuses_after_the_first) as server:
-        sample = sampled(driver, server, "closed:64")
-    verdict = judge(sample, Setting(expected_errors=frozenset(sample.driven.errors)))
-    assert verdict.cause is Cause.IDLE
-
-
-def test_a_server_that_serves_some_users_and_never_the_others_has_failed(driver: Driver) -> None:
-    """As one with a thread for each connection does: whom it lets wait is served when the others leave."""
-    free = asyncio.Semaphore(6)
-
-    async def talk(peer: Peer) -> None:
-        async with free:
-            while await peer.request():
-                await peer.answer()
-
-    with Server(talk) as server:
-        sample = sampled(driver, server, "closed:8")
-    verdict = judge(sample, Setting())
-    assert (verdict.result, verdict.cause) == ("failed", Cause.STARVED)
-    assert "2 of 8 users" in verdict.reason
-
-
-def test_requests_for_which_no_connection_is_free_are_dropped_and_the_stack_has_failed(driver: Driver) -> None:
-    async def slow(peer: Peer) -> None:
-        while await peer.request():
-            await asyncio.sleep(0.05)
-            await peer.answer()
-
-    with Server(slow) as server:
-        sample = sampled(driver, server, "open:500", most_connections=4)
-    assert sample.driven.dropped > 0
-    assert dict(CHECKS)[Cause.DROPPED](sample, Setting())
-    assert judge(sample, Setting()).result != "valid"

@@ -116,3 +116,11 @@ def test_ten_million_requests_take_less_than_150_megabytes() -> None:
         [sys.executable, "-c", TEN_MILLION_REQUESTS], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert float(done.stdout) < 150
+
+
+def test_seconds_of_a_window_are_counted_whole_whatever_its_start() -> None:
+    recorder = Recorder()
+    recorder.correct.due.extend([2.9, 5.8])
+    recorder.correct.latency.extend([0.0, 0.0999])
+    digest = Digest(recorder, 2.9, 2.9 + 3.0, is_open=False)
+    assert digest.completed_per_second.tolist() == [1, 0, 1]

@@ -1,6 +1,6 @@
 """Short turns on the CPU: who asks for them is let in at once when it wakes, before what is in the middle of a long turn.
 
-The driver shares its CPUs with the database, upstream and the machine's own work, and a turn of theirs (about 3 ms) would
+The driver shares its CPUs with the database, upstream and the machine's own work, and a turn of theirs (some milliseconds) would
 count as latency of the server. The share of the CPU that it gets stays the same: this is no priority, and needs no rights.
 """
 
@@ -28,10 +28,10 @@ class _Attributes(ctypes.Structure):
     )
 
 
-def ask_for_short_turns() -> bool:
-    """For this thread, which keeps its nice value; whether the kernel took it (Linux 6.12 and later heed it)."""
+def ask_for_short_turns() -> None:
+    """For this thread, which keeps its nice value; kernels before Linux 6.12, and other machines, go on as they were."""
     number = _SCHED_SETATTR.get(platform.machine())
     if number is None:
-        return False
+        return
     wanted = _Attributes(size=ctypes.sizeof(_Attributes), runtime_ns=TURN_NS)
-    return bool(ctypes.CDLL(None).syscall(number, 0, ctypes.byref(wanted), 0) == 0)
+    ctypes.CDLL(None).syscall(number, 0, ctypes.byref(wanted), 0)

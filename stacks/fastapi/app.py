@@ -55,7 +55,7 @@ async def health() -> Answer:
 @app.get("/knobs")
 async def running_with() -> Answer:
     slots = int(current_default_thread_limiter().total_tokens)
-    return knobs.answer("fastapi", slots, database.connections, await upstream.connections())
+    return knobs.answer("fastapi", slots, database.connections, upstream.connections)
 
 
 @app.get("/json")

@@ -54,7 +54,7 @@ async def health() -> Answer:
 
 @app.get("/knobs")
 async def running_with() -> Answer:
-    return knobs.answer("quart", size(threads), database.connections, await upstream.connections())
+    return knobs.answer("quart", size(threads), database.connections, upstream.connections)
 
 
 @app.get("/json")

@@ -32,10 +32,10 @@ class Upstream:
     ) -> None:
         await self._http.close()
 
-    async def connections(self) -> int:
+    @property
+    def connections(self) -> int:
         """Connections at most, as the client's session has it."""
-        async with self._session() as http:
-            return http.connector.limit if http.connector else 0
+        return self._http.connector.limit if self._http.connector else 0
 
     async def sequential(self, path: str, n: int) -> dict[str, object]:
         """`n` calls, one after the other."""

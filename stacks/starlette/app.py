@@ -48,7 +48,7 @@ async def health(_: Request) -> JSONResponse:
 
 async def running_with(_: Request) -> JSONResponse:
     slots = int(current_default_thread_limiter().total_tokens)
-    return JSONResponse(knobs.answer("starlette", slots, database.connections, await upstream.connections()))
+    return JSONResponse(knobs.answer("starlette", slots, database.connections, upstream.connections))
 
 
 async def hello(_: Request) -> JSONResponse:

@@ -1,0 +1,76 @@
+"""Outcomes that a server's answers alone bring about: a real driver, a server written in the test."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from lab.drive import Driver
+from lab.judge.bounds import Setting
+from lab.judge.causes import Cause
+from lab.judge.checks import CHECKS
+from lab.judge.verdict import judge
+from lab.nouns import Sample, Trial
+from tests.driving import drive, order
+from tests.server import Peer, Server, connections_at_most
+
+
+def sampled(driver: Driver, server: Server, load: str, **more: object) -> Sample:
+    """A trial on a server of which nothing but its answers is known."""
+    times = {"warmup_s": 0.1, "window_s": 0.4, "timeout_s": 2.0}
+    trial = Trial.model_validate({"block": 0, "stack": "a", "scenario": "json", "load": load, "seed": 7, **times})
+    driven = drive(driver, order(server.port, load, **times, **more))
+    return Sample(trial=trial, started_at=datetime.now(UTC), driven=driven, usage={}, overhead_s=0)
+
+
+async def refuses_after_the_first(peer: Peer) -> None:
+    while await peer.request():
+        await peer.answer()
+        peer.server.stop_listening()
+
+
+async def refuses_after_many(peer: Peer) -> None:
+    while peer.server.requests < 500 and await peer.request():
+        await peer.answer()
+    peer.server.stop_listening()
+
+
+def test_a_server_that_answers_nothing_but_the_first_request_has_failed(driver: Driver) -> None:
+    with Server(refuses_after_the_first) as server:
+        verdict = judge(sampled(driver, server, "closed:8"), Setting())
+    assert verdict.cause is Cause.NOTHING
+
+
+def test_a_server_that_refuses_from_some_request_on_has_failed(driver: Driver) -> None:
+    with Server(refuses_after_many) as server:
+        verdict = judge(sampled(driver, server, "closed:8"), Setting())
+    # Whether the five hundredth answer came before the window or in it depends on the machine.
+    assert verdict.cause in (Cause.ERRED, Cause.NOTHING)
+
+
+def test_users_that_could_hardly_ask_are_seen_in_the_accounts(driver: Driver) -> None:
+    """Refusals that an experiment expects come back at once: most of the time each user waits for its turn to ask."""
+    with Server(refuses_after_the_first) as server:
+        sample = sampled(driver, server, "closed:64")
+    verdict = judge(sample, Setting(expected_errors=frozenset(sample.driven.errors)))
+    assert verdict.cause is Cause.IDLE
+
+
+def test_a_server_that_serves_some_users_and_never_the_others_has_failed(driver: Driver) -> None:
+    """Whom it lets wait is served when the others leave."""
+    with connections_at_most(6) as server:
+        sample = sampled(driver, server, "closed:8")
+    verdict = judge(sample, Setting())
+    assert (verdict.result, verdict.cause) == ("failed", Cause.STARVED)
+    assert "2 of 8 users" in verdict.reason
+
+
+def test_requests_for_which_no_connection_is_free_are_dropped_and_the_stack_has_failed(driver: Driver) -> None:
+    async def slow(peer: Peer) -> None:
+        while await peer.request():
+            await asyncio.sleep(0.05)
+            await peer.answer()
+
+    with Server(slow) as server:
+        sample = sampled(driver, server, "open:500", most_connections=4)
+    assert sample.driven.dropped > 0
+    assert dict(CHECKS)[Cause.DROPPED](sample, Setting())
+    assert judge(sample, Setting()).result != "valid"
