@@ -93,7 +93,8 @@ def _play(scene: dict[str, Any], house: House, runtime: Runtime, driver: DoomedD
                 for _ in range(TRIES - 1):
                     if isinstance(outcome, Sample) and STOLEN(outcome, most):
                         again = bench.measure(trial)
-                        outcome = again if isinstance(again, Sample) else outcome  # its first answer may be a faulty one
+                        if isinstance(again, Sample):  # its first answer may be a faulty one
+                            outcome = again
             line = {"outcome": outcome.model_dump(mode="json"), "setting": asdict(most)}
             sys.stdout.write(json.dumps(line, default=list) + "\n")
 
