@@ -161,6 +161,8 @@ class Profile(Noun):
     """Go on beyond `blocks` until every headline ratio's interval is within this share of it (0.05: 5 %) …"""
     most_blocks: int | None = Field(default=None, ge=1, le=100)
     """… or until so many blocks are done."""
+    limit_min: float | None = Field(default=None, gt=0)
+    """Minutes of measuring after which no block more than `blocks` is begun, and none is run again."""
 
     @model_validator(mode="after")
     def _has_an_end(self) -> Self:

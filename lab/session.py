@@ -21,6 +21,7 @@ from lab.launch.runtime import Runtime
 from lab.machine import CpuPlan
 from lab.measure import Bench
 from lab.nouns import AA, Arm, Block, Failure, Sample, Scenario, Service, Stack, Target, Trial
+from lab.pace import Pace
 from lab.plan import Plan, expected_s
 from lab.progress import Say
 from lab.record import Record, first_facts
@@ -42,8 +43,9 @@ class Session:
     cpus: CpuPlan
     folder: RunFolder
     say: Say
-    _hopeless: set[steer.Cell] = field(default_factory=set)
+    _hopeless: set[steer.Key] = field(default_factory=set)
     """Cells that stayed invalid when their block was run again: more of the same will not mend them."""
+    _pace: Pace = field(default_factory=Pace)
 
     def run(self) -> bool:
         """Measures whatever of the plan is not measured yet; True if nothing is left to measure.
@@ -95,26 +97,42 @@ class Session:
         whole_s = expected_s(self.plan, EXPECTED_TRIAL_OVERHEAD_S, EXPECTED_BLOCK_OVERHEAD_S)
         self._record.write(ended=False)
         self.say.begin(per_block * len(todo), whole_s * len(todo) / self.plan.profile.blocks)
-        for number, attempt in todo:
-            self._run_until_quiet(driver, number, attempt)
-        for number in range(self.plan.profile.blocks, self.plan.profile.most_blocks or 0):
+        for place, (number, attempt) in enumerate(todo, start=1):
+            self._run_until_quiet(driver, number, attempt, to_come=len(todo) - place)
+        self._record.set(stopped=self._run_until_precise(driver))
+
+    def _run_until_precise(self, driver: Driver) -> str:
+        """Adds blocks until the ratios are known well enough; says why there are no more of them."""
+        profile = self.plan.profile
+        if profile.precision is None:
+            return f"the profile asks for {profile.blocks} blocks"
+        for number in range(profile.blocks, profile.most_blocks or 0):
             if not (wide := self._imprecise()):
-                break
-            self.say.step(
-                f"{len(wide)} ratios are not known to {self.plan.profile.precision:.0%} yet, {wide[0]} first."
-            )
+                return f"every headline ratio is known to {profile.precision:.0%}"
+            if not self._pace.has_room(profile.limit_min):
+                return f"another block would have taken longer than the {profile.limit_min:g} minutes of this profile"
+            self.say.step(f"{len(wide)} ratios are not known to {profile.precision:.0%} yet, {wide[0]} first.")
+            self.say.more(self.plan.trials_per_block)
             for _, attempt in self._todo([number]):
                 self._run_until_quiet(driver, number, attempt)
+        return f"the profile allows {profile.most_blocks} blocks"
 
-    def _run_until_quiet(self, driver: Driver, number: int, attempt: int) -> None:
-        """Runs a block, and again where it was noisy, as often as the profile allows."""
+    def _run_until_quiet(self, driver: Driver, number: int, attempt: int, to_come: int = 0) -> None:
+        """Runs a block, and again where it was noisy, as often as the profile allows and its time lasts."""
         last = attempt + self.plan.profile.reruns
-        while noise := self._run_block(driver, number, attempt):
+        while noise := self._timed(driver, number, attempt):
             if attempt == last:
+                return
+            if not self._pace.has_room(self.plan.profile.limit_min, to_come):
+                self.say.step(f"Block {number + 1} is not run again, for want of time: {noise}")
                 return
             self.say.step(f"Block {number + 1} is run again: {noise}")
             self.say.more(self.plan.trials_per_block)
             attempt += 1
+
+    def _timed(self, driver: Driver, number: int, attempt: int) -> str:
+        with self._pace:
+            return self._run_block(driver, number, attempt)
 
     def _run_block(self, driver: Driver, number: int, attempt: int) -> str:
         """Starts all stacks afresh, measures the block's trials one by one, stops all stacks; says if it was noisy."""

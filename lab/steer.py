@@ -3,17 +3,16 @@
 Never by whether a difference is significant: a run that stops when p is small finds differences where there are none.
 """
 
-import math
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from lab import summary
-from lab.compare.paired import ALPHA, half_width
+from lab.compare.paired import is_wide
 from lab.compare.pairs import Pair, pairs
 from lab.judge.bounds import Setting
 from lab.judge.verdict import judge
-from lab.nouns import Block, Outcome, Trial
+from lab.nouns import Block, Cell, Outcome, Trial
 
 CANARY_OFF = 0.15
 """Share by which the canary may differ from the latest ones' median before the block counts as noisy."""
@@ -25,15 +24,15 @@ CANARY_KNOWN = 4
 """So many canaries make a median to be held against."""
 
 Settings = Callable[[Trial], Setting]
-Cell = tuple[str, str, str]
+Key = tuple[str, str, str]
 
 
-def cell_of(trial: Trial) -> Cell:
+def cell_of(trial: Trial) -> Key:
     """Stack, scenario and load of a trial."""
     return trial.stack, trial.scenario, str(trial.load)
 
 
-def invalid(outcomes: Iterable[Outcome], settings: Settings) -> dict[Cell, str]:
+def invalid(outcomes: Iterable[Outcome], settings: Settings) -> dict[Key, str]:
     """Cells of a block that are invalid, with the reason."""
     verdicts = ((outcome.trial, judge(outcome, settings(outcome.trial))) for outcome in outcomes)
     return {cell_of(trial): verdict.reason for trial, verdict in verdicts if verdict.result == "invalid"}
@@ -70,17 +69,27 @@ def canary_off(block: Block, others: Sequence[Block]) -> str:
 def imprecise(outcomes: Iterable[Outcome], settings: Settings, baseline: str, precision: float) -> list[str]:
     """Headline ratios (throughput in closed load) whose interval reaches further than `precision` from the ratio.
 
-    A ratio of which no interval is known is among them; ratios of cells that are not valid are not: more blocks will not mend them.
+    A ratio of which no interval is known is among them, and so is a cell that was disturbed too often for a verdict but
+    not in most blocks. Ratios of other cells that are not valid are not: more blocks will not mend them.
     """
     trials = summary.judged(outcomes, settings)
-    found = pairs(summary.observations(trials, summary.cells(trials)), baseline)
-    headline = [pair for pair in found if pair.metric == "rps" and pair.load.startswith("closed") and not pair.is_aa]
+    cells = summary.cells(trials)
+    headline = [pair for pair in pairs(summary.observations(trials, cells), baseline) if _is_headline(pair)]
     families = Counter(pair.scenario for pair in headline)
-    wide = [pair for pair in headline if _is_wide(pair, ALPHA / families[pair.scenario], precision)]
-    return [f"{pair.stack} {pair.scenario} {pair.load}" for pair in wide]
+    wide = (pair for pair in headline if is_wide(pair.log_ratios, families[pair.scenario], precision))
+    return [f"{pair.stack} {pair.scenario} {pair.load}" for pair in wide] + _short_of_blocks(trials, cells)
 
 
-def _is_wide(pair: Pair, level: float, precision: float) -> bool:
-    """At the level of the first step of Holm: that of a later step depends on the p values, and its interval is narrower."""
-    half = half_width(pair.log_ratios, 1 - level)
-    return half is None or half > math.log1p(precision)
+def _short_of_blocks(trials: Iterable[summary.Judged], cells: Iterable[Cell]) -> list[str]:
+    """Invalid cells of which most blocks are valid."""
+    counts = Counter(trial.key for trial in trials)
+    invalid = (cell for cell in cells if cell.outcome == "invalid")
+    return [
+        f"{cell.stack} {cell.scenario} {cell.load}"
+        for cell in invalid
+        if 2 * cell.blocks > counts[cell.scenario, cell.load, cell.stack]
+    ]
+
+
+def _is_headline(pair: Pair) -> bool:
+    return pair.metric == "rps" and pair.load.startswith("closed") and not pair.is_aa

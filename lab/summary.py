@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from lab import stats
+from lab.compare.paired import MIN_BLOCKS
 from lab.compare.pairs import Observation
 from lab.judge.bounds import Setting, generator_share
 from lab.judge.causes import Result
@@ -76,16 +77,27 @@ def _cell(trials: Sequence[Judged]) -> Cell:
 
 
 def _result(trials: Sequence[Judged]) -> tuple[Result, str]:
-    """A stack that failed in one block has failed; failing that, one block that the lab lost greys the cell.
+    """A stack that failed in one block has failed; failing that, what the lab lost decides.
 
-    Leaving out single blocks instead would choose them by what happened in them.
+    A block in which the machine disturbed the trial is left out, which chooses blocks by the machine and not by what the
+    stack did in them, as running them again does. The cell is grey where too few blocks are left, or where the lab
+    itself was wrong.
     """
-    for result in ("failed", "invalid"):
-        hit = [t.verdict for t in trials if t.verdict.result == result]
-        if hit:
-            reason = Counter(v.reason for v in hit).most_common(1)[0][0]
-            return hit[0].result, reason if len(trials) == 1 else f"{len(hit)} of {len(trials)} blocks: {reason}"
-    return "valid", ""
+    failed = [t.verdict for t in trials if t.verdict.result == "failed"]
+    if failed:
+        return "failed", _of_blocks(failed, trials)
+    lost = [t.verdict for t in trials if t.verdict.result == "invalid"]
+    if not lost:
+        return "valid", ""
+    passing = all(verdict.cause is not None and verdict.cause.passing for verdict in lost)
+    result: Result = "valid" if passing and len(trials) - len(lost) >= MIN_BLOCKS else "invalid"
+    return result, ("left out " if result == "valid" else "") + _of_blocks(lost, trials)
+
+
+def _of_blocks(verdicts: Sequence[Verdict], trials: Sequence[Judged]) -> str:
+    """Their most frequent reason, and in how many blocks they were so."""
+    reason = Counter(verdict.reason for verdict in verdicts).most_common(1)[0][0]
+    return reason if len(trials) == 1 else f"{len(verdicts)} of {len(trials)} blocks: {reason}"
 
 
 def _with_numbers(cell: Cell, trials: Sequence[Judged]) -> Cell:
@@ -128,14 +140,14 @@ def _generator_cpu(trials: Sequence[Judged]) -> float | None:
 
 
 def observations(trials: Iterable[Judged], cells: Iterable[Cell]) -> list[Observation]:
-    """What each block of a valid cell measured: failed and invalid cells leave every comparison, and so does a p99 that
-    too few requests stand for.
+    """What each valid block of a valid cell measured: failed and invalid cells leave every comparison, and so does a p99
+    that too few requests stand for.
     """
     compared = {(cell.scenario, cell.load, cell.stack): cell for cell in cells if cell.outcome == "valid"}
     return [
         Observation(t.trial.stack, t.trial.scenario, str(t.trial.load), t.trial.block, metric, value)
         for t in trials
-        if t.key in compared and isinstance(t.outcome, Sample)
+        if t.key in compared and t.verdict.result == "valid" and isinstance(t.outcome, Sample)
         for metric, value in _metrics(t.outcome).items()
         if value is not None and value > 0 and (metric != "p99_ms" or compared[t.key].p99_ms is not None)
     ]

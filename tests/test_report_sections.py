@@ -39,6 +39,39 @@ def test_the_short_answer_of_many_stacks_is_one_phrase_per_kind_of_verdict(tmp_p
     assert re.search(r"json, 8 users\*\*, baseline (99\d|1,0\d0) requests/s", answer)
 
 
+def precise(folder: Path, spread: float, **profile: Any) -> str:
+    """What a report says of its precision, where b is as fast as a, give or take `spread`."""
+    found: list[Outcome] = [
+        sample(trial(block, one), 1000 * (1 + spread * (-1) ** block * (one == "b")))
+        for block in range(6)
+        for one in "ab"
+    ]
+    facts = run_facts([stack("a"), stack("b")], [scenario("json")], 6, stopped="the profile allows 6 blocks")
+    facts["profile"] |= profile
+    run = write_run(folder / "run", facts, found)
+    write_report(run)
+    text = (run / "report.md").read_text()
+    return text[text.index("Precision:") :].split("\n")[0] if "Precision:" in text else ""
+
+
+def test_a_report_says_which_ratios_missed_the_target_and_why(tmp_path: Path) -> None:
+    said = precise(tmp_path, 0.1, precision=0.05, most_blocks=6)
+    assert "0 of 1 throughput ratios (closed load) are known to 5.0 % or better" in said
+    # half of the interval: t(.975, 5) x sd / sqrt(6) = 2.571 x 0.1099 / 2.449 = 0.115; 6 x (0.115 / ln 1.05)^2 = 33.6
+    assert "Missed: b json closed:8 (known to 12 %; at this spread about 34 blocks would do)" in said
+    assert "no more blocks because the profile allows 6 blocks" in said
+
+
+def test_a_report_says_that_all_ratios_met_the_target(tmp_path: Path) -> None:
+    said = precise(tmp_path, 0.01, precision=0.05, most_blocks=6)
+    assert "1 of 1 throughput ratios" in said
+    assert "Missed" not in said
+
+
+def test_a_profile_without_a_target_says_nothing_of_it(tmp_path: Path) -> None:
+    assert precise(tmp_path, 0.1) == ""
+
+
 @pytest.fixture
 def streams(tmp_path: Path) -> Path:
     """Eight users who hold a stream of 20 ms gaps all the time, and the same users on /json."""

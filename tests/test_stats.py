@@ -151,6 +151,27 @@ def test_an_invalid_cell_carries_no_numbers() -> None:
     assert "hypervisor" in cell.reason
 
 
+@pytest.mark.parametrize(("blocks", "outcome"), [(7, "valid"), (6, "invalid")])
+def test_a_disturbed_block_is_left_out_where_six_valid_ones_remain(blocks: int, outcome: str) -> None:
+    trials = [
+        sample(trial(block), rps=100 if block == 3 else 1000, stolen=0.5 * (block == 3)) for block in range(blocks)
+    ]
+    cell = only(*trials)
+    assert (cell.outcome, cell.blocks) == (outcome, blocks - 1)
+    assert f"1 of {blocks} blocks: The hypervisor took" in cell.reason
+    assert (cell.rps and cell.rps.mean) == (pytest.approx(1000) if outcome == "valid" else None)
+    judged = summary.judged(trials, lambda _: Setting())
+    compared = {seen.block for seen in summary.observations(judged, summary.cells(judged))}
+    assert compared == (set(range(blocks)) - {3} if outcome == "valid" else set())
+
+
+def test_what_the_lab_itself_did_wrong_greys_the_cell_however_many_blocks_remain() -> None:
+    """Requests that were made and never ended: not the machine's doing, and perhaps in the other blocks too."""
+    cell = only(*(sample(trial(block), rps=1000, requests=2000 + (block == 3)) for block in range(20)))
+    assert (cell.outcome, cell.blocks) == ("invalid", 19)
+    assert "report this as a bug" in cell.reason
+
+
 def test_the_labs_own_breakdown_is_invalid_and_not_the_stacks_failure() -> None:
     assert only(failure(reason="The driver died.", lab_fault=True)).outcome == "invalid"
 

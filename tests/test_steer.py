@@ -86,6 +86,20 @@ def test_one_block_knows_no_interval() -> None:
     assert steer.imprecise(outcomes_with_spread(0.0)[:2], setting, "a", 0.05) == ["b json closed:8"]
 
 
+@pytest.mark.parametrize(("disturbed", "wanted"), [(1, ["b json closed:8"]), (4, [])])
+def test_a_cell_that_was_disturbed_now_and_then_needs_more_blocks_and_one_that_always_is_does_not(
+    disturbed: int, wanted: list[str]
+) -> None:
+    outcomes = [
+        synthetic.sample(
+            synthetic.trial(block=number, stack=stack), rps=1000, stolen=0.5 * (stack == "b" and number < disturbed)
+        )
+        for number in range(6)
+        for stack in "ab"
+    ]
+    assert steer.imprecise(outcomes, setting, "a", 0.05) == wanted
+
+
 def three_arms(spread: float, speed_b: float, speed_c: float) -> list[object]:
     """Eight blocks of three stacks that scatter by `spread` around their true speeds."""
     speeds = {"a": (1.0, 0.0), "b": (speed_b, spread), "c": (speed_c, -spread)}

@@ -8,11 +8,14 @@ arms of a block drift together by about 5 %, which the ratio inside the block ta
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
+from typing import Any
 
 import numpy
 from scipy import stats as distributions  # type: ignore[import-untyped]
 
-from lab.compare.pairs import Observation
+from lab.compare.paired import is_wide
+from lab.compare.pairs import Observation, pairs
 from lab.compare.rows import Comparison, compare
 
 RUNS = 1_000
@@ -31,19 +34,32 @@ class World:
     drift: float = 0.05
     outliers: float = 0.0
     """Share of trials that something slowed down by a fifth."""
+    precision: float | None = None
+    """Go on beyond `blocks` until every ratio is known to this share …"""
+    most_blocks: int = 0
+    """… or until so many blocks are done."""
 
 
-STANDARD_BLOCKS = 8
-"""The profile's most; it stops earlier only where the intervals are narrow already."""
+STANDARD_BLOCKS, STANDARD_PRECISION = 6, 0.05
+STANDARD_MOST = 12
+"""What the profile's time allows for three stacks on a quiet machine."""
 QUICK_BLOCKS = 6
 QUICK_NOISE = (0.057, 0.085)
 """Windows of 1 s: the noise of 2 s times the root of two."""
+
+
+def _standard(name: str, speeds: Mapping[str, float], **more: Any) -> World:
+    return World(
+        f"standard, {name}", STANDARD_BLOCKS, speeds, precision=STANDARD_PRECISION, most_blocks=STANDARD_MOST, **more
+    )
+
+
 WORLDS = (
-    World("standard, identical stacks", STANDARD_BLOCKS, {"b": 1, "c": 1}),
-    World("standard, identical stacks, outliers", STANDARD_BLOCKS, {"b": 1, "c": 1}, outliers=0.05),
-    World("standard, identical stacks, twice the noise", STANDARD_BLOCKS, {"b": 1, "c": 1}, noise=(0.08, 0.12)),
-    World("standard, one 10 % slower", STANDARD_BLOCKS, {"b": 0.9, "c": 1}),
-    World("standard, one 10 % slower, 10 other stacks", STANDARD_BLOCKS, {"b": 0.9} | {f"c{i}": 1 for i in range(10)}),
+    _standard("identical stacks", {"b": 1, "c": 1}),
+    _standard("identical stacks, outliers", {"b": 1, "c": 1}, outliers=0.05),
+    _standard("identical stacks, twice the noise", {"b": 1, "c": 1}, noise=(0.08, 0.12)),
+    _standard("one 10 % slower", {"b": 0.9, "c": 1}),
+    _standard("one 10 % slower, 10 other stacks", {"b": 0.9} | {f"c{i}": 1 for i in range(10)}),
     World("quick, identical stacks", QUICK_BLOCKS, {"b": 1, "c": 1}, noise=QUICK_NOISE),
     World("quick, one 10 % slower", QUICK_BLOCKS, {"b": 0.9, "c": 1}, noise=QUICK_NOISE),
     World("quick, one 20 % slower", QUICK_BLOCKS, {"b": 0.8, "c": 1}, noise=QUICK_NOISE),
@@ -71,30 +87,48 @@ class Share:
         return float(distributions.beta.ppf(0.95, self.hits + 1, missed)) if missed else 1.0
 
 
-def runs(world: World, seed: int, count: int = RUNS) -> Iterator[list[Comparison]]:
+def runs(world: World, seed: int, number: int = RUNS) -> Iterator[list[Comparison]]:
     """Comparisons of simulated runs of one scenario under one load."""
     random = numpy.random.default_rng(seed)
-    for _ in range(count):
-        yield compare(_observations(world, random), BASELINE)
+    for _ in range(number):
+        yield compare(_until_precise(world, _blocks(world, random)), BASELINE)
 
 
-def said_different(world: World, stack: str | None, seed: int, count: int = RUNS) -> Share:
+def said_different(world: World, stack: str | None, seed: int, number: int = RUNS) -> Share:
     """How many runs say "different" of a stack; None: of any stack."""
     hits = sum(
         any(row.verdict == "different" and stack in (None, row.stack) for row in rows)
-        for rows in runs(world, seed, count)
+        for rows in runs(world, seed, number)
     )
-    return Share(hits, count)
+    return Share(hits, number)
 
 
-def _observations(world: World, random: numpy.random.Generator) -> Iterator[Observation]:
+def _until_precise(world: World, blocks: Iterator[list[Observation]]) -> list[Observation]:
+    """As many blocks as a run of this kind would have measured."""
+    seen = [one for _ in range(world.blocks) for one in next(blocks)]
+    for _ in range(world.blocks, world.most_blocks):
+        found = pairs(seen, BASELINE)
+        if world.precision is None or not any(is_wide(p.log_ratios, len(found), world.precision) for p in found):
+            break
+        seen += next(blocks)
+    return seen
+
+
+def _blocks(world: World, random: numpy.random.Generator) -> Iterator[list[Observation]]:
     noise = random.uniform(*world.noise)
-    for block in range(world.blocks):
+    for block in count():
         drift = random.normal(0, world.drift)
-        for arm, speed in {BASELINE: 1.0, **world.speeds}.items():
-            slowed = 0.8 if random.random() < world.outliers else 1.0
-            rps = 1_000 * speed * slowed * math.exp(drift + random.normal(0, noise))
-            yield Observation(arm, "json", "closed:64", block, "rps", rps)
+        yield [
+            Observation(
+                arm, "json", "closed:64", block, "rps", _rps(world, speed, drift + random.normal(0, noise), random)
+            )
+            for arm, speed in {BASELINE: 1.0, **world.speeds}.items()
+        ]
+
+
+def _rps(world: World, speed: float, log_noise: float, random: numpy.random.Generator) -> float:
+    slowed = 0.8 if random.random() < world.outliers else 1.0
+    return 1_000 * speed * slowed * math.exp(log_noise)
 
 
 def main(seed: int = 1) -> None:

@@ -9,7 +9,7 @@ from statistics import median
 
 from lab.compare.paired import MIN_BLOCKS
 from lab.nouns import Failure, Outcome, Scenario
-from lab.report import facts, knobs, short, start, words
+from lab.report import facts, knobs, precision, short, start, words
 from lab.report.derive import Findings
 from lab.report.read import Run
 from lab.report.section import Line, Section
@@ -24,7 +24,8 @@ HOW_TO_READ = (
     "The A/A arm is the baseline measured a second time under another label: what it shows is noise.",
     "Latency percentiles come from the histograms of all blocks together; a p99 needs 1,000 requests.",
     "Failed is the stack's result (errors, refusals, falling behind) and is ranked last. Invalid is the lab's fault "
-    "and carries no numbers. Cannot: the stack does not offer this technique.",
+    f"and carries no numbers; single blocks that the machine disturbed are left out where {MIN_BLOCKS} valid ones remain. "
+    "Cannot: the stack does not offer this technique.",
     "Memory is read at the end of the window and depends on what ran before in the block.",
 )
 _NAMED = 4
@@ -93,6 +94,11 @@ class View:
             f"This run could have seen differences of {words.percent(median(seen))} (median over its comparisons; "
             f"{words.percent(min(seen))} to {words.percent(max(seen))}). Smaller ones it cannot tell."
         )
+
+    @property
+    def precision(self) -> str:
+        """Whether the headline ratios are known as well as the profile wanted."""
+        return precision.sentence(self.run, self.findings.comparisons)
 
     @property
     def setup(self) -> str:
