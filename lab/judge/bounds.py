@@ -159,17 +159,18 @@ def bound_by(sample: Sample, setting: Setting) -> Bound:
         return "server slots"
     if (generator_share(sample, setting.other_cpus) or 0) > FULL and not _load_served(sample, setting):
         return _largest_beside_server(sample)
-    return "offered rate"
+    return "server slots" if _users_queue(sample, setting) else "offered rate"
 
 
 def _server_full(sample: Sample, setting: Setting) -> bool:
     """All its CPUs are full of its own work, or exactly one is: an interpreter with a global lock cannot use a second.
 
     Interrupts that the server causes are counted to the CPU and not to it, so of a full CPU most is enough; where
-    others filled it, the trial is invalid (FOREIGN) and the server was not the bound.
+    others filled it, the trial is invalid (FOREIGN) and the server was not the bound. What the hypervisor took was not
+    there to be filled.
     """
     share = cpu_share(sample, "server") or 0
-    if (sample.server_cores_busy or 0) >= FULL and share >= MOST * setting.server_cpus:
+    if (sample.server_cores_busy or 0) >= FULL * (1 - (sample.stolen or 0)) and share >= MOST * setting.server_cpus:
         return True
     return share >= FULL * setting.server_cpus or FULL <= share <= 1.05
 
@@ -180,6 +181,12 @@ def _slots_full(sample: Sample, setting: Setting) -> bool:
     if ceiling is None or (load.kind == "closed" and load.amount <= (setting.slots or 0)):
         return False
     return _rps(sample) >= FULL * ceiling
+
+
+def _users_queue(sample: Sample, setting: Setting) -> bool:
+    """More users than slots always have a request waiting for one: where nothing else is full, more users change nothing."""
+    load = sample.trial.load
+    return load.kind == "closed" and setting.slots is not None and load.amount > setting.slots
 
 
 def _load_served(sample: Sample, setting: Setting) -> bool:
