@@ -2,10 +2,11 @@
 
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from lab import choose, machine, profiles, scenarios, store
+from lab import choose, facts, machine, profiles, scenarios, store
 from lab.calibrate import kept
 from lab.errors import Exit, LabError
 from lab.house import House
@@ -14,9 +15,12 @@ from lab.launch.runtime import Runtime
 from lab.nouns import Failure, Profile
 from lab.plan import Plan
 from lab.progress import Reporter
-from lab.project import LOADTESTS, RESULTS, ROOT, STATE
+from lab.project import COMPOSE_FILE, LOADTESTS, RESULTS, ROOT, STATE
 from lab.session import Session
 from lab.store import RunFolder
+
+MACHINE = ("cpu", "cpus", "system")
+"""Facts that must not change while a run goes on."""
 
 
 def bench(profile: str, stacks: str, scenario_ids: str, runtime: str, run: str, seed: int | None) -> Exit:
@@ -63,11 +67,35 @@ def _go_on(house: House, folder: RunFolder, profile: str, stacks: str, scenario_
             f"The run {folder.path.name} was begun with PROFILE={planned.name} RUNTIME={recorded['runtime']}; "
             "go on with these, or choose another RUN name."
         )
+    if changed := changed_since(recorded, house):
+        raise LabError(
+            f"The run {folder.path.name} was begun with {changed}: its blocks would not be of one kind. "
+            "Go back to that, or choose another RUN name."
+        )
     names = ",".join(stack["name"] for stack in recorded["stacks"])
     ids = ",".join(scenario["id"] for scenario in recorded["scenarios"])
     started_by = house.runtime(recorded["runtime"])
     plan, left_out = _plan(house, started_by, planned, names, ids, recorded["seed"])
     return _run(house, started_by, plan, folder, left_out)
+
+
+def changed_since(recorded: Mapping[str, Any], house: House) -> str:
+    """What of a recorded run's circumstances is not as it was; empty where all is."""
+    here = {
+        "another machine": {fact: machine.facts().get(fact) for fact in MACHINE},
+        "another plan of CPUs": house.cpus.model_dump(mode="json"),
+        "another commit, or other uncommitted changes": facts.git(ROOT),
+        "other files (docker-compose.yml, locks)": facts.sha256(
+            ROOT, [COMPOSE_FILE, *facts.locks(ROOT, house.services.values())]
+        ),
+    }
+    there = [
+        {fact: recorded["machine"].get(fact) for fact in MACHINE},
+        recorded["cpu_plan"],
+        recorded["git"],
+        recorded["sha256"],
+    ]
+    return next((what for (what, now), then in zip(here.items(), there, strict=True) if now != then), "")
 
 
 def _run(house: House, runtime: Runtime, plan: Plan, folder: RunFolder, left_out: Sequence[str]) -> Exit:
@@ -83,17 +111,22 @@ def _run(house: House, runtime: Runtime, plan: Plan, folder: RunFolder, left_out
         except LabError:
             _drop_empty(folder)
             raise
-    outcomes = folder.outcomes()
-    if not outcomes:
+    if not folder.outcomes():
         raise LabError("Interrupted before anything was measured.")
-    from lab.report.write import write_report  # late: pandas and Altair take seconds to import
+    from lab.report.derive import derive  # late: pandas and Altair take seconds to import
+    from lab.report.read import read
+    from lab.report.write import write_report
 
     written = write_report(folder.path)
     if whole:
         store.point_latest(RESULTS, folder)
     _tell(say, folder, written, whole)
-    failed = any(isinstance(outcome, Failure) for outcome in outcomes)
-    return Exit.DONE if whole and not failed else Exit.NOT_ALL_MEASURED
+    findings = derive(read(folder.path))
+    for cell in findings.cells:
+        if cell.outcome != "valid":
+            say.step(f"{cell.outcome}: {cell.stack} {cell.scenario} {cell.load}: {cell.reason}")
+    unmeasured = any(isinstance(judged.outcome, Failure) for judged in findings.trials)
+    return Exit.DONE if whole and not unmeasured else Exit.NOT_ALL_MEASURED
 
 
 def _tell(say: Reporter, folder: RunFolder, written: Sequence[Path], whole: bool) -> None:

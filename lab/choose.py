@@ -49,15 +49,15 @@ def baseline(chosen: Sequence[Stack]) -> Stack:
 
 
 def plan(profile: Profile, chosen: Sequence[Stack], scenarios: Sequence[Scenario], seed: int) -> Plan:
-    """The plan of a run, with the A/A arm where the profile has one.
+    """The plan of a run, with an A/A arm in any case.
 
     Raises:
         LabError: nothing is left to measure.
     """
-    aa = set(profile.aa_scenarios) & {scenario.id for scenario in scenarios}
-    arms = [stack.name for stack in chosen] + ([baseline(chosen).name + AA] if aa else [])
+    twice = _measured_twice(profile, baseline(chosen), scenarios)
+    arms = [stack.name for stack in chosen] + ([baseline(chosen).name + AA] if twice else [])
     made = Plan(
-        profile=profile,
+        profile=profile.model_copy(update={"aa_scenarios": twice}),
         seed=seed,
         arms=tuple(arms),
         scenarios=tuple(scenarios),
@@ -66,6 +66,12 @@ def plan(profile: Profile, chosen: Sequence[Stack], scenarios: Sequence[Scenario
     if not made.trials_per_block:
         raise LabError("None of the chosen stacks can do any of the chosen scenarios; see `python -m lab stacks`.")
     return made
+
+
+def _measured_twice(profile: Profile, base: Stack, scenarios: Sequence[Scenario]) -> tuple[str, ...]:
+    """Ids that the A/A arm runs: those of the profile that were chosen, else the first that the baseline can do."""
+    possible = [scenario.id for scenario in scenarios if base.why_omitted(scenario.path) is None]
+    return tuple(id_ for id_ in possible if id_ in profile.aa_scenarios) or tuple(possible[:1])
 
 
 def _impossible(stack: Stack, scenarios: Iterable[Scenario]) -> list[str]:

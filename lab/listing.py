@@ -22,7 +22,7 @@ def stacks(*, as_json: bool) -> Exit:
         stack.model_dump(mode="json") | {"runtimes": ["docker"] if lacks(stack.name) else ["docker", "process"]}
         for stack in house.stacks.values()
     ]
-    columns = ("name", "framework", "server", "model", "runtimes")
+    columns = ("name", "framework", "server", "model", "runtimes", "omits")
     return _print(rows, columns, as_json=as_json)
 
 

@@ -1,7 +1,7 @@
 """Measures one trial: the driver loads, the watcher reads the counters at both edges of the window."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -37,6 +37,8 @@ class Bench:
     monitor: Monitor
     unhealthy: Mapping[str, str] = field(default_factory=dict)
     """Label -> why it cannot be measured."""
+    not_started: Container[str] = ()
+    """Labels of those among them that never ran, which is not the stack's fault."""
     idle_rss_bytes: Mapping[str, int | None] = field(default_factory=dict)
 
     def measure(self, trial: Trial) -> Sample | Failure:
@@ -45,7 +47,8 @@ class Bench:
         began_s = time.monotonic()
         for label in (trial.stack, DATABASE, UPSTREAM):
             if label in self.unhealthy:
-                return self._failure(trial, started_at, self.unhealthy[label])
+                failure = self._failure(trial, started_at, self.unhealthy[label])
+                return failure.model_copy(update={"lab_fault": failure.lab_fault or label in self.not_started})
         try:
             window = self._window(trial.stack)
             driven = self.driver.run(self._order(trial), window.watch)
@@ -91,6 +94,7 @@ class Bench:
             host="127.0.0.1",
             port=self.arms[trial.stack].port,
             load=trial.load,
+            arrivals=trial.arrivals,
             warmup_s=trial.warmup_s,
             window_s=trial.window_s,
             timeout_s=trial.timeout_s,

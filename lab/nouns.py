@@ -13,6 +13,7 @@ AA = "@aa"
 """Suffix of the A/A arm: the reference stack a second time, under another label."""
 
 Model = Literal["sync", "threads", "greenlets", "async"]
+Arrivals = Literal["poisson", "constant"]
 Role = Literal["server", "generator", "database", "upstream"]
 
 
@@ -76,6 +77,8 @@ class Scenario(Noun):
     user: str
     path: str
     params: dict[str, int | str] = {}
+    expected_errors: tuple[str, ...] = ()
+    """Reasons of errors that are this scenario's result and not a failure of the stack: `status 502` of a full upstream."""
 
 
 class Service(Noun):
@@ -153,6 +156,8 @@ class Profile(Noun):
     window_s: float = Field(gt=0)
     timeout_s: float = Field(gt=0)
     """How long one request may take; also the limit of the drain after the window."""
+    arrivals: Arrivals = "poisson"
+    """Open load: the gaps between requests."""
     aa_scenarios: tuple[str, ...] = ()
     """Scenarios that the A/A arm runs too."""
     reruns: int = Field(default=2, ge=0, le=5)
@@ -182,6 +187,7 @@ class Trial(Noun):
     """Label of the arm: a stack's name, with @aa behind it for the A/A arm."""
     scenario: str
     load: Load
+    arrivals: Arrivals = "poisson"
     warmup_s: float
     window_s: float
     timeout_s: float
@@ -217,6 +223,8 @@ class Driven(Noun):
     """Reason -> requests of the window that ended so; `unfinished` after the drain is in here too."""
     dropped: int = 0
     """Open load: due in the window but never sent."""
+    scheduled: int | None = None
+    """Open load: arrivals that the schedule has in the window, counted from it and not from what became of them."""
     latency: str
     service: str | None = None
     """Open load: time from the actual send; latency counts from the intended start."""
@@ -335,9 +343,18 @@ class Cell(Noun):
     p95_ms: float | None = None
     p99_ms: float | None = None
     error_rate: float | None = None
+    """Share of the requests that erred unexpectedly, were dropped or stayed unfinished."""
+    expected_error_rate: float | None = None
+    """Share that ended in an error that the scenario declares: None where it declares none."""
     cpu_us_per_request: Value | None = None
     rss_mb: float | None = None
     connects_per_request: float | None = None
+    reconnects_per_request: float | None = None
+    """Kept connections that the server had closed, per request: what is lost where keep-alive does not hold."""
+    service_p99_ms: float | None = None
+    """Open load: from the actual send; the latency counts from the intended one."""
+    lag_p99_ms: float | None = None
+    """Open load: how late the generator sent."""
     generator_cpu: float | None = None
     """Share of the generator's core that was busy during the window."""
     bound_by: str = ""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from lab.nouns import Driven, Load, Noun, Scenario
+from lab.nouns import Arrivals, Driven, Load, Noun, Scenario
 
 
 class Order(Noun):
@@ -14,7 +14,7 @@ class Order(Noun):
     host: str = "127.0.0.1"
     port: int
     load: Load
-    arrivals: Literal["poisson", "constant"] = "poisson"
+    arrivals: Arrivals = "poisson"
     """Open load: the gaps between requests."""
     most_connections: int = 4096
     """Open load: a request that is due while so many are in flight is dropped."""

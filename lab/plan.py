@@ -41,6 +41,7 @@ class Plan(Noun):
                     stack=arm,
                     scenario=scenario.id,
                     load=load,
+                    arrivals=self.profile.arrivals,
                     warmup_s=self.profile.warmup_s,
                     window_s=self.profile.window_s,
                     timeout_s=self.profile.timeout_s,

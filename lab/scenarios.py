@@ -4,7 +4,7 @@ A user class with a `path` is a scenario. Its id is that path without its first 
 """
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -26,6 +26,8 @@ class Declared:
     path: str
     about: str
     params: dict[str, int | str | None]
+    expected_errors: dict[str, list[str]]
+    """Parameter -> reasons of errors that are to be expected where it is given."""
 
     def scenario(self, query: str = "") -> Scenario:
         """The scenario with the parameters of `query` (`ms=50&n=3`) in place of the declared ones."""
@@ -39,6 +41,12 @@ class Declared:
             user=self.user,
             path=self.path,
             params={name: value for name, value in params.items() if value is not None},
+            expected_errors=tuple(
+                reason
+                for name, reasons in self.expected_errors.items()
+                if params[name] is not None
+                for reason in reasons
+            ),
         )
 
     def _value(self, name: str, text: str) -> int | str:
@@ -125,4 +133,13 @@ def _declared(file: Path, node: ast.ClassDef, attributes: dict[str, object]) -> 
         path=path,
         about=ast.get_docstring(node) or "",
         params=params,
+        expected_errors=_expected_errors(file, node, attributes.get("expected_errors", {}), params),
     )
+
+
+def _expected_errors(file: Path, node: ast.ClassDef, value: object, params: Container[str]) -> dict[str, list[str]]:
+    if not isinstance(value, dict) or not all(name in params and isinstance(value[name], list) for name in value):
+        raise LabError(
+            f"{file.name}, class {node.name}: `expected_errors` must be a parameter's name and a list of reasons."
+        )
+    return value

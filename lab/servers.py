@@ -45,20 +45,31 @@ def start(runtime: Runtime, arms: Sequence[Arm], logs: Path, within_s: float = _
     """Starts arms together, and says which cannot be measured and when the others were healthy.
 
     A port that is taken, an engine that refuses and a server that dies or never gets healthy are reasons, not errors:
-    the others can still be measured.
+    the others can still be measured. Only a server that was started and does not serve is at fault itself.
     """
     taken = {arm.label: f"Port {arm.port} is taken by another program." for arm in arms if ready.port_taken(arm.port)}
-    standing = _started(runtime, [arm for arm in arms if arm.label not in taken], logs, within_s)
-    return replace(standing, unhealthy=taken | standing.unhealthy)
+    free = [arm for arm in arms if arm.label not in taken]
+    with ready.Answers(free) as answers:
+        refused = _started(runtime, free, logs)
+        standing = answers.wait(lambda label: refused.get(label) or died(runtime, label), within_s)
+    return replace(standing, unhealthy=taken | standing.unhealthy, not_started=frozenset({*taken, *refused}))
 
 
-def _started(runtime: Runtime, arms: Sequence[Arm], logs: Path, within_s: float) -> ready.Standing:
-    with ready.Answers(arms) as answers:
+def _started(runtime: Runtime, arms: Sequence[Arm], logs: Path) -> dict[str, str]:
+    """Starts all together or, where that is refused, one by one, so that one takes no other down; says who was refused."""
+    try:
+        runtime.start(arms, logs)
+    except LabError:
+        runtime.stop([arm.label for arm in arms])
+    else:
+        return {}
+    refused: dict[str, str] = {}
+    for arm in arms:
         try:
-            runtime.start(arms, logs)
+            runtime.start([arm], logs)
         except LabError as error:
-            return ready.Standing({arm.label: str(error) for arm in arms})
-        return answers.wait(lambda label: died(runtime, label), within_s)
+            refused[arm.label] = str(error)
+    return refused
 
 
 @contextlib.contextmanager

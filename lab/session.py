@@ -17,6 +17,7 @@ from lab.judge.bounds import Setting, setting
 from lab.knobs.budget import unequal
 from lab.knobs.known import Knobs, configured, known
 from lab.launch.postgres import Monitor
+from lab.launch.ready import Standing
 from lab.launch.runtime import Runtime
 from lab.machine import CpuPlan
 from lab.measure import Bench
@@ -45,6 +46,7 @@ class Session:
     say: Say
     _hopeless: set[steer.Key] = field(default_factory=set)
     """Cells that stayed invalid when their block was run again: more of the same will not mend them."""
+    _knobs: dict[str, Knobs] = field(default_factory=dict)
     _pace: Pace = field(default_factory=Pace)
 
     def run(self) -> bool:
@@ -108,7 +110,7 @@ class Session:
             return f"the profile asks for {profile.blocks} blocks"
         for number in range(profile.blocks, profile.most_blocks or 0):
             if not (wide := self._imprecise()):
-                return f"every headline ratio is known to {profile.precision:.0%}"
+                return f"every ratio that could be known is known to {profile.precision:.0%}"
             if not self._pace.has_room(profile.limit_min):
                 return f"another block would have taken longer than the {profile.limit_min:g} minutes of this profile"
             self.say.step(f"{len(wide)} ratios are not known to {profile.precision:.0%} yet, {wide[0]} first.")
@@ -119,9 +121,8 @@ class Session:
 
     def _run_until_quiet(self, driver: Driver, number: int, attempt: int, to_come: int = 0) -> None:
         """Runs a block, and again where it was noisy, as often as the profile allows and its time lasts."""
-        last = attempt + self.plan.profile.reruns
         while noise := self._timed(driver, number, attempt):
-            if attempt == last:
+            if attempt >= self.plan.profile.reruns:
                 return
             if not self._pace.has_room(self.plan.profile.limit_min, to_come):
                 self.say.step(f"Block {number + 1} is not run again, for want of time: {noise}")
@@ -143,7 +144,7 @@ class Session:
         logs = self.folder.logs / f"block-{number:02d}{f'-again-{attempt}' if attempt else ''}"
         logs.mkdir(exist_ok=True)
         with serving(self.runtime, list(self.arms.values()), logs) as standing:
-            bench = self._bench(driver, standing.unhealthy)
+            bench = self._bench(driver, standing)
             start_cpu_s = {label: watch.cpu_s(bench.targets[label]) for label in self.arms if label in bench.targets}
             for trial in self.plan.block(number, attempt):
                 trial_began_s = time.monotonic()
@@ -187,9 +188,9 @@ class Session:
         reason = self._broken.get(trial.stack.removesuffix(AA), {}).get(self._scenarios[trial.scenario].path)
         return Failure(trial=trial, started_at=datetime.now(UTC), reason=reason) if reason else None
 
-    def _bench(self, driver: Driver, unhealthy: Mapping[str, str]) -> Bench:
+    def _bench(self, driver: Driver, standing: Standing) -> Bench:
         targets: dict[str, Target] = {}
-        unhealthy = dict(unhealthy)
+        unhealthy = dict(standing.unhealthy)
         for label in (*self.arms, DATABASE, UPSTREAM):
             if label not in unhealthy:
                 try:
@@ -206,22 +207,26 @@ class Session:
             targets=targets,
             monitor=self._monitor,
             unhealthy=unhealthy,
+            not_started=standing.not_started,
             idle_rss_bytes={label: watch.memory_bytes(target) for label, target in targets.items()},
         )
 
     def _check_contract(self) -> dict[str, dict[str, str]]:
-        """Stack -> path -> what it answers wrongly."""
+        """Stack -> path -> what it answers wrongly. Each stack runs alone, which also says how long its start takes."""
         self.say.step("Holding every stack to the contract …")
-        arms = [arm for label, arm in self.arms.items() if not label.endswith(AA)]
         found: dict[str, dict[str, str]] = {}
+        alone_s: dict[str, float] = {}
         logs = self.folder.logs / "contract"
         logs.mkdir(exist_ok=True)
-        with serving(self.runtime, arms, logs) as standing:
-            for arm in arms:
-                found[arm.label] = {} if arm.label in standing.unhealthy else self._broken_paths(arm)
-                for sentence in found[arm.label].values():
-                    self.say.step(f"  {arm.label}: {sentence}")
-            self._knobs = {arm.label: self._known(arm, arm.label not in standing.unhealthy) for arm in arms}
+        for arm in (arm for label, arm in self.arms.items() if not label.endswith(AA)):
+            with serving(self.runtime, [arm], logs) as standing:
+                healthy = arm.label not in standing.unhealthy
+                found[arm.label] = self._broken_paths(arm) if healthy else {}
+                self._knobs[arm.label] = self._known(arm, healthy)
+                alone_s |= standing.healthy_after_s
+            for sentence in found[arm.label].values():
+                self.say.step(f"  {arm.label}: {sentence}")
+        self._record.set(cold_start_alone_s=alone_s)
         self._check_budget()
         return found
 
@@ -249,7 +254,8 @@ class Session:
         return {finding.path: str(finding) for finding in first if finding.path in again}
 
     def _todo(self, blocks: Iterable[int]) -> list[tuple[int, int]]:
-        return steer.unmeasured(blocks, self.folder.outcomes(), self.plan.trials_per_block)
+        outcomes, records = self.folder.outcomes(), self.folder.blocks()
+        return steer.unmeasured(blocks, outcomes, self.plan.trials_per_block, records, self.plan.profile.reruns)
 
     def _imprecise(self) -> list[str]:
         """Headline ratios that the profile wants to know better than they are known now."""

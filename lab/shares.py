@@ -22,6 +22,7 @@ def merged(parts: Sequence[Driven]) -> Driven:
             "completed": sum(part.completed for part in parts),
             "errors": dict(sum((Counter(part.errors) for part in parts), Counter())),
             "dropped": sum(part.dropped for part in parts),
+            "scheduled": None if first.scheduled is None else sum(part.scheduled or 0 for part in parts),
             "latency": _merged([part.latency for part in parts]),
             "service": _merged([part.service for part in parts]),
             "lag": _merged([part.lag for part in parts]),

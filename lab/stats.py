@@ -31,6 +31,12 @@ def aside_ms(samples: Sequence[Sample], name: str, percent: float) -> float | No
     return _ms(merged, percent) if merged.count >= REQUESTS_FOR.get(percent, 1) else None
 
 
+def open_p99_ms(encoded: Iterable[str | None]) -> float | None:
+    """The 99th percentile of service or lag, merged over blocks; None in closed load, and where too few were counted."""
+    merged = Histogram.merged(text for text in encoded if text is not None)
+    return _ms(merged, 99) if merged.count >= REQUESTS_FOR[99] else None
+
+
 def held_at_once(samples: Sequence[Sample]) -> float | None:
     """Requests that were open at once, mean over all windows: the time they were open over the windows' length."""
     window_s = sum(sample.driven.window_s for sample in samples)
@@ -97,9 +103,17 @@ def connects_per_request(samples: Sequence[Sample]) -> float | None:
 
     The driver counts requests in the window only; those of the warm-up are taken to have come at the same rate.
     """
-    connects = sum(sample.driven.connects for sample in samples)
+    return _per_request(sum(sample.driven.connects for sample in samples), samples)
+
+
+def reconnects_per_request(samples: Sequence[Sample]) -> float | None:
+    """The same of those connections that were kept and that the server had closed meanwhile."""
+    return _per_request(sum(sample.driven.reconnects for sample in samples), samples)
+
+
+def _per_request(count: int, samples: Iterable[Sample]) -> float | None:
     requests = sum(_requests_of_trial(sample) for sample in samples)
-    return connects / requests if requests else None
+    return count / requests if requests else None
 
 
 def _requests_of_trial(sample: Sample) -> float:

@@ -20,8 +20,6 @@ BLOCKS_BEFORE = 3
 """A machine's speed drifts by a tenth and more within minutes, which the ratio inside a block takes out; a jump it does not."""
 THROTTLED_S = 0.1
 """Quotas are counted in periods of 0.1 s: one that was cut short may have hit any trial."""
-CANARY_KNOWN = 4
-"""So many canaries make a median to be held against."""
 
 Settings = Callable[[Trial], Setting]
 Key = tuple[str, str, str]
@@ -38,12 +36,23 @@ def invalid(outcomes: Iterable[Outcome], settings: Settings) -> dict[Key, str]:
     return {cell_of(trial): verdict.reason for trial, verdict in verdicts if verdict.result == "invalid"}
 
 
-def unmeasured(blocks: Iterable[int], outcomes: Iterable[Outcome], trials_per_block: int) -> list[tuple[int, int]]:
-    """(block, attempt to make) of those blocks that no attempt measured whole."""
+def unmeasured(
+    blocks: Iterable[int],
+    outcomes: Iterable[Outcome],
+    trials_per_block: int,
+    records: Iterable[Block] = (),
+    reruns: int = 0,
+) -> list[tuple[int, int]]:
+    """(block, attempt to make) of those blocks that no attempt measured whole, or of which a noisy one was to be run again."""
     done: dict[int, Counter[int]] = defaultdict(Counter)
     for outcome in outcomes:
         done[outcome.trial.block][outcome.trial.attempt] += 1
-    missing = (number for number in blocks if trials_per_block not in done[number].values())
+    noisy = {(record.block, record.attempt) for record in records if record.noise and record.attempt < reruns}
+    missing = [
+        number
+        for number in blocks
+        if not any(size == trials_per_block and (number, one) not in noisy for one, size in done[number].items())
+    ]
     return [(number, max(done[number], default=-1) + 1) for number in missing]
 
 
@@ -55,10 +64,8 @@ def disturbance(block: Block, others: Sequence[Block]) -> str:
 
 
 def canary_off(block: Block, others: Sequence[Block]) -> str:
-    """Why the canary says that the machine was not itself; empty where it was, or where too little is known."""
+    """Why the canary says that the machine was not itself; empty where it was. The first block is held against itself."""
     known = [value for one in (*others[-BLOCKS_BEFORE:], block) for value in (one.canary_before_s, one.canary_after_s)]
-    if len(known) < CANARY_KNOWN:
-        return ""
     usual = statistics.median(known)
     worst = max((block.canary_before_s, block.canary_after_s), key=lambda value: abs(value / usual - 1))
     if abs(worst / usual - 1) <= CANARY_OFF:

@@ -1,6 +1,6 @@
 """From outcomes to cells: each block's last attempt is judged and summed up per stack, scenario and load."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -8,6 +8,8 @@ from itertools import groupby
 from lab import stats
 from lab.compare.paired import MIN_BLOCKS
 from lab.compare.pairs import Observation
+from lab.costs import Cost
+from lab.costs import costs as costs_of
 from lab.judge.bounds import Setting, generator_share
 from lab.judge.causes import Result
 from lab.judge.verdict import Verdict, judge, unanswered
@@ -111,13 +113,27 @@ def _with_numbers(cell: Cell, trials: Sequence[Judged]) -> Cell:
             "p95_ms": stats.percentile_ms(samples, 95),
             "p99_ms": stats.percentile_ms(samples, 99),
             "error_rate": wrong / requests if requests else None,
+            "expected_error_rate": _expected_error_rate(trials, requests),
             "cpu_us_per_request": stats.geometric(map(stats.cpu_us_per_request, samples)),
             "rss_mb": stats.rss_mb(samples),
             "connects_per_request": stats.connects_per_request(samples),
+            "reconnects_per_request": stats.reconnects_per_request(samples),
+            "service_p99_ms": stats.open_p99_ms(sample.driven.service for sample in samples),
+            "lag_p99_ms": stats.open_p99_ms(sample.driven.lag for sample in samples),
             "bound_by": Counter(t.verdict.bound_by for t in trials).most_common(1)[0][0],
             **_of_streams(samples),
         }
     )
+
+
+def _expected_error_rate(trials: Iterable[Judged], requests: int) -> float | None:
+    found = [
+        t.outcome.driven.errors.get(reason, 0)
+        for t in trials
+        if isinstance(t.outcome, Sample)
+        for reason in t.setting.expected_errors
+    ]
+    return sum(found) / requests if found and requests else None
 
 
 def _of_streams(samples: Sequence[Sample]) -> dict[str, float | None]:
@@ -137,6 +153,16 @@ def _generator_cpu(trials: Sequence[Judged]) -> float | None:
     return stats.middle(
         generator_share(t.outcome, t.setting.other_cpus) for t in trials if isinstance(t.outcome, Sample)
     )
+
+
+def costs(trials: Iterable[Judged], cells: Iterable[Cell]) -> list[Cost]:
+    """What every role used, of the cells that have numbers."""
+    measured = {(cell.scenario, cell.load, cell.stack) for cell in cells if cell.rps is not None}
+    of_cell: dict[tuple[str, str, str], list[Sample]] = defaultdict(list)
+    for trial in trials:
+        if trial.key in measured and isinstance(trial.outcome, Sample) and trial.verdict.result != "invalid":
+            of_cell[trial.key].append(trial.outcome)
+    return [row for key in sorted(of_cell) for row in costs_of(of_cell[key])]
 
 
 def observations(trials: Iterable[Judged], cells: Iterable[Cell]) -> list[Observation]:

@@ -1,4 +1,7 @@
-"""Calls to another service, each of which takes `ms`; more than `capacity` at once are refused there."""
+"""Calls to another service, each of which takes `ms`; more than `capacity` at once are refused there.
+
+make bench SCENARIOS='http/concurrent?capacity=20,http/bounded?limit=2&capacity=20'
+"""
 
 from lean import LeanUser
 
@@ -7,6 +10,7 @@ class Calls(LeanUser):
     """Has the server call `upstream`."""
 
     abstract = True
+    expected_errors = {"capacity": ["status 502"]}
 
     def check(self, body):
         waited = {"waited_ms": f"{self.params['ms']:05d}"}

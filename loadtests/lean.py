@@ -46,6 +46,8 @@ class LeanUser(User):
     path: ClassVar[str]
     params: ClassVar[Mapping[str, int | str | None]] = {}
     """Of the query; None leaves it to the server's default."""
+    expected_errors: ClassVar[Mapping[str, list[str]]] = {}
+    """Parameter -> reasons of errors that are the scenario's result, and not a failure, where that parameter is given."""
     body: ClassVar[object] = None
     """Sent as JSON by POST; without it the request is a GET."""
     seeded: ClassVar[bool] = False

@@ -13,9 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from lab import compose
 from lab.drive import Driver
 from lab.errors import LabError
+from lab.house import House
 from lab.launch.docker import connect
+from lab.nouns import Stack
 from lab.project import ROOT
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -71,6 +74,17 @@ def checkout_copied_to(copy: Path) -> Iterator[Path]:
     compose.write_text(re.sub(r"\b81(\d\d)\b", rf"{PORTS}\1", compose.read_text()))
     yield copy
     assert lab(copy, "clean").returncode == 0
+
+
+@contextlib.contextmanager
+def all_standing(folder: Path, runtime: str) -> Iterator[dict[str, Stack]]:
+    """Name -> stack, of all that can be started here in a runtime, all running, from a copy of this checkout in `folder`."""
+    with checkout_copied_to(folder) as copy:
+        started = lab(copy, "up", "--stack=all", f"--runtime={runtime}")
+        assert started.returncode == 0, started.stderr
+        here = set(started.stdout.split())
+        described = compose.stacks(compose.read(copy / "docker-compose.yml", House.here().variables))
+        yield {name: stack for name, stack in described.items() if f"http://127.0.0.1:{stack.port}" in here}
 
 
 @pytest.fixture

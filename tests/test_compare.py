@@ -12,7 +12,7 @@ from statsmodels.stats.power import TTestPower
 
 from lab import profiles
 from lab.compare import simulate
-from lab.compare.paired import ALPHA, effect_size, half_width, mde, signed_rank_p, verdict
+from lab.compare.paired import ALPHA, detectable, half_width, mde, signed_rank_p, verdict
 from lab.compare.pairs import Observation
 from lab.compare.rows import Comparison, compare, holm
 from lab.compare.simulate import WORLDS, said_different
@@ -157,12 +157,24 @@ def test_no_signed_rank_p_where_nothing_changed() -> None:
 
 @pytest.mark.parametrize(("n", "level"), [(6, 0.05), (10, 0.05), (10, 0.05 / 12), (30, 0.01)])
 def test_the_detectable_effect_is_that_of_statsmodels(n: int, level: float) -> None:
-    assert effect_size(n, level) == pytest.approx(TTestPower().solve_power(nobs=n, alpha=level, power=0.8), rel=1e-4)
+    assert detectable(n, level, 0) == pytest.approx(TTestPower().solve_power(nobs=n, alpha=level, power=0.8), rel=1e-4)
 
 
 def test_the_mde_grows_with_the_pairs_own_spread() -> None:
     calm, rough = [0.01, -0.01] * 3, [0.1, -0.1] * 3
-    assert (mde(calm, ALPHA) or 1) < (mde(rough, ALPHA) or 0)
+    assert (mde(calm, ALPHA, 0.05) or 1) < (mde(rough, ALPHA, 0.05) or 0)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.001, 0.02, 0.05])
+def test_a_difference_as_large_as_the_mde_is_called_different_in_four_runs_of_five(spread: float) -> None:
+    """The margin counts too: with little spread, whatever lies inside it is never called different."""
+    limit, random = math.log1p(0.05), np.random.default_rng(5)
+    effect = spread * detectable(6, ALPHA, limit / spread) if spread else limit
+    assert effect >= limit
+    if spread:
+        found = [verdict(list(random.normal(effect, spread, 6)), ALPHA, 0.05) == "different" for _ in range(2000)]
+        assert sum(found) / len(found) == pytest.approx(0.8, abs=0.03)
+    assert mde([0.0] * 6, ALPHA, 0.05) == pytest.approx(0.05)
 
 
 def test_identical_stacks_are_called_different_in_at_most_one_run_of_twenty() -> None:

@@ -5,10 +5,10 @@ from urllib.parse import quote
 
 import pytest
 import schemathesis
-from conftest import ENGINE_MISSING, checkout_copied_to, lab
+from conftest import ENGINE_MISSING, all_standing
 from hypothesis import assume
 
-from lab import compose, contract
+from lab import contract
 from lab.contract.document import OPENAPI_FILE, parameters
 from lab.house import House
 from lab.nouns import Stack
@@ -45,15 +45,8 @@ DOCUMENT = schemathesis.openapi.from_path(OPENAPI_FILE, config=settings())
 @pytest.fixture(scope="module")
 def stands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Stack]]:
     """Name -> stack, of all that can be started here, all running, from a copy of this checkout: no other copy runs meanwhile."""
-    with checkout_copied_to(tmp_path_factory.mktemp("stacks") / "checkout") as copy:
-        started = lab(copy, "up", "--stack=all")
-        assert started.returncode == 0, started.stderr
-        here = set(started.stdout.split())
-        yield {
-            name: stack
-            for name, stack in compose.stacks(compose.read(copy / "docker-compose.yml", House.here().variables)).items()
-            if f"http://127.0.0.1:{stack.port}" in here
-        }
+    with all_standing(tmp_path_factory.mktemp("stacks") / "checkout", "auto") as stacks:
+        yield stacks
 
 
 @pytest.fixture(scope="module", params=STACKS)

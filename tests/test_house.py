@@ -12,7 +12,7 @@ from lab.project import ROOT
 LEAVES = {"errors", "nouns", "cpus", "histogram", "project", "orders", "interrupt", "cgroups"}
 ABOVE = {
     "session", "measure", "servers", "bench", "stand", "house", "cli", "listing", "images", "doctor", "lock", "readme", "report",
-    "summary", "calibrate", "steer", "record", "choose", "progress", "__main__", "driver",
+    "summary", "costs", "calibrate", "steer", "record", "choose", "progress", "__main__", "driver",
 }  # fmt: skip
 """Modules that put parts together; everything else of lab/ is a part and imports leaves only."""
 

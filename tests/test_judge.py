@@ -46,6 +46,7 @@ CASES: list[tuple[Cause, dict[str, Any]]] = [
     (Cause.NOTHING, {"of": CLOSED, "completed": 0, "latency": histogram({}), "errors": {"refused": 2000}}),
     (Cause.ERRED, {"of": CLOSED, "requests": 2003, "errors": {"status 500": 3}}),
     (Cause.ACCOUNTS, {"of": CLOSED, "requests": 2001}),
+    (Cause.ACCOUNTS, {"of": OPEN, "scheduled": 2001}),
     (Cause.LATE, {"of": OPEN, **LATE}),
     (Cause.BUSY, {"of": CLOSED, "usage": usage(generator=0.95)}),
     (Cause.BUSY, {"of": CLOSED, "other_cores_busy": 0.95}),
@@ -78,8 +79,8 @@ INSIDE: list[dict[str, Any]] = [
     {"of": CLOSED, "stolen": 0.05},
     {"of": trial(load="closed:512"), "in_flight_s": 512 * 2, "starved": 5},
     {"of": CLOSED, "starved": 64, "latency": histogram({210.0: 2000})},
-    {"of": CLOSED, "server_cores_busy": 0.95, "usage": usage(server=0.7)},
-    {"of": OPEN, "completed": 1910},
+    {"of": CLOSED, "server_cores_busy": 0.78, "usage": usage(server=0.7)},
+    {"of": OPEN, "completed": 1910, "scheduled": 2000},
 ]
 
 
@@ -157,6 +158,8 @@ def test_short_waits_have_no_ceiling() -> None:
         ("upstream", {"usage": usage(generator=0.3, upstream=0.7)}, Setting()),
         ("offered rate", {"usage": usage(generator=0.5, database=0.9)}, Setting(other_cpus=3)),
         ("generator", {"usage": usage(generator=0.95)}, Setting(other_cpus=3)),
+        ("upstream", {"usage": usage(upstream=0.95), "other_cores_busy": 0.4}, Setting(other_cpus=3)),
+        ("offered rate", {"usage": usage(upstream=0.95), "of": OPEN}, Setting(other_cpus=3)),
         ("offered rate", {}, Setting()),
         ("", {"completed": 0}, Setting()),
     ],

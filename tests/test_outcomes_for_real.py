@@ -29,6 +29,8 @@ SCENES = {
         "pool exhausted": (FASTAPI, "db/one?ms=50", "closed:64"),
         "database full": (FASTAPI, "db/batched", "closed:16"),
         "upstream full": (FASTAPI, "http/one?ms=0", "closed:16"),
+        "upstream refuses": (FASTAPI, "http/concurrent?n=10&ms=5&capacity=15", "closed:4"),
+        "upstream is spared": (FASTAPI, "http/bounded?n=10&ms=5&limit=3&capacity=15", "closed:4"),
         "users that work": (FASTAPI, "health", "closed:8"),
         "little is asked": (FASTAPI, "json", "open:50"),
         "rate above capacity": (FASTAPI, "crunch/inline", "open:2000"),
@@ -167,7 +169,7 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staged]:
 
 
 def _setting(words: dict[str, object]) -> Setting:
-    return Setting(**{**words, "expected_errors": frozenset()})  # type: ignore[arg-type]
+    return Setting(**{**words, "expected_errors": frozenset(words["expected_errors"])})  # type: ignore[arg-type, call-overload]
 
 
 def measured(staged: Staged, name: str) -> tuple[Sample, Setting]:
@@ -238,6 +240,17 @@ def test_each_fault_is_objected_to(staged: Staged, name: str) -> None:
         assert verdict.result != "valid"  # noise, which is asked about first, would make it the lab's fault
     else:
         assert verdict.result == cause.result
+
+
+def test_a_full_upstreams_refusals_are_a_result_where_the_scenario_expects_them(staged: Staged) -> None:
+    """Four users with ten calls at once are too many for it, with three each they are not."""
+    refused, spared = measured(staged, "upstream refuses"), measured(staged, "upstream is spared")
+    assert set(refused[0].driven.errors) == {"status 502"}
+    assert spared[0].driven.errors == {}
+    for sample, setting in (refused, spared):
+        assert setting.expected_errors == {"status 502"}
+        assert dict(CHECKS)[Cause.ERRED](sample, setting) is None
+        assert judge(sample, setting).result != "failed"
 
 
 def test_the_errors_of_a_window_are_counted_by_what_they_were(staged: Staged) -> None:

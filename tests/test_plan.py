@@ -62,8 +62,11 @@ def test_all_stacks_of_a_block_get_the_same_seed_and_other_blocks_another() -> N
     assert seeds[0] != seeds[1]
 
 
-def test_an_aa_arm_without_a_scenario_to_run_is_left_out() -> None:
-    assert planned(aa=()).arms == ("a", "b", "c")
+def test_a_run_without_any_of_the_profiles_aa_scenarios_has_the_first_that_the_baseline_can_do_twice() -> None:
+    plan = planned(aa=("not-chosen",))
+    assert plan.arms == ("a", "b", "c", "b@aa")
+    assert plan.profile.aa_scenarios == (plan.scenarios[0].id,)
+    assert [trial.scenario for trial in plan.block(0) if trial.stack == "b@aa"] == [plan.scenarios[0].id]
 
 
 def test_stacks_are_chosen_by_name_once_in_the_order_given() -> None:
@@ -102,5 +105,5 @@ def test_a_plan_in_which_no_stack_can_do_anything_is_refused() -> None:
 
 def test_the_expected_time_counts_windows_and_overheads() -> None:
     plan = planned(blocks=2, aa=())
-    assert plan.trials_per_block == 8
-    assert expected_s(plan, per_trial_s=0.5, per_block_s=3) == 2 * (8 * 2.5 + 3)
+    assert plan.trials_per_block == 9
+    assert expected_s(plan, per_trial_s=0.5, per_block_s=3) == 2 * (9 * 2.5 + 3)

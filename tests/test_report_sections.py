@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from synthetic import NOON, histogram, run_facts, sample, scenario, stack, trial, write_run
 
-from lab.nouns import Block, Outcome
+from lab.nouns import Block, Outcome, Usage
 from lab.report.write import write_report
 from lab.store import RunFolder
 
@@ -112,7 +112,8 @@ def started(folder: Path, **facts: Any) -> str:
     found: list[Outcome] = [
         sample(trial(block, one.name), idle_rss_bytes=40_000_000) for block in range(2) for one in MANY[:2]
     ]
-    run = write_run(folder / "run", run_facts(MANY[:2], [scenario("json")], 2, **facts), found)
+    alone = {"cold_start_alone_s": {"base": 0.7}}
+    run = write_run(folder / "run", run_facts(MANY[:2], [scenario("json")], 2, **alone, **facts), found)
     for block in range(2):
         RunFolder(run).append_block(
             Block(
@@ -133,14 +134,31 @@ def started(folder: Path, **facts: Any) -> str:
 def test_what_it_takes_to_start_is_told_of_every_stack(tmp_path: Path) -> None:
     sizes = {"base": {"bytes": 300_000_000, "own_bytes": 50_000_000}}
     text = started(tmp_path, image_sizes=sizes, images_together_bytes=900_000_000, arms=["base", "stack-00", "base@aa"])
-    assert "| base | 0.800 | 1.50 (1.00 to 2.00) | 40.0 | 300 | 50.0 |" in text
-    assert "| stack-00 | 0.400 | 0.500 (0.50 to 0.50) | 40.0 | - | - |" in text
-    assert text.index("| stack-00 | 0.400 | 0.500") < text.index("| base | 0.800"), "the cheapest first"
+    assert "| base | 0.800 | 0.700 | 1.50 (1.00 to 2.00) | 40.0 | 300 | 50.0 |" in text
+    assert "| stack-00 | 0.400 | - | 0.500 (0.50 to 0.50) | 40.0 | - | - |" in text
+    assert text.index("| stack-00 | 0.400 | -") < text.index("| base | 0.800"), "the cheapest first"
     assert "take 900 MB together" in text
     assert "The 3 servers of a block are started together" in text
 
 
 def test_processes_have_no_image(tmp_path: Path) -> None:
     text = started(tmp_path, image_sizes={}, images_together_bytes=None)
-    assert "| base | 0.800 | 1.50 (1.00 to 2.00) | 40.0 | - | - |" in text
+    assert "| base | 0.800 | 0.700 | 1.50 (1.00 to 2.00) | 40.0 | - | - |" in text
     assert "unpacked" not in text
+
+
+def test_what_each_role_used_is_told_per_request(tmp_path: Path) -> None:
+    """1,000 requests a second for 2 s: 40 ms of the database's CPU are 20 us for each, 6,000 switches are three."""
+    used: dict[str, Usage] = {
+        "server": Usage(cpu_s=1.0, rss_bytes=50_000_000, threads=41, context_switches=6_000),
+        "database": Usage(cpu_s=0.04, connections=17),
+    }
+    found: list[Outcome] = [sample(trial(block, "base"), usage=used) for block in range(6)]
+    run = write_run(tmp_path / "run", run_facts(MANY[:1], [scenario("json")], 6), found)
+    write_report(run)
+    with (run / "costs.csv").open(newline="") as file:
+        rows = {row["role"]: row for row in csv.DictReader(file)}
+    assert (rows["server"]["threads"], rows["server"]["context_switches_per_request"]) == ("41", "3")
+    assert (rows["database"]["cpu_us_per_request"], rows["database"]["connections"]) == ("20", "17")
+    assert rows["upstream"]["cpu_us_per_request"] == ""
+    assert "| base | 41.0 | 3.0 | - | 20.0 | 17.0 | - | 0.0 |" in (run / "report.md").read_text()

@@ -43,8 +43,9 @@ def test_a_slow_drift_is_quiet_and_a_jump_is_not() -> None:
     assert noisy == [False] * 6 + [True] * 2 + [False] * 4
 
 
-def test_a_single_block_has_no_usual_canary_to_be_held_against() -> None:
-    assert steer.canary_off(block(1.0, 5.0), []) == ""
+def test_the_first_block_is_held_against_itself() -> None:
+    assert "instead of 3.00 ms" in steer.canary_off(block(1.0, 5.0), [])
+    assert steer.canary_off(block(1.0, 1.3), []) == ""
 
 
 def test_a_block_during_which_a_quota_ran_out_is_noisy() -> None:
@@ -131,6 +132,13 @@ def test_a_block_is_unmeasured_until_an_attempt_was_whole() -> None:
     assert steer.unmeasured(range(2), [], 3) == [(0, 0), (1, 0)]
     assert steer.unmeasured(range(3), measured((0, 0, 3), (1, 0, 2)), 3) == [(1, 1), (2, 0)]
     assert steer.unmeasured([1], measured((1, 0, 2), (1, 1, 3)), 3) == []
+
+
+def test_a_noisy_block_whose_rerun_was_broken_off_is_run_again_and_no_more_often_than_allowed() -> None:
+    noisy = [block().model_copy(update={"noise": "The canary was off.", "attempt": attempt}) for attempt in range(2)]
+    assert steer.unmeasured([0], measured((0, 0, 3), (0, 1, 1)), 3, noisy[:1], reruns=1) == [(0, 2)]
+    assert steer.unmeasured([0], measured((0, 0, 3), (0, 1, 3)), 3, noisy, reruns=1) == []
+    assert steer.unmeasured([0], measured((0, 0, 3)), 3, [block()], reruns=1) == []
 
 
 def test_a_block_beyond_the_planned_ones_that_was_broken_off_is_attempted_anew() -> None:

@@ -173,6 +173,23 @@ def test_a_stream_that_is_given_up_by_a_thread_gives_its_connection_back(address
         assert upstream.sequential(delay_path(0, 0), 1) == {"answers": [{"waited_ms": "00000"}]}
 
 
+def test_a_stream_that_nobody_begins_to_read_gives_its_connection_back(address: str) -> None:
+    """As with HEAD, which has no body, and with a client that goes before the body begins."""
+    with ThreadPoolExecutor(1) as threads, SyncUpstream(f"http://{address}", 1, threads) as upstream:
+        for _ in range(3):
+            never_begun = relay.events(upstream.stream(stream_path(1_000, 1)))
+            del never_begun
+        assert upstream.sequential(delay_path(0, 0), 1) == {"answers": [{"waited_ms": "00000"}]}
+
+
+def test_a_stream_that_is_refused_gives_its_connection_back(address: str) -> None:
+    with ThreadPoolExecutor(1) as threads, SyncUpstream(f"http://{address}", 1, threads) as upstream:
+        for _ in range(3):
+            with pytest.raises(UpstreamError, match="404"):
+                upstream.stream("/no-such-path")
+        assert upstream.sequential(delay_path(0, 0), 1) == {"answers": [{"waited_ms": "00000"}]}
+
+
 COOPERATIVE = """
 from gevent import monkey
 

@@ -58,7 +58,7 @@ def memory_findings(seen: tuple[Memory, ...]) -> list[Finding]:
             figure=f"{one.requests:,} requests of {one.load} load: MB added; while worked out",
             value=f"{one.added_bytes / 1e6:,.0f}; {one.peak_added_bytes / 1e6:,.0f}",
             goal=f"at most {MEMORY_GOAL_BYTES / 1e6:.0f}",
-            met=one.added_bytes <= MEMORY_GOAL_BYTES,
+            met=max(one.added_bytes, one.peak_added_bytes) <= MEMORY_GOAL_BYTES,
         )
         for one in seen
     ]

@@ -17,8 +17,9 @@ def write(results: Path, calibration: Calibration) -> Path:
     folder = results / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{_name(calibration.started_at)}.json"
-    path.write_text(calibration.model_dump_json(indent=1) + "\n")
-    return path
+    partial = path.with_suffix(".partial")
+    partial.write_text(calibration.model_dump_json(indent=1) + "\n")
+    return partial.replace(path)
 
 
 def calibrated(results: Path, machine: dict[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from lab import profiles, stats
 from lab.calibrate.generators import Generators
 from lab.calibrate.result import Finding, NoiseFloor, NoiseTrial
 from lab.calibrate.servers import Place, Running
-from lab.compare.paired import ALPHA, mde, verdict
+from lab.compare.paired import ALPHA, is_wide, mde, verdict
 from lab.compare.rows import MARGIN
 from lab.nouns import Profile
 from lab.project import LOADTESTS
@@ -23,10 +23,12 @@ Arm = Literal["a", "b"]
 
 
 def measure(place: Place, generators: Generators, profile_name: str) -> NoiseFloor:
-    """Blocks as the profile has them: fresh servers, each loaded once, the first one alternating."""
+    """Blocks as the profile has them: fresh servers, each loaded once, the first one alternating; as many as it would run."""
     profile = profiles.read(LOADTESTS, profile_name)
     trials: list[NoiseTrial] = []
-    for block in range(profile.blocks):
+    for block in range(profile.most_blocks or profile.blocks):
+        if block >= profile.blocks and not is_wide(_log_ratios(trials, "rps"), 1, profile.precision or 1):
+            break
         with ExitStack() as stack:
             servers: dict[Arm, Running] = {"a": stack.enter_context(place.uvicorn())}
             servers["b"] = stack.enter_context(place.uvicorn())
@@ -48,7 +50,7 @@ def floor(profile_name: str, trials: Sequence[NoiseTrial]) -> NoiseFloor:
     """What the ratios b / a inside the blocks say."""
     logs = {metric: _log_ratios(trials, metric) for metric in METRICS}
     ratio = {metric: stats.geometric(map(math.exp, values)) for metric, values in logs.items()}
-    smallest = {metric: mde(values, ALPHA) for metric, values in logs.items()}
+    smallest = {metric: mde(values, ALPHA, MARGIN[metric]) for metric, values in logs.items()}
     return NoiseFloor(
         profile=profile_name,
         trials=tuple(trials),

@@ -81,7 +81,8 @@ def findings(seen: Throughput) -> list[Finding]:
             goal = STOCK_GOAL
         if (ratio.server, ratio.to, ratio.metric) == ("uvicorn", "wrk", "rps"):
             goal = WRK_GOAL
-        rows.append(_ratio(ratio, goal))
+        errors = sum(one.errors for one in seen.windows if (one.server, one.generator) == (ratio.server, LEAN))
+        rows.append(_ratio(ratio, goal, errors))
     return rows
 
 
@@ -100,7 +101,7 @@ def _rate(windows: Iterable[Window], server: ServerName, generator: Generator) -
     )
 
 
-def _ratio(ratio: Ratio, goal: float | None) -> Finding:
+def _ratio(ratio: Ratio, goal: float | None, errors: int) -> Finding:
     value = ratio.value
     interval = "" if value.lo is None else f" [{value.lo:.2f}, {value.hi:.2f}]"
     unit = "requests/s" if ratio.metric == "rps" else "requests per CPU second"
@@ -109,5 +110,5 @@ def _ratio(ratio: Ratio, goal: float | None) -> Finding:
         figure=f"lean user / {ratio.to} against {ratio.server}: {unit}",
         value=f"{value.mean:.2f}{interval}",
         goal="" if goal is None else f"at least {goal:g}",
-        met=None if goal is None else value.mean >= goal,
+        met=None if goal is None else value.mean >= goal and not errors,
     )

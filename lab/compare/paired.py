@@ -6,13 +6,17 @@ from functools import cache
 from typing import Literal
 
 import numpy
+from numpy.typing import NDArray
 from scipy import stats as distributions  # type: ignore[import-untyped]
 from scipy.optimize import brentq  # type: ignore[import-untyped]
+from scipy.special import ndtr  # type: ignore[import-untyped]
 
 Verdict = Literal["different", "equivalent", "inconclusive"]
 
 ALPHA = 0.05
 POWER = 0.8
+DEVIATIONS = 400
+"""Steps of the integral over the standard deviation; a power is then right to a tenth of a per cent."""
 MIN_BLOCKS = 6
 """Fewer blocks make no claim."""
 
@@ -64,26 +68,37 @@ def signed_rank_p(logs: Sequence[float]) -> float | None:
     return float(distributions.wilcoxon(changed, method="exact").pvalue) if changed else None
 
 
-def mde(logs: Sequence[float], level: float) -> float | None:
-    """Smallest relative difference that a t-test at `level` finds with 80 % power, at this pair's own spread.
+def mde(logs: Sequence[float], level: float, margin: float) -> float | None:
+    """Smallest relative difference that `verdict` calls different with 80 % power, at this pair's own spread.
 
-    None with too few blocks for any claim; else a ratio above 1, minus 1.
+    Never less than the margin. None with too few blocks for any claim; else a ratio above 1, minus 1.
     """
     if len(logs) < MIN_BLOCKS:
         return None
-    return math.expm1(effect_size(len(logs), level) * float(numpy.std(logs, ddof=1)))
+    limit, spread = math.log1p(margin), float(numpy.std(logs, ddof=1))
+    if spread == 0:
+        return margin
+    return math.expm1(spread * detectable(len(logs), level, limit / spread))
+
+
+def detectable(n: int, level: float, limit: float) -> float:
+    """Standardised mean of n paired differences that is found beyond `limit` and by Student's test with 80 % power.
+
+    The power of the t-test (Cohen 1988, "Statistical power analysis", 2.2), written as the mean over the distribution
+    of the sample's standard deviation, so that the mean can be held against the fixed limit as well.
+    """
+    needed = numpy.maximum(_t_needs(n, level), limit)
+
+    def lacking(effect: float) -> float:
+        return float(numpy.mean(ndtr((effect - needed) * math.sqrt(n)))) - POWER
+
+    return float(brentq(lacking, 0, float(needed[-1]) + 5, xtol=1e-6))
 
 
 @cache
-def effect_size(n: int, level: float) -> float:
-    """Standardised mean of n paired differences that Student's test detects with 80 % power.
-
-    Exact, from the noncentral t distribution (Cohen 1988, "Statistical power analysis", 2.2).
-    """
-    critical = float(distributions.t.ppf(1 - level / 2, n - 1))
-
-    def lacking(effect: float) -> float:
-        beyond = distributions.nct.sf(critical, n - 1, effect * math.sqrt(n))
-        return float(beyond) - POWER
-
-    return float(brentq(lacking, 0, 2 * critical))
+def _t_needs(n: int, level: float) -> NDArray[numpy.float64]:
+    """The mean that Student's test needs, for each of many equally probable standard deviations of n values around 1."""
+    shares = (numpy.arange(DEVIATIONS) + 0.5) / DEVIATIONS
+    deviations = numpy.sqrt(distributions.chi2.ppf(shares, n - 1) / (n - 1))
+    needed: NDArray[numpy.float64] = distributions.t.ppf(1 - level / 2, n - 1) * deviations / math.sqrt(n)
+    return needed

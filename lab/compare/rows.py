@@ -97,7 +97,7 @@ def _comparison(pair: Pair, level: float, p_holm: float | None) -> Comparison:
         lo=None if half is None else math.exp(mean - half),
         hi=None if half is None else math.exp(mean + half),
         verdict=verdict(logs, level, MARGIN[pair.metric]),
-        mde=mde(logs, level),
+        mde=mde(logs, level, MARGIN[pair.metric]),
         blocks=len(logs),
         confidence=1 - level,
         p_holm=p_holm,

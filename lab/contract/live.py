@@ -53,6 +53,14 @@ def overlap(address: str, stack: Stack) -> list[Finding]:
     return found
 
 
+def hazard(address: str, stack: Stack) -> list[Finding]:
+    """The mistake is made as it was meant: a sleep inside of a coroutine keeps the next one waiting."""
+    path = "/hazard/blocking-wait"
+    if stack.model != "async" or stack.why_omitted(path):
+        return []
+    return list(_one_waits(address, Check(path, WAIT), 2))
+
+
 def _together(address: str, check: Check, clients: int) -> Iterator[Finding]:
     parted_s = []
     for _ in range(TRIES):

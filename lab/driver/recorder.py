@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lab.histogram import Histogram
 
-CHUNK = 500_000
+CHUNK = 200_000
 """Requests looked at together, so that the digest needs little memory."""
 CENSORED = frozenset({"timeout", "unfinished"})
 """Reasons that say a request took at least so long: open load counts it in the latency."""
@@ -95,6 +95,8 @@ class Digest:
         self._count_faulty(recorder)
         self.dropped = int(np.count_nonzero(self._within(np.frombuffer(recorder.dropped))))
         self.requests += self.dropped
+        schedule = recorder.correct.schedule
+        self.scheduled = None if schedule is None else int(np.count_nonzero(self._within(schedule)))
 
     def _within(self, times: Times) -> NDArray[np.bool_]:
         return (self.start_s <= times) & (times < self.end_s)

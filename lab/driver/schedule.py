@@ -1,11 +1,9 @@
 """When the requests of an open load are due: drawn before the load begins, and by nothing but the seed."""
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
-Arrivals = Literal["poisson", "constant"]
+from lab.nouns import Arrivals
 
 
 def schedule(rate: int, length_s: float, seed: int, arrivals: Arrivals = "poisson") -> NDArray[np.float64]:

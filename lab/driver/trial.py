@@ -2,7 +2,7 @@
 
 import gc
 import resource
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from functools import cache
 from time import monotonic
 from typing import Any
@@ -41,7 +41,7 @@ def drive(order: Order, announce: Callable[[Began], None]) -> Driven:
     _check_descriptors(order)
     user_class = _user_class(order)
     try:
-        _probe(user_class)
+        _probe(user_class, order.scenario.expected_errors)
         return _run(order, user_class, announce)
     finally:
         user_class.patience.stop()
@@ -76,14 +76,14 @@ def _classes(file: str) -> dict[str, Any]:
     return classes
 
 
-def _probe(user_class: Any) -> None:
-    """One request before the load: its answer must be right, and teaches the length of all others."""
+def _probe(user_class: Any, expected_errors: Container[str]) -> None:
+    """One request before the load: its answer must be right or an expected error; a right one teaches the others' length."""
     user = user_class(Environment())
     try:
         reason = user.ask(monotonic())
     finally:
         user.connection.close()
-    if reason is not None:
+    if reason is not None and reason not in expected_errors:
         raise UnansweredError(
             f"The first request to {user_class.path} on {user_class.host} was not answered correctly: {reason}."
         )
@@ -145,6 +145,7 @@ def _driven(
         completed=int(digest.completed_per_second.sum()),
         errors=dict(digest.errors),
         dropped=digest.dropped,
+        scheduled=digest.scheduled,
         latency=digest.latency.encode(),
         service=digest.service.encode() if is_open else None,
         lag=digest.lag.encode() if is_open else None,

@@ -51,6 +51,7 @@ def setting(
         wait_ms=wait_ms,
         server_cpus=max(1, len(cpu_plan.get("server", ()))),
         other_cpus=max(1, len(cpu_plan.get("others", ()))),
+        expected_errors=frozenset(scenario.expected_errors),
     )
 
 
@@ -157,8 +158,11 @@ def bound_by(sample: Sample, setting: Setting) -> Bound:
         return "server CPU"
     if _slots_full(sample, setting):
         return "server slots"
-    if (generator_share(sample, setting.other_cpus) or 0) > FULL and not _load_served(sample, setting):
-        return _largest_beside_server(sample)
+    if not _load_served(sample, setting):
+        if (generator_share(sample, setting.other_cpus) or 0) > FULL:
+            return _largest_beside_server(sample)
+        if (cpu_share(sample, "upstream") or 0) >= FULL:  # one process on one thread: further CPUs do not help it
+            return "upstream"
     return "server slots" if _users_queue(sample, setting) else "offered rate"
 
 

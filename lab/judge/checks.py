@@ -22,9 +22,9 @@ USERS_ACCOUNTED = 4
 """Fewer users than this are reported, not judged: their gaps weigh too much."""
 NEIGHBOURS_BUSY = 0.05
 """Share of the window that the idle stacks' servers together may have computed."""
-FOREIGN = 0.3
-"""Share of the server's CPUs that other programs may have used; interrupts are counted here on some kernels."""
-STOLEN = 0.2
+FOREIGN = 0.1
+"""Share of the server's CPUs that other programs may have used; interrupts, which are counted here on some kernels, were at most 0.035."""
+STOLEN = 0.1
 """Share of all CPUs' time that the hypervisor may have given to others."""
 STARVED_ALLOWED = 0.01
 """Share of the users that may be starved."""
@@ -69,6 +69,8 @@ def _most_frequent(sample: Sample) -> str:
 def _accounts_do_not_add_up(sample: Sample, _: Setting) -> str | None:
     """In open load `latency` also holds what timed out, as having taken at least so long; `service` holds it not."""
     driven = sample.driven
+    if driven.scheduled not in (None, driven.requests):
+        return f"{driven.scheduled:,} requests were due but {driven.requests:,} are accounted for"
     correct = Histogram.decode(driven.service or driven.latency).count
     ended = correct + sum(driven.errors.values()) + driven.dropped
     if ended == driven.requests:

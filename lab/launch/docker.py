@@ -52,11 +52,13 @@ class DockerRuntime:
         for project, group in _by_project(arms).items():
             variables = self._variables | group[0].variables
             names = [arm.service for arm in group]
-            _compose(
-                ["up", "--detach", "--no-deps", "--no-build", "--force-recreate", "--quiet-pull", *names],
-                project,
-                variables,
-            )
+            up = ["up", "--detach", "--no-deps", "--no-build", "--force-recreate", "--quiet-pull", *names]
+            try:
+                _compose(up, project, variables)
+            except LabError:
+                with contextlib.suppress(LabError):  # what came up all the same would hold its port
+                    _compose(["rm", "--stop", "--force", *names], project, variables)
+                raise
             containers = {_service_of(container): container for container in self._containers(project)}
             for arm in group:
                 self._running[arm.label] = (arm, containers[arm.service], logs / f"{arm.label}.log")

@@ -30,6 +30,8 @@ class Standing:
     """Label -> why it cannot be measured."""
     healthy_after_s: dict[str, float] = field(default_factory=dict)
     """Label -> seconds from the order to start to the first healthy answer."""
+    not_started: frozenset[str] = frozenset()
+    """Labels of those among the unhealthy that never ran: their port was taken, or the engine refused."""
 
 
 class Answers:

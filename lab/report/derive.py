@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lab import summary
 from lab.compare.rows import Comparison, compare
+from lab.costs import Cost
 from lab.judge.bounds import Setting, setting
 from lab.knobs.known import recorded
 from lab.nouns import AA, Cell
@@ -19,6 +20,7 @@ class Findings:
     trials: tuple[Judged, ...]
     cells: tuple[Cell, ...]
     comparisons: tuple[Comparison, ...]
+    costs: tuple[Cost, ...]
 
 
 def derive(run: Run) -> Findings:
@@ -29,6 +31,7 @@ def derive(run: Run) -> Findings:
         trials=tuple(trials),
         cells=tuple(cell for cell in cells if not cell.stack.endswith(AA)),
         comparisons=tuple(compare(summary.observations(trials, cells), run.baseline)),
+        costs=tuple(cost for cost in summary.costs(trials, cells) if not cost.stack.endswith(AA)),
     )
 
 

@@ -1,43 +1,57 @@
 """How narrow the intervals of the headline ratios have become, beside what the profile asked for."""
 
 from collections.abc import Iterable, Iterator
-from math import ceil, inf, log, log1p
+from math import ceil, expm1, inf, log, log1p
+from statistics import median
 
 from lab.compare.rows import Comparison
 from lab.report import words
 from lab.report.read import Run
+from lab.report.section import Line, Section
 
 
-def sentence(run: Run, comparisons: Iterable[Comparison]) -> str:
+def sentence(run: Run, sections: Iterable[Section]) -> str:
     """Which ratios missed the profile's target, and why there are no more blocks; empty where there is no target."""
-    return " ".join(_sentences(run, comparisons))
-
-
-def _sentences(run: Run, comparisons: Iterable[Comparison]) -> Iterator[str]:
     target = run.profile.precision
-    if target is None:
-        return
-    ratios = [row for row in comparisons if row.metric == "rps" and row.load.startswith("closed:") and not row.is_aa]
-    missed = sorted((row for row in ratios if half_width(row) > log1p(target)), key=half_width, reverse=True)
+    return "" if target is None else " ".join(_sentences(list(sections), target, run.facts.get("stopped")))
+
+
+def _sentences(sections: list[Section], target: float, stopped: str | None) -> Iterator[str]:
+    closed = [line for section in sections if section.metric == "rps" for line in _compared(section)]
+    missed = [line for line in closed if half_width(line.against) > log1p(target)]
+    missed.sort(key=lambda line: half_width(line.against), reverse=True)
     yield (
-        f"Precision: {len(ratios) - len(missed)} of {len(ratios)} throughput ratios (closed load) are known to "
+        f"Precision: {len(closed) - len(missed)} of {len(closed)} throughput ratios (closed load) are known to "
         f"{words.percent(target)} or better."
     )
     if missed:
-        yield f"Missed: {'; '.join(_missed(row, target) for row in missed)}."
-    if stopped := run.facts.get("stopped"):
+        yield f"Missed: {'; '.join(_missed(line, target) for line in missed)}."
+    if stopped:
         yield f"There are no more blocks because {stopped}."
+    halves = [
+        half_width(line.against) for section in sections if section.metric != "rps" for line in _compared(section)
+    ]
+    if known := [expm1(half) for half in halves if half < inf]:
+        yield (
+            f"Ratios of the p99 (open load) have no target: {len(known)} of {len(halves)} are known, "
+            f"to {words.percent(median(known))} (median), the widest to {words.percent(max(known))}."
+        )
 
 
-def half_width(row: Comparison) -> float:
+def _compared(section: Section) -> list[Line]:
+    """The lines that are to be compared, whether they could be or not."""
+    return [line for line in section.lines if line.base is not line.cell]
+
+
+def half_width(row: Comparison | None) -> float:
     """Half of the interval of the log ratio; without end where there is none."""
-    return inf if row.lo is None or row.hi is None else log(row.hi / row.lo) / 2
+    return inf if row is None or row.lo is None or row.hi is None else log(row.hi / row.lo) / 2
 
 
-def _missed(row: Comparison, target: float) -> str:
-    named = f"{row.stack} {row.scenario} {row.load}"
+def _missed(line: Line, target: float) -> str:
+    named, row = f"{line.cell.stack} {line.cell.scenario} {line.cell.load}", line.against
     half = half_width(row)
-    if half == inf:
-        return f"{named} (no interval)"
+    if row is None or half == inf:
+        return f"{named} ({line.answer.label})"
     blocks = ceil(row.blocks * (half / log1p(target)) ** 2)
-    return f"{named} (known to {words.percent(half)}; at this spread about {blocks} blocks would do)"
+    return f"{named} (known to {words.percent(expm1(half))}; at this spread about {blocks} blocks would do)"

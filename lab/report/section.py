@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lab.compare.rows import Comparison
+from lab.costs import Cost
 from lab.judge.bounds import MEANING
-from lab.nouns import Cell, Scenario
+from lab.nouns import Cell, Role, Scenario
 from lab.report import words
 
 
@@ -34,9 +35,14 @@ class Line:
         if self.cell.outcome != "valid":
             return Answer(self.cell.outcome)
         if self.against is None:
-            why = "the baseline is not valid" if self.base else "the baseline cannot do this"
-            return Answer(f"no comparison, {why}")
+            return Answer(f"no comparison, {self._why_not_compared}")
         return Answer(words.label(self.against), words.detail(self.against), self._tone(self.against))
+
+    @property
+    def _why_not_compared(self) -> str:
+        if self.base is None:
+            return "the baseline cannot do this"
+        return "the baseline is not valid" if self.base.outcome != "valid" else "too few requests for a p99"
 
     @staticmethod
     def _tone(row: Comparison) -> str:
@@ -57,6 +63,8 @@ class Section:
     comparisons: tuple[Comparison, ...]
     aa: tuple[Comparison, ...]
     metric: str
+    costs: Mapping[tuple[str, Role], Cost]
+    """Stack and role -> what it used."""
 
     @property
     def title(self) -> str:
@@ -84,6 +92,16 @@ class Section:
     def most_blocks(self) -> int:
         """Blocks of the cell that has most."""
         return max((line.cell.blocks for line in self.lines), default=0)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the rate was given, so that there is a lag."""
+        return self.load.startswith("open:")
+
+    @property
+    def costly(self) -> tuple[Line, ...]:
+        """The lines of which is known what they used."""
+        return tuple(line for line in self.lines if (line.cell.stack, "server") in self.costs)
 
     @property
     def streams(self) -> tuple[Line, ...]:

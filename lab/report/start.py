@@ -18,8 +18,10 @@ class Start:
     image_mb: float | None
     own_mb: float | None
     """Of that, in layers that no other image of the run has."""
+    alone_s: float | None
+    """From the order to start to the first healthy answer, started alone."""
     cold_start_s: tuple[float, ...]
-    """Of every attempt at a block, all stacks started together."""
+    """The same in every attempt at a block, all stacks started together."""
     cpu_s: float | None
     """CPU time of the start, median over the same."""
     idle_mb: float | None
@@ -30,7 +32,7 @@ class Start:
 
     @property
     def known(self) -> bool:
-        return bool(self.image_mb or self.cold_start_s or self.idle_mb)
+        return bool(self.image_mb or self.alone_s or self.cold_start_s or self.idle_mb)
 
 
 def starts(run: Run) -> list[Start]:
@@ -41,12 +43,14 @@ def starts(run: Run) -> list[Start]:
 
 def _starts(run: Run) -> Iterator[Start]:
     sizes: Mapping[str, Mapping[str, int]] = run.facts.get("image_sizes") or {}
+    alone_s: Mapping[str, float] = run.facts.get("cold_start_alone_s") or {}
     for stack in run.stacks:
         size = sizes.get(stack.name, {})
         yield Start(
             stack=stack.name,
             image_mb=_mb(size.get("bytes")),
             own_mb=_mb(size.get("own_bytes")),
+            alone_s=alone_s.get(stack.name),
             cold_start_s=tuple(b.cold_start_s[stack.name] for b in run.blocks if stack.name in b.cold_start_s),
             cpu_s=stats.middle(block.start_cpu_s.get(stack.name) for block in run.blocks),
             idle_mb=stats.middle(_idle_mb(run, stack.name)),
@@ -74,8 +78,8 @@ def _note(run: Run) -> Iterator[str]:
     if together := run.facts.get("images_together_bytes"):
         yield f"With database and upstream all images take {together / 1e6:,.0f} MB together."
     yield (
-        "Cold start: from the order to start to the first healthy answer. "
+        "Cold start: from the order to start to the first healthy answer; alone: once, before the first block. "
         f"The {len(run.facts.get('arms', run.stacks))} servers of a block are started together and share the server's CPUs, "
-        "so it depends on the company; the CPU time of a start does not, and `make verify` says how long one takes alone."
+        "so that their time depends on the company; the CPU time of a start does not."
     )
     yield "Memory: right after that answer. MB are 10^6 bytes."

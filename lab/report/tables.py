@@ -1,10 +1,11 @@
-"""summary.csv and comparisons.csv, as results/README.md promises them. Empty means not measured."""
+"""summary.csv, costs.csv and comparisons.csv, as results/README.md promises them. Empty means not measured."""
 
 import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lab.compare.rows import Comparison
+from lab.costs import Cost
 from lab.nouns import Cell
 
 Row = Mapping[str, object]
@@ -12,6 +13,10 @@ Row = Mapping[str, object]
 
 def write_summary(path: Path, cells: Iterable[Cell]) -> Path:
     return _write(path, _SUMMARY, map(_cell, cells))
+
+
+def write_costs(path: Path, costs: Iterable[Cost]) -> Path:
+    return _write(path, list(Cost.model_fields), (cost.model_dump() for cost in costs))
 
 
 def write_comparisons(path: Path, comparisons: Iterable[Comparison]) -> Path:
@@ -23,7 +28,8 @@ _SUMMARY = [
     "stack", "scenario", "load", "blocks", "valid", "outcome", "reason", "rps", "rps_lo", "rps_hi", "p50_ms", "p95_ms",
     "p99_ms", "error_rate", "cpu_us_per_request", "cpu_us_lo", "cpu_us_hi", "rss_mb", "connects_per_request",
     "generator_cpu", "bound_by", "first_event_p50_ms", "first_event_p99_ms", "event_gap_p50_ms", "event_gap_p99_ms",
-    "streams_held",
+    "streams_held", "reconnects_per_request", "service_p99_ms", "lag_p99_ms",
+    "expected_error_rate",
 ]
 _COMPARISONS = [
     "scenario", "load", "stack", "baseline", "metric", "ratio", "lo", "hi", "verdict", "mde", "blocks", "confidence",

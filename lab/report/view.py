@@ -9,7 +9,7 @@ from statistics import median
 
 from lab.compare.paired import MIN_BLOCKS
 from lab.nouns import Failure, Outcome, Scenario
-from lab.report import facts, knobs, precision, short, start, words
+from lab.report import facts, knobs, noise, precision, short, start, words
 from lab.report.derive import Findings
 from lab.report.read import Run
 from lab.report.section import Line, Section
@@ -61,6 +61,11 @@ class View:
             comparisons=tuple(row for row in rows if not row.is_aa),
             aa=tuple(row for row in rows if row.is_aa),
             metric=metric,
+            costs={
+                (cost.stack, cost.role): cost
+                for cost in self.findings.costs
+                if (cost.scenario, cost.load) == (scenario.id, load)
+            },
         )
 
     def _cannot(self, scenario: Scenario) -> dict[str, str]:
@@ -80,7 +85,7 @@ class View:
         measured, planned = self.blocks_measured, self.run.profile.blocks
         if measured >= planned and self.run.facts.get("ended_at", ""):
             return None
-        return f"Partial run: {measured} of {planned} blocks were measured whole before it was stopped."
+        return f"Partial run: {measured} of at least {planned} blocks were measured whole before it was stopped."
 
     @cached_property
     def resolution(self) -> str:
@@ -98,7 +103,7 @@ class View:
     @property
     def precision(self) -> str:
         """Whether the headline ratios are known as well as the profile wanted."""
-        return precision.sentence(self.run, self.findings.comparisons)
+        return precision.sentence(self.run, self.sections)
 
     @property
     def setup(self) -> str:
@@ -152,8 +157,7 @@ class View:
         yield from knobs.unequal(self.run)
         if again := len(self.run.outcomes) - len(self.findings.trials):
             yield f"{again} trials of interrupted or noisy blocks were measured again; the last whole attempt counts."
-        if noisy := [block for block in self.run.blocks if block.noise]:
-            yield f"{len(noisy)} of {len(self.run.blocks)} attempts at a block were noisy; the first: {noisy[0].noise}"
+        yield from noise.warnings(self.run.blocks)
         if self.run.cut_lines:
             yield f"{self.run.cut_lines} line(s) of trials.jsonl were cut off by a kill and are left out."
         if (self.run.facts.get("git") or {}).get("dirty"):

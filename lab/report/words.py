@@ -94,7 +94,7 @@ def sentence(row: Comparison) -> str:
     subject = f"{row.stack}: {METRICS[row.metric]} {ratio(row)} that of {row.baseline}"
     if row.blocks < MIN_BLOCKS:
         return f"{subject}. No claim: {row.blocks} block{'s' * (row.blocks != 1)}, at least {MIN_BLOCKS} are needed."
-    sees = f"it would have seen a difference of {percent(row.mde)}"
+    sees = f"it would have seen a difference of {percent(row.mde)}; signed-rank p {number(row.p_signed_rank, 2)}"
     match row.verdict:
         case "different":
             return f"{subject}: different ({direction(row)}) over {row.blocks} blocks; {sees}."

@@ -23,6 +23,7 @@ def write_report(folder: Path) -> list[Path]:
     drawn = _charts(shown)
     return [
         tables.write_summary(folder / "summary.csv", findings.cells),
+        tables.write_costs(folder / "costs.csv", findings.costs),
         tables.write_comparisons(folder / "comparisons.csv", findings.comparisons),
         *_write_charts(folder / "charts", drawn),
         _write(folder / "report.md", render("report.md", shown, drawn)),

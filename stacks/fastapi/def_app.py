@@ -1,6 +1,7 @@
 """FastAPI with plain `def` handlers: each runs on one of AnyIO's threads; what it runs side by side goes to a pool.
 
 Parameters are read by the code that all stacks share, so none are declared to FastAPI: work is compared, not validation.
+Handlers give a response, the fastest way here: what they return as a value FastAPI would write on a second trip to a thread.
 stacks/README.md says what each path takes and answers.
 """
 
@@ -8,7 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import Depends, FastAPI, Request
@@ -22,9 +23,6 @@ from stacks.shared.processes import Processes
 from stacks.shared.settings import Settings
 from stacks.shared.upstream import UpstreamError, delay_path, stream_path
 from stacks.shared.upstream_sync import Upstream
-
-# As a return annotation it has FastAPI write the JSON with pydantic, its fastest way.
-Answer = dict[str, Any]
 
 settings = Settings.from_environment()
 threads = ThreadPoolExecutor(settings.slots)
@@ -54,87 +52,87 @@ Body = Annotated[bytes, Depends(raw_body)]
 
 
 @app.get("/health")
-def health() -> Answer:
-    return {"status": "ok", "stack": settings.stack}
+def health() -> JSONResponse:
+    return JSONResponse({"status": "ok", "stack": settings.stack})
 
 
 @app.get("/knobs")
-async def running_with() -> Answer:
+async def running_with() -> JSONResponse:
     """The limit on threads is asked for on the event loop that it belongs to."""
     slots = int(current_default_thread_limiter().total_tokens)
-    return knobs.answer("fastapi", slots, database.connections, upstream.connections)
+    return JSONResponse(knobs.answer("fastapi", slots, database.connections, upstream.connections))
 
 
 @app.get("/json")
-def hello() -> Answer:
-    return {"message": "Hello, World!"}
+def hello() -> JSONResponse:
+    return JSONResponse({"message": "Hello, World!"})
 
 
 @app.post("/parse/plain")
-def parse_plain(body: Body) -> Answer:
-    return parser.answer(parser.text_of(parser.decode(body)))
+def parse_plain(body: Body) -> JSONResponse:
+    return JSONResponse(parser.answer(parser.text_of(parser.decode(body))))
 
 
 @app.post("/parse/threadpool")
-def parse_threadpool(body: Body) -> Answer:
-    return parser.answer(threads.submit(parser.text_of, parser.decode(body)).result())
+def parse_threadpool(body: Body) -> JSONResponse:
+    return JSONResponse(parser.answer(threads.submit(parser.text_of, parser.decode(body)).result()))
 
 
 @app.get("/crunch/inline")
-def crunch_inline(request: Request) -> Answer:
+def crunch_inline(request: Request) -> JSONResponse:
     rounds = params.rounds(request.query_params)
-    return crunch.answer(rounds, crunch.digest(rounds))
+    return JSONResponse(crunch.answer(rounds, crunch.digest(rounds)))
 
 
 @app.get("/crunch/thread")
-def crunch_thread(request: Request) -> Answer:
+def crunch_thread(request: Request) -> JSONResponse:
     rounds = params.rounds(request.query_params)
-    return crunch.answer(rounds, threads.submit(crunch.digest, rounds).result())
+    return JSONResponse(crunch.answer(rounds, threads.submit(crunch.digest, rounds).result()))
 
 
 @app.get("/crunch/process")
-def crunch_process(request: Request) -> Answer:
+def crunch_process(request: Request) -> JSONResponse:
     rounds = params.rounds(request.query_params)
-    return crunch.answer(rounds, processes.submit(crunch.digest, rounds).result())
+    return JSONResponse(crunch.answer(rounds, processes.submit(crunch.digest, rounds).result()))
 
 
 @app.get("/db/one")
-def db_one(request: Request) -> Answer:
+def db_one(request: Request) -> JSONResponse:
     ids = seeded_ids(params.seed(request.query_params), 1)
-    return database.sequential(ids, params.milliseconds(request.query_params, 0))
+    return JSONResponse(database.sequential(ids, params.milliseconds(request.query_params, 0)))
 
 
 @app.get("/db/sequential")
-def db_sequential(request: Request) -> Answer:
+def db_sequential(request: Request) -> JSONResponse:
     ids = seeded_ids(params.seed(request.query_params), params.count(request.query_params))
-    return database.sequential(ids, params.milliseconds(request.query_params, 0))
+    return JSONResponse(database.sequential(ids, params.milliseconds(request.query_params, 0)))
 
 
 @app.get("/db/batched")
-def db_batched(request: Request) -> Answer:
+def db_batched(request: Request) -> JSONResponse:
     ids = seeded_ids(params.seed(request.query_params), params.count(request.query_params))
-    return database.batched(ids, params.milliseconds(request.query_params, 0))
+    return JSONResponse(database.batched(ids, params.milliseconds(request.query_params, 0)))
 
 
 @app.get("/http/one")
-def http_one(request: Request) -> Answer:
-    return upstream.sequential(upstream_path(request), 1)
+def http_one(request: Request) -> JSONResponse:
+    return JSONResponse(upstream.sequential(upstream_path(request), 1))
 
 
 @app.get("/http/sequential")
-def http_sequential(request: Request) -> Answer:
-    return upstream.sequential(upstream_path(request), params.count(request.query_params))
+def http_sequential(request: Request) -> JSONResponse:
+    return JSONResponse(upstream.sequential(upstream_path(request), params.count(request.query_params)))
 
 
 @app.get("/http/concurrent")
-def http_concurrent(request: Request) -> Answer:
-    return upstream.concurrent(upstream_path(request), params.count(request.query_params))
+def http_concurrent(request: Request) -> JSONResponse:
+    return JSONResponse(upstream.concurrent(upstream_path(request), params.count(request.query_params)))
 
 
 @app.get("/http/bounded")
-def http_bounded(request: Request) -> Answer:
+def http_bounded(request: Request) -> JSONResponse:
     n, limit = params.count(request.query_params), params.limit(request.query_params)
-    return upstream.bounded(upstream_path(request), n, limit)
+    return JSONResponse(upstream.bounded(upstream_path(request), n, limit))
 
 
 def upstream_path(request: Request) -> str:
@@ -142,29 +140,29 @@ def upstream_path(request: Request) -> str:
 
 
 @app.get("/file/blocking")
-def file_blocking(request: Request) -> Answer:
+def file_blocking(request: Request) -> JSONResponse:
     path, ms = fixtures.path(params.kilobytes(request.query_params)), params.milliseconds(request.query_params, 0)
-    return files.answer(files.read(path, ms))
+    return JSONResponse(files.answer(files.read(path, ms)))
 
 
 @app.get("/file/thread")
-def file_thread(request: Request) -> Answer:
+def file_thread(request: Request) -> JSONResponse:
     path, ms = fixtures.path(params.kilobytes(request.query_params)), params.milliseconds(request.query_params, 0)
-    return files.answer(threads.submit(files.read, path, ms).result())
+    return JSONResponse(files.answer(threads.submit(files.read, path, ms).result()))
 
 
 @app.get("/wait")
-def wait(request: Request) -> Answer:
+def wait(request: Request) -> JSONResponse:
     ms = params.milliseconds(request.query_params, 50)
     time.sleep(ms / 1000)
-    return {"waited_ms": ms}
+    return JSONResponse({"waited_ms": ms})
 
 
 @app.get("/mixed")
-def mixed(request: Request) -> Answer:
+def mixed(request: Request) -> JSONResponse:
     ms, rounds = params.milliseconds(request.query_params, 5), params.rounds(request.query_params)
     time.sleep(ms / 1000)
-    return {"waited_ms": ms, **crunch.answer(rounds, crunch.digest(rounds))}
+    return JSONResponse({"waited_ms": ms, **crunch.answer(rounds, crunch.digest(rounds))})
 
 
 @app.get("/stream")

@@ -26,7 +26,7 @@ class Settings:
             stack=os.environ.get("LAB_STACK", "unnamed"),
             slots=int(os.environ.get("LAB_SLOTS", "40")),
             db_pool=int(os.environ.get("LAB_DB_POOL", "20")),
-            database_url=os.environ.get("LAB_DATABASE_URL", "postgresql://lab@127.0.0.1:8191/lab"),
+            database_url=os.environ.get("LAB_DATABASE_URL", "postgresql://lab@127.0.0.1:8191/postgres"),
             upstream_url=os.environ.get("LAB_UPSTREAM_URL", "http://127.0.0.1:8192"),
             upstream_connections=int(os.environ.get("LAB_UPSTREAM_CONNECTIONS", "100")),
         )

@@ -8,7 +8,7 @@ from typing import Self
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout, connection_from_url
 from urllib3.exceptions import HTTPError
 
-from stacks.shared.upstream import READ_TIMEOUT_S, answer, check, no_answer
+from stacks.shared.upstream import READ_TIMEOUT_S, UpstreamError, answer, check, no_answer
 
 
 class Upstream:
@@ -47,10 +47,9 @@ class Upstream:
         runners = [self._threads.submit(lambda: [self._get(call) for call in calls]) for _ in range(min(limit, n))]
         return answer(result for runner in runners for result in runner.result())
 
-    def stream(self, path: str) -> Iterator[bytes]:
-        """The lines of a streamed answer, which holds a connection until its end."""
-        response = self._request(path, preload_content=False)
-        return _lines(response)
+    def stream(self, path: str) -> "Lines":
+        """The lines of a streamed answer, which holds a connection until its end or until nobody wants it any more."""
+        return Lines(self._request(path, preload_content=False))
 
     def _get(self, path: str) -> object:
         response = self._request(path)
@@ -61,13 +60,40 @@ class Upstream:
             response = self._http.request("GET", path, preload_content=preload_content)
         except HTTPError as error:
             raise no_answer(error) from error
-        check(response.status)
+        try:
+            check(response.status)
+        except UpstreamError:
+            _give_back(response)
+            raise
         return response
 
 
-def _lines(response: BaseHTTPResponse) -> Iterator[bytes]:
-    try:
-        yield from response
-    finally:
-        response.close()  # a connection whose answer was read to its end has already gone back
-        response.release_conn()
+class Lines:
+    """An iterator that gives its connection back however it ends: a generator that was never begun would not."""
+
+    def __init__(self, response: BaseHTTPResponse) -> None:
+        self._response = response
+        self._lines = iter(response)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._lines)
+        except BaseException:
+            self.close()
+            raise
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """No more lines are wanted."""
+        _give_back(self._response)
+
+
+def _give_back(response: BaseHTTPResponse) -> None:
+    """A connection whose answer was read to its end has already gone back; any other is closed and makes room."""
+    response.close()
+    response.release_conn()

@@ -2,6 +2,7 @@
 
 namespace App\Exceptions;
 
+use GuzzleHttp\Exception\TransferException;
 use Illuminate\Foundation\Exceptions\Handler as ExceptionHandler;
 use Illuminate\Http\Client\ConnectionException;
 use Throwable;
@@ -11,7 +12,10 @@ class Handler extends ExceptionHandler
 {
     public function register(): void
     {
-        $this->map(ConnectionException::class, fn () => new UpstreamFailed('upstream did not answer'));
+        // Calls at once that had no answer give Guzzle's own exception, a single call Laravel's.
+        foreach ([ConnectionException::class, TransferException::class] as $failure) {
+            $this->map($failure, fn () => new UpstreamFailed('upstream did not answer'));
+        }
     }
 
     protected function shouldReturnJson($request, Throwable $e): bool

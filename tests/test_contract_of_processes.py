@@ -1,0 +1,28 @@
+"""Every stack as a plain process, held to the contract: test_contract_of_stacks.py has them in containers where it can."""
+
+from collections.abc import Iterator
+
+import pytest
+from conftest import all_standing
+
+from lab import contract
+from lab.house import House
+from lab.nouns import Stack
+
+HOUSE = House.here()
+
+
+@pytest.fixture(scope="module")
+def stands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Stack]]:
+    with all_standing(tmp_path_factory.mktemp("stacks") / "checkout", "process") as stacks:
+        yield stacks
+
+
+@pytest.mark.parametrize("name", HOUSE.stacks)
+def test_a_stack_holds_the_contract_as_a_process(name: str, stands: dict[str, Stack]) -> None:
+    if lack := HOUSE.runtime("process").lacks(name):
+        assert name not in stands
+        assert "is not on this machine" in lack
+        return
+    stack = stands[name]
+    assert contract.verify(f"http://127.0.0.1:{stack.port}", stack) == []
