@@ -80,6 +80,8 @@ def checkout_copied_to(copy: Path) -> Iterator[Path]:
 def all_standing(folder: Path, runtime: str) -> Iterator[dict[str, Stack]]:
     """Name -> stack, of all that can be started here in a runtime, all running, from a copy of this checkout in `folder`."""
     with checkout_copied_to(folder) as copy:
+        for packages in ROOT.glob("stacks/*/node_modules"):
+            (copy / packages.relative_to(ROOT)).symlink_to(packages)
         started = lab(copy, "up", "--stack=all", f"--runtime={runtime}")
         assert started.returncode == 0, started.stderr
         here = set(started.stdout.split())

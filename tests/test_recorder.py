@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from lab.drive import ROOT
@@ -94,6 +95,18 @@ def test_what_was_dropped_was_due_all_the_same() -> None:
     recorder.dropped.extend((0.5, 1.5, 2.5))
     figures = digest(recorder)
     assert (figures.dropped, figures.requests) == (2, 3)
+
+
+def test_an_arrival_that_nobody_accounts_for_is_missing_from_the_schedule() -> None:
+    recorder = Recorder()
+    recorder.follow(np.arange(10) / 2)
+    for number in (2, 3, 5):  # the one at 2 s was lost on the way
+        recorder.correct.due.append(number)
+        recorder.correct.latency.append(0.1)
+        recorder.correct.lag.append(0.0)
+    figures = Digest(recorder, 1, 3, is_open=True)
+    assert (figures.scheduled, figures.requests) == (4, 3)
+    assert Digest(recorded((1.5, 0.1)), 1, 3, is_open=False).scheduled is None
 
 
 def test_more_requests_than_one_chunk_are_all_seen(monkeypatch: pytest.MonkeyPatch) -> None:
