@@ -26,6 +26,7 @@ FOREIGN = 0.1
 """Share of the server's CPUs that other programs may have used; interrupts, which are counted here on some kernels, were at most 0.035."""
 STOLEN = 0.1
 """Share of all CPUs' time that the hypervisor may have given to others."""
+STEP_S = 0.01
 STARVED_ALLOWED = 0.01
 """Share of the users that may be starved."""
 STARVING = 10
@@ -112,15 +113,20 @@ def _neighbours_busy(sample: Sample, _: Setting) -> str | None:
     return f"The idle stacks' servers took {100 * share:.0f} % of a core during the window"
 
 
+def _steps(sample: Sample) -> float:
+    """What /proc/stat, which counts in steps of 10 ms, may be off at both edges of a window, as a share of it."""
+    return 2 * STEP_S / sample.driven.window_s
+
+
 def _stolen(sample: Sample, _: Setting) -> str | None:
-    if sample.stolen is None or sample.stolen <= STOLEN:
+    if sample.stolen is None or sample.stolen <= STOLEN + _steps(sample):
         return None
     return f"The hypervisor took {100 * sample.stolen:.0f} % of the CPUs' time"
 
 
 def _foreign_load(sample: Sample, setting: Setting) -> str | None:
     share = foreign_share(sample, setting.server_cpus)
-    if share is None or share <= FOREIGN:
+    if share is None or share <= FOREIGN + _steps(sample):
         return None
     return f"Other programs took {100 * share:.0f} % of the server's CPU time"
 
