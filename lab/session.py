@@ -171,7 +171,8 @@ class Session:
         disturbance = steer.disturbance(block, self.folder.blocks())
         invalid = steer.invalid(outcomes, self._setting)
         mendable = {cell: reason for cell, reason in invalid.items() if cell not in self._hopeless}
-        noise = disturbance or next((f"{' '.join(cell)}: {reason}" for cell, reason in mendable.items()), "")
+        can_add = (self.plan.profile.most_blocks or 0) > self.plan.profile.blocks
+        noise = disturbance or steer.spoilt(mendable, len(outcomes), can_add)
         self.folder.append_block(block.model_copy(update={"noise": noise}))
         if block.attempt:
             self._hopeless |= invalid.keys()

@@ -5,7 +5,7 @@ Never by whether a difference is significant: a run that stops when p is small f
 
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from lab import summary
 from lab.compare.paired import is_wide
@@ -20,6 +20,9 @@ BLOCKS_BEFORE = 3
 """A machine's speed drifts by a tenth and more within minutes, which the ratio inside a block takes out; a jump it does not."""
 THROTTLED_S = 0.1
 """Quotas are counted in periods of 0.1 s: one that was cut short may have hit any trial."""
+
+SPOILT = 0.1
+"""Share of a block's trials: with more of them invalid the whole block was disturbed."""
 
 Settings = Callable[[Trial], Setting]
 Key = tuple[str, str, str]
@@ -61,6 +64,18 @@ def disturbance(block: Block, others: Sequence[Block]) -> str:
     if (block.throttled_s or 0) > THROTTLED_S:
         return f"A CPU quota kept the lab from running for {block.throttled_s:.1f} s."
     return canary_off(block, others)
+
+
+def spoilt(invalid: Mapping[Key, str], trials: int, can_add: bool) -> str:
+    """Why a block is to be run again for its invalid cells; empty where it is not.
+
+    A run that can add blocks adds one where a cell falls short of them (`imprecise`), instead of giving up a block for a
+    single trial; only where many were disturbed it was the whole block.
+    """
+    if not invalid or (can_add and len(invalid) <= SPOILT * trials):
+        return ""
+    cell, reason = next(iter(invalid.items()))
+    return f"{len(invalid)} of {trials} trials are invalid, the first: {' '.join(cell)}: {reason}"
 
 
 def canary_off(block: Block, others: Sequence[Block]) -> str:

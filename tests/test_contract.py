@@ -16,7 +16,7 @@ import pytest
 from lab import contract
 from lab.contract.checks import PARAMETERS, all_checks
 from lab.contract.document import Parameter
-from lab.nouns import Model, Stack
+from lab.nouns import Exempt, Model, Stack
 from lab.project import ROOT
 
 ALL_BUT_WAIT = {f"/{path}/": "not the point here" for path in ("parse", "crunch", "db", "http", "file", "hazard")}
@@ -272,6 +272,49 @@ def streaming_stack() -> Stack:
 def test_streams_that_keep_the_contract_have_no_findings() -> None:
     with serving(Streaming) as url:
         assert contract.verify(url, streaming_stack()) == []
+
+
+def test_a_connection_that_ends_after_a_thousand_requests_is_found() -> None:
+    class Thousand(Obedient):
+        served = 0
+
+        def do_GET(self) -> None:
+            self.served += 1
+            self.close_connection = self.served == 1_000
+            super().do_GET()
+
+        def end_headers(self) -> None:
+            if self.close_connection:
+                self.send_header("Connection", "close")
+            super().end_headers()
+
+    with serving(Thousand) as url:
+        (finding,) = held(url, stack())
+        assert finding == "GET /health: the connection was ended after 1000 requests, there must be no such limit"
+        declared = stack().model_copy(update={"exceptions": {"keep_alive_s": Exempt(value=0, why="it keeps none")}})
+        assert held(url, declared) == []
+
+
+@pytest.mark.parametrize(("at_once", "found"), [(1, 0), (2, 1)])
+def test_a_blocking_wait_that_blocks_nobody_is_found(at_once: int, found: int) -> None:
+    """The path is there to show the mistake: a handler that waits as it should would show nothing."""
+
+    class Hazard(Obedient):
+        free = threading.Semaphore(at_once)
+
+        def do_GET(self) -> None:
+            path, _, query = self.path.partition("?")
+            if path != "/hazard/blocking-wait":
+                super().do_GET()
+                return
+            with self.free:
+                self.wait(query)
+
+    omits = {path: why for path, why in stack().omits.items() if path != "/hazard/"}
+    with serving(Hazard) as url:
+        findings = held(url, stack(omits=omits))
+    assert len(findings) == found, findings
+    assert all("all were answered within" in finding for finding in findings)
 
 
 def test_events_that_are_held_back_are_found() -> None:

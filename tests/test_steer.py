@@ -65,6 +65,19 @@ def test_a_trial_on_a_stolen_cpu_makes_its_cell_invalid_and_others_not() -> None
     assert "hypervisor" in found["a", "json", "closed:8"]
 
 
+@pytest.mark.parametrize(
+    ("count", "trials", "can_add", "again"),
+    [(0, 50, False, False), (1, 50, False, True), (1, 50, True, False), (5, 50, True, False), (6, 50, True, True)],
+)
+def test_a_block_is_given_up_for_single_trials_only_where_no_other_can_be_added(
+    count: int, trials: int, can_add: bool, again: bool
+) -> None:
+    invalid = {(f"s{number}", "json", "closed:8"): "The generator sent late." for number in range(count)}
+    said = steer.spoilt(invalid, trials, can_add)
+    assert bool(said) == again
+    assert not said or f"{count} of {trials} trials are invalid, the first: s0 json closed:8: The generator" in said
+
+
 def test_a_failure_of_the_stack_is_a_result_and_no_reason_to_run_again() -> None:
     assert steer.invalid([synthetic.failure()], setting) == {}
 

@@ -3,9 +3,11 @@
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from typing import Literal
 
 from lab.calibrate.generators import Generators
+from lab.calibrate.group import own_group
 from lab.calibrate.result import CpuTruth, Finding, Memory
 from lab.calibrate.servers import Place
 from lab.project import ROOT
@@ -16,10 +18,18 @@ REQUESTS = 10_000_000
 USERS = 4
 
 
-def burn(place: Place, generators: Generators, window_s: float = 4.0) -> CpuTruth:
-    """Load a server that burns CPU time and writes down how much."""
+def burn(place: Place, generators: Generators, window_s: float = 4.0, *, contained: bool = False) -> CpuTruth | None:
+    """Load a server that burns CPU time and writes down how much.
+
+    Args:
+        contained: read it as a container is read, from a control group; None where no group can be made here.
+    """
     with place.program("burner") as server:
-        seen = generators.drive(server, generators.greeting(), f"closed:{USERS}", 0.5, window_s, server.target)
+        with own_group(server.target.pid) if contained else nullcontext(True) as is_there:
+            if not is_there:
+                return None
+            target = server.target.model_copy(update={"contained": contained})
+            seen = generators.drive(server, generators.greeting(), f"closed:{USERS}", 0.5, window_s, target)
         rows: list[tuple[float, float]] = json.loads(server.log())
     inside = [burnt for at_s, burnt in rows if seen.driven.window_start_s <= at_s < seen.driven.window_end_s]
     return CpuTruth(
@@ -36,18 +46,21 @@ def record(load: Literal["closed", "open"], requests: int = REQUESTS) -> Memory:
     return Memory.model_validate_json(done.stdout)
 
 
-def cpu_findings(seen: CpuTruth) -> list[Finding]:
-    """How far the reading is from what was burnt."""
+def cpu_findings(of_process: CpuTruth | None, of_group: CpuTruth | None) -> list[Finding]:
+    """How far the readings are from what was burnt; none of a control group where none could be made."""
+    readings = {"process": of_process, "control group": of_group}
+    return [_cpu_finding(name, seen) for name, seen in readings.items() if seen is not None]
+
+
+def _cpu_finding(name: str, seen: CpuTruth) -> Finding:
     off = seen.read_us_per_request / seen.burnt_us_per_request - 1
-    return [
-        Finding(
-            part="CPU",
-            figure="CPU time per request: read / burnt, in us",
-            value=f"{seen.read_us_per_request:,.0f} / {seen.burnt_us_per_request:,.0f} ({off:+.1%})",
-            goal=f"within {CPU_GOAL:.0%}",
-            met=abs(off) <= CPU_GOAL,
-        )
-    ]
+    return Finding(
+        part="CPU",
+        figure=f"CPU time per request, {name}: read / burnt, in us",
+        value=f"{seen.read_us_per_request:,.0f} / {seen.burnt_us_per_request:,.0f} ({off:+.1%})",
+        goal=f"within {CPU_GOAL:.0%}",
+        met=abs(off) <= CPU_GOAL,
+    )
 
 
 def memory_findings(seen: tuple[Memory, ...]) -> list[Finding]:

@@ -126,7 +126,10 @@ class Calibration(Noun):
     versions: dict[str, str]
     throughput: Throughput
     truth: tuple[TruthTest, ...]
-    cpu: CpuTruth
+    cpu: CpuTruth | None
+    """Read as the process runtime does, from the process's clock."""
+    cpu_contained: CpuTruth | None = None
+    """Read as of a container, from a control group; None where no group could be made."""
     noise: tuple[NoiseFloor, ...]
     memory: tuple[Memory, ...]
     findings: tuple[Finding, ...] = ()

@@ -62,7 +62,7 @@ def measure(place: Place, generators: Generators, cpus: machine.CpuPlan, say: Re
         say.step(f"Truth: {test.mode}, {test.load}")
         tests.append(truths.measure(place, generators, test))
     say.step("CPU time and memory")
-    cpu = costs.burn(place, generators)
+    cpu, cpu_contained = costs.burn(place, generators), costs.burn(place, generators, contained=True)
     memory = (costs.record("closed"), costs.record("open"))
     floors = []
     for profile in PROFILES:
@@ -77,6 +77,7 @@ def measure(place: Place, generators: Generators, cpus: machine.CpuPlan, say: Re
         throughput=throughput,
         truth=tuple(tests),
         cpu=cpu,
+        cpu_contained=cpu_contained,
         noise=tuple(floors),
         memory=memory,
     )
@@ -88,7 +89,7 @@ def findings(seen: Calibration) -> list[Finding]:
     return [
         *rates.findings(seen.throughput),
         *truths.findings(seen.truth),
-        *costs.cpu_findings(seen.cpu),
+        *costs.cpu_findings(seen.cpu, seen.cpu_contained),
         *noise.findings(seen.noise),
         *costs.memory_findings(seen.memory),
     ]

@@ -1,5 +1,6 @@
 """The findings as people read them."""
 
+import sys
 from collections.abc import Iterable
 
 from rich.console import Console
@@ -19,5 +20,4 @@ def print_findings(findings: Iterable[Finding], console: Console | None = None) 
         table.add_column(heading)
     for one in findings:
         table.add_row(one.part, one.figure, one.value, one.goal, MARKS[one.met])
-    console = console or Console()
-    console.print(table, width=console.width if console.is_terminal else WIDTH)
+    (console or Console(width=None if sys.stdout.isatty() else WIDTH)).print(table)

@@ -10,7 +10,7 @@ from lab.contract.ask import PATIENCE_S, Finding, ask
 from lab.contract.check import Check
 from lab.contract.checks import all_checks
 from lab.contract.http2 import http2
-from lab.contract.live import clients_that_go, echo, events_at_once, hazard, long_line, overlap
+from lab.contract.live import clients_that_go, echo, events_at_once, hazard, long_line, long_lived, overlap
 from lab.contract.methods import methods
 from lab.nouns import Stack
 
@@ -26,7 +26,7 @@ def verify(base_url: str, stack: Stack) -> list[Finding]:
         findings = [Finding(check.path, said) for check in checks_of(stack) for said in _hold(connection, check)]
     finally:
         connection.close()
-    for behaviour in (overlap, hazard, clients_that_go, methods, long_line, events_at_once, echo, http2):
+    for behaviour in (overlap, hazard, clients_that_go, methods, long_lived, long_line, events_at_once, echo, http2):
         findings += behaviour(address, stack)
     return findings
 

@@ -23,6 +23,8 @@ TRIES = 3
 """A busy machine may part what ran side by side by a turn; a stack with too few slots parts it every time."""
 POOL = 20
 """Connections to the database: as many requests can wait for it at once on any stack."""
+MANY = 1_100
+"""Requests on one connection: servers end theirs after 100 or 1,000 unless they are told otherwise."""
 LINE_BYTES = 100_000
 """A request line that servers may refuse; the contract's own are below 4 KB."""
 GONE = (
@@ -130,6 +132,28 @@ def _go(address: str, check: Check) -> None:
         peer.sendall(head + (check.body or b""))
         # Without lingering, close() resets the connection at once.
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def long_lived(address: str, stack: Stack) -> list[Finding]:
+    """A connection is not ended for the number of requests it brought, but on a stack that declares to keep none."""
+    if (exempt := stack.exceptions.get("keep_alive_s")) is not None and exempt.value == 0:
+        return []
+    check, served = Check("/health"), 0
+    connection = HTTPConnection(address, timeout=PATIENCE_S)
+    try:
+        connection.connect()
+        while served < MANY and connection.sock is not None:
+            ask(connection, check)
+            served += 1
+    except (OSError, HTTPException) as error:
+        return [Finding(check.path, f"{check}: after {served} requests on one connection: no answer ({error!r})")]
+    finally:
+        connection.close()
+    if served == MANY:
+        return []
+    return [
+        Finding(check.path, f"{check}: the connection was ended after {served} requests, there must be no such limit")
+    ]
 
 
 def long_line(address: str, stack: Stack) -> list[Finding]:

@@ -9,6 +9,9 @@ from lab.report import words
 from lab.report.read import Run
 from lab.report.section import Line, Section
 
+NAMED = 14
+"""So many ratios are named; a run of many stacks has its others in the tables."""
+
 
 def sentence(run: Run, sections: Iterable[Section]) -> str:
     """Which ratios missed the profile's target, and why there are no more blocks; empty where there is no target."""
@@ -25,7 +28,8 @@ def _sentences(sections: list[Section], target: float, stopped: str | None) -> I
         f"{words.percent(target)} or better."
     )
     if missed:
-        yield f"Missed: {'; '.join(_missed(line, target) for line in missed)}."
+        more = f"; and {len(missed) - NAMED} more" if len(missed) > NAMED else ""
+        yield f"Missed, the widest first: {'; '.join(_missed(line, target) for line in missed[:NAMED])}{more}."
     if stopped:
         yield f"There are no more blocks because {stopped}."
     halves = [
