@@ -8,11 +8,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from lab import summary
-from lab.compare.paired import is_wide
+from lab.compare.paired import MIN_BLOCKS, is_wide
 from lab.compare.pairs import Pair, pairs
 from lab.judge.bounds import Setting
 from lab.judge.verdict import judge
-from lab.nouns import Block, Cell, Outcome, Trial
+from lab.nouns import Block, Outcome, Trial
 
 CANARY_OFF = 0.15
 """Share by which the canary may differ from the latest ones' median before the block counts as noisy."""
@@ -91,26 +91,19 @@ def canary_off(block: Block, others: Sequence[Block]) -> str:
 def imprecise(outcomes: Iterable[Outcome], settings: Settings, baseline: str, precision: float) -> list[str]:
     """Headline ratios (throughput in closed load) whose interval reaches further than `precision` from the ratio.
 
-    A ratio of which no interval is known is among them, and so is a cell that was disturbed too often for a verdict but
-    not in most blocks. Ratios of other cells that are not valid are not: more blocks will not mend them.
+    A ratio that has too few undisturbed blocks for any claim is among them. Ratios of cells that are not valid are not:
+    more blocks will not mend them.
     """
     trials = summary.judged(outcomes, settings)
-    cells = summary.cells(trials)
-    headline = [pair for pair in pairs(summary.observations(trials, cells), baseline) if _is_headline(pair)]
+    found = pairs(summary.observations(trials, summary.cells(trials)), baseline)
+    headline = [pair for pair in found if _is_headline(pair)]
     families = Counter(pair.scenario for pair in headline)
-    wide = (pair for pair in headline if is_wide(pair.log_ratios, families[pair.scenario], precision))
-    return [f"{pair.stack} {pair.scenario} {pair.load}" for pair in wide] + _short_of_blocks(trials, cells)
+    wide = (pair for pair in headline if _is_wanting(pair, families[pair.scenario], precision))
+    return [f"{pair.stack} {pair.scenario} {pair.load}" for pair in wide]
 
 
-def _short_of_blocks(trials: Iterable[summary.Judged], cells: Iterable[Cell]) -> list[str]:
-    """Invalid cells of which most blocks are valid."""
-    counts = Counter(trial.key for trial in trials)
-    invalid = (cell for cell in cells if cell.outcome == "invalid")
-    return [
-        f"{cell.stack} {cell.scenario} {cell.load}"
-        for cell in invalid
-        if 2 * cell.blocks > counts[cell.scenario, cell.load, cell.stack]
-    ]
+def _is_wanting(pair: Pair, family: int, precision: float) -> bool:
+    return len(pair.log_ratios) < MIN_BLOCKS or is_wide(pair.log_ratios, family, precision)
 
 
 def _is_headline(pair: Pair) -> bool:

@@ -24,7 +24,7 @@ HOW_TO_READ = (
     "The A/A arm is the baseline measured a second time under another label: what it shows is noise.",
     "Latency percentiles come from the histograms of all blocks together; a p99 needs 1,000 requests.",
     "Failed is the stack's result (errors, refusals, falling behind) and is ranked last. Invalid is the lab's fault "
-    f"and carries no numbers; single blocks that the machine disturbed are left out where {MIN_BLOCKS} valid ones remain. "
+    f"and carries no numbers; blocks that the machine disturbed are left out where most are valid, and a claim needs {MIN_BLOCKS}. "
     "Cannot: the stack does not offer this technique.",
     "Memory is read at the end of the window and depends on what ran before in the block.",
 )
