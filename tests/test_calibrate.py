@@ -2,12 +2,16 @@
 
 import math
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import psutil
 import pytest
 from conftest import ENGINE_MISSING
 from hypothesis import given
@@ -16,6 +20,7 @@ from rich.console import Console
 
 from lab import machine
 from lab.calibrate import costs, kept, noise, rates, truths
+from lab.calibrate.awake import YIELDING, kept_awake
 from lab.calibrate.generators import Generators, read_wrk
 from lab.calibrate.result import Calibration, Finding, NoiseTrial, Throughput, TruthTest, Window
 from lab.calibrate.servers import Place
@@ -33,6 +38,7 @@ from lab.calibrate.truth import (
 from lab.drive import Driver
 from lab.errors import LabError
 from lab.nouns import Load
+from lab.project import ROOT
 
 
 def log_of(due: list[float], delay_s: float, freezes: list[tuple[float, float]]) -> Log:
@@ -162,9 +168,9 @@ def test_the_noise_floor_is_the_spread_of_the_log_ratios() -> None:
     assert [row.met for row in noise.findings([floor])] == [True, True, True, None]
 
 
-def test_errors_make_a_truth_test_miss_its_goal() -> None:
+def a_truth_test(waited_ms: float = 0.0) -> TruthTest:
     same = {"p50": 5.0, "p90": 5.0, "p99": 5.0}
-    test = TruthTest(
+    return TruthTest(
         mode="constant",
         load=Load(kind="closed", amount=8),
         requests=2000,
@@ -172,9 +178,64 @@ def test_errors_make_a_truth_test_miss_its_goal() -> None:
         reported_ms=same,
         lag_ms={},
         errors={},
-        generator_waited_ms=0,
+        generator_waited_ms=waited_ms,
         latency="",
     )
+
+
+@pytest.mark.parametrize(
+    ("waits_ms", "counted_ms", "spoilt_ms"),
+    [([0.5], 0.5, []), ([9.0, 6.0, 4.0], 4.0, [9.0, 6.0]), ([9.0, 8.0, 7.0, 10.0], 10.0, [9.0, 8.0, 7.0])],
+)
+def test_a_truth_test_whose_driver_waited_is_made_again(
+    monkeypatch: pytest.MonkeyPatch, waits_ms: list[float], counted_ms: float, spoilt_ms: list[float]
+) -> None:
+    """By how long it waited, not by what came out; the last attempt counts, and the others are kept."""
+    attempts = iter(waits_ms)
+    monkeypatch.setattr(truths, "_attempt", lambda *_: a_truth_test(next(attempts)))
+    seen = truths.measure(None, None, truths.Test("constant", "closed:8", 10.0), stock=False)  # type: ignore[arg-type]
+    assert seen.generator_waited_ms == counted_ms
+    assert [one.generator_waited_ms for one in seen.spoilt] == spoilt_ms
+    assert list(attempts) == []
+    waited = truths.findings([seen])[-1].value
+    assert all(f"{ms:.1f}" in waited for ms in [counted_ms, *spoilt_ms])
+
+
+def wait_until_it_yields(spinner: psutil.Process) -> None:
+    deadline_s = time.monotonic() + 20
+    while spinner.nice() != YIELDING:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+
+
+def test_cpus_are_kept_awake_by_processes_that_yield() -> None:
+    """Spinning, at the lowest priority, on the CPU they were told, and gone afterwards."""
+    cpu = machine.plan_cpus().others[0]
+    me = psutil.Process()
+    before = set(me.children())
+    with kept_awake([cpu]):
+        (spinner,) = set(me.children()) - before
+        wait_until_it_yields(spinner)
+        assert spinner.cpu_affinity() == [cpu]
+    assert not spinner.is_running()
+
+
+def test_what_keeps_a_cpu_awake_ends_with_a_calibration_that_was_killed() -> None:
+    cpu = machine.plan_cpus().others[0]
+    code = f"from lab.calibrate.awake import kept_awake\nwith kept_awake([{cpu}]): print(flush=True); input()"
+    parent = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert parent.stdout
+    parent.stdout.readline()
+    (spinner,) = psutil.Process(parent.pid).children()
+    wait_until_it_yields(spinner)
+    parent.kill()
+    parent.communicate()
+    gone, _ = psutil.wait_procs([spinner], timeout=20)
+    assert gone == [spinner]
+
+
+def test_errors_make_a_truth_test_miss_its_goal() -> None:
+    test = a_truth_test()
     assert [row.met for row in truths.findings([test])] == [True, True, True, False, None]
     spoilt = test.model_copy(update={"errors": {"timeout": 1}})
     assert not any(row.met for row in truths.findings([spoilt]))

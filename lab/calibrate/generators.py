@@ -52,7 +52,7 @@ class Reading:
     before: watch.Reading
     after: watch.Reading
     generator_waited_s: float
-    """How long, warm-up and drain included, the driver could have run while its CPU did something else."""
+    """How long the driver could have run in the window while its CPU did something else."""
 
     def cpu_s(self) -> float:
         """CPU seconds of the target in the window."""
@@ -90,18 +90,19 @@ class Generators:
             seed=SEED,
         )
         edges: list[watch.Reading] = []
+        waits_s: list[float] = []
 
         def read_at(*moments_s: float) -> None:
             for moment_s in moments_s:
                 time.sleep(max(0.0, moment_s - time.monotonic()))
+                waits_s.append(_waited_s(self.driver.pid))
                 edges.append(watch.read(target))
 
-        waited_s = _waited_s(self.driver.pid)
         driven = self.driver.run(order, read_at)
         if isinstance(driven, str):
             raise LabError(driven)
         before, after = edges
-        return Reading(driven, before, after, _waited_s(self.driver.pid) - waited_s)
+        return Reading(driven, before, after, waits_s[1] - waits_s[0])
 
     def stock(self, order: StockOrder) -> StockSays:
         """Locust as it comes, in a process of its own."""

@@ -64,7 +64,7 @@ class TruthTest(Noun):
     """Open load: how late the driver says it sent; empty in closed load."""
     errors: dict[str, int]
     generator_waited_ms: float
-    """How long the driver waited for its CPU: on a quiet machine next to nothing, else the tail is the machine's."""
+    """How long the driver waited for its CPU while something else had it."""
     latency: str
     """The driver's histogram (base64)."""
     stock_requests: int | None = None
@@ -72,6 +72,8 @@ class TruthTest(Noun):
     """What Locust's own statistics of FastHttpUser say."""
     stock_truth_ms: Percentiles | None = None
     """The server's log of the same time."""
+    spoilt: tuple["TruthTest", ...] = ()
+    """Earlier attempts in which the driver waited so long that the p99.9 was the machine's."""
 
 
 class CpuTruth(Noun):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lab import machine, store
 from lab.calibrate import costs, kept, noise, rates, truths
+from lab.calibrate.awake import kept_awake
 from lab.calibrate.generators import Generators, wrk_here
 from lab.calibrate.result import Calibration, Finding
 from lab.calibrate.servers import Place, nginx, nginx_here
@@ -58,9 +59,10 @@ def measure(place: Place, generators: Generators, cpus: machine.CpuPlan, say: Re
     say.step("Generators: lean user, FastHttpUser" + (", wrk" if wrk_here() else " (wrk is not installed)"))
     throughput = rates.measure(place, generators)
     tests = []
-    for test in truths.TESTS:
-        say.step(f"Truth: {test.mode}, {test.load}")
-        tests.append(truths.measure(place, generators, test))
+    with kept_awake(generators.cpus):
+        for test in truths.TESTS:
+            say.step(f"Truth: {test.mode}, {test.load}")
+            tests.append(truths.measure(place, generators, test))
     say.step("CPU time and memory")
     cpu, cpu_contained = costs.burn(place, generators), costs.burn(place, generators, contained=True)
     memory = (costs.record("closed"), costs.record("open"))

@@ -22,6 +22,10 @@ from lab.histogram import Histogram
 from lab.nouns import Driven, Load
 from lab.orders import StockOrder
 
+QUIET = 0.000_5
+"""Share of the window for which the driver may wait for its CPU: twice as much decides a p99.9 alone."""
+ATTEMPTS = 4
+"""At one test, until one of them is quiet; the last one counts, whatever it was."""
 PACED_USERS = 250
 """Of stock Locust where the load is open: enough that pacing, not waiting for answers, sets the rate."""
 
@@ -49,12 +53,25 @@ TESTS = (
 
 
 def measure(place: Place, generators: Generators, test: Test, *, stock: bool = True) -> TruthTest:
-    """The driver, then stock Locust, each on a fresh server."""
+    """The driver until it was left alone, then stock Locust, each time on a fresh server."""
+    attempts = [_attempt(place, generators, test)]
+    while not _is_quiet(attempts[-1], test) and len(attempts) < ATTEMPTS:
+        attempts.append(_attempt(place, generators, test))
+    *spoilt, measured = attempts
+    says = _stock(place, generators, test) if stock else {}
+    return measured.model_copy(update={"spoilt": tuple(spoilt), **says})
+
+
+def _is_quiet(measured: TruthTest, test: Test) -> bool:
+    return measured.generator_waited_ms <= QUIET * test.window_s * 1e3
+
+
+def _attempt(place: Place, generators: Generators, test: Test) -> TruthTest:
     with place.program("delays", test.mode) as server:
         seen = generators.drive(server, NUMBERED, test.load, test.warmup_s, test.window_s, server.target)
         log = Log.model_validate_json(server.log())
     driven, load = seen.driven, Load.model_validate(test.load)
-    measured = TruthTest(
+    return TruthTest(
         mode=test.mode,
         load=load,
         requests=driven.requests,
@@ -65,7 +82,6 @@ def measure(place: Place, generators: Generators, test: Test, *, stock: bool = T
         generator_waited_ms=seen.generator_waited_s * 1e3,
         latency=driven.latency,
     )
-    return measured.model_copy(update=_stock(place, generators, test, load)) if stock else measured
 
 
 def _truth(test: Test, load: Load, driven: Driven, log: Log) -> Times:
@@ -76,7 +92,8 @@ def _truth(test: Test, load: Load, driven: Driven, log: Log) -> Times:
     return open_latencies(log, (driven.began_s + due_s).tolist(), start_s, end_s)
 
 
-def _stock(place: Place, generators: Generators, test: Test, load: Load) -> dict[str, object]:
+def _stock(place: Place, generators: Generators, test: Test) -> dict[str, object]:
+    load = Load.model_validate(test.load)
     is_open = load.kind == "open"
     with place.program("delays", test.mode) as server:
         says = generators.stock(
@@ -111,10 +128,11 @@ def findings(tests: Iterable[TruthTest]) -> list[Finding]:
 
 
 def _waited(test: TruthTest) -> Finding:
+    before = ", ".join(f"{one.generator_waited_ms:,.1f}" for one in test.spoilt)
     return Finding(
         part="truth",
         figure=f"{test.mode}, {test.load}: the driver waited for its CPU, in ms",
-        value=f"{test.generator_waited_ms:,.1f}",
+        value=f"{test.generator_waited_ms:,.1f}" + (f"; in attempts before {before}" if before else ""),
     )
 
 

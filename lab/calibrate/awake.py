@@ -1,0 +1,46 @@
+"""Keeps CPUs from going idle with a process that yields to everybody: `python -m lab.calibrate.awake <cpu>`.
+
+A virtual CPU that has gone idle takes up to a tenth of a millisecond to wake, and is where the kernel puts its own work, which
+nobody interrupts for milliseconds. Both would be read as latency of a server whose latency is known. Benchmarkers turn idle
+states off for the same reason (`idle=poll`); this needs no rights and ends with the calibration.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+from lab.calibrate.servers import pinned
+from lab.project import ROOT
+
+YIELDING = 19
+"""The nice value: a program of the usual one has 98.5 % of the CPU beside it, and is let in when it wakes."""
+LOOK_EVERY = 100_000
+"""Rounds of the loop after which it looks whether its parent is still there (some milliseconds)."""
+
+
+@contextmanager
+def kept_awake(cpus: Collection[int]) -> Iterator[None]:
+    """One such process on each of these CPUs while the block runs."""
+    words = [sys.executable, "-m", "lab.calibrate.awake"]
+    spinners = [subprocess.Popen([*pinned([cpu]), *words], cwd=ROOT) for cpu in cpus]
+    try:
+        yield
+    finally:
+        for spinner in spinners:
+            spinner.terminate()
+            spinner.wait()
+
+
+def main() -> None:
+    """Spin until the parent is gone, so that nothing is left of a calibration that was killed."""
+    parent = os.getppid()
+    os.nice(YIELDING)
+    while os.getppid() == parent:
+        for _ in range(LOOK_EVERY):
+            pass
+
+
+if __name__ == "__main__":
+    main()
