@@ -87,7 +87,7 @@ def doctor() -> None:
 
 @app.command()
 def calibrate() -> None:
-    """Measure what this machine and the generator can resolve; about seven minutes."""
+    """Measure what this machine and the generator can resolve; about eight minutes."""
     _leave(calibrate_.calibrate())
 
 

@@ -54,7 +54,7 @@ class Driver:
     def run(self, order: Order, on_began: Callable[[float, float], None]) -> Driven | str:
         """Drive one trial; a sentence where the stack gave nothing to measure.
 
-        `on_began` is called as the load begins, with the planned start and end of the window (CLOCK_MONOTONIC).
+        `on_began` is called before the window, with the planned start and end of the window (CLOCK_MONOTONIC).
 
         Raises:
             DriverError: the driver itself failed; where it is gone, another one has been started for the next trial.
@@ -99,7 +99,7 @@ class Driver:
             os.sched_setaffinity(self._process.pid, self._cpus)  # at once: threads to come inherit it
 
     def _converse(self, order: Order, on_began: Callable[[float, float], None]) -> Driven | str:
-        deadline_s = monotonic() + order.warmup_s + order.window_s + 2 * order.timeout_s + SLACK_S
+        deadline_s = monotonic() + order.warmup_s + order.window_s + 3 * order.timeout_s + SLACK_S
         try:
             self._orders.write(order.model_dump_json().encode() + b"\n")
         except BrokenPipeError:

@@ -71,7 +71,7 @@ class Bench:
             other_cores_busy=window.busy_share(self.cpus.others),
             stolen=window.stolen_share(),
             idle_rss_bytes=self.idle_rss_bytes.get(trial.stack),
-            overhead_s=time.monotonic() - began_s - trial.warmup_s - trial.window_s,
+            overhead_s=time.monotonic() - began_s - (driven.window_end_s - driven.began_s),
         )
 
     def _failure(self, trial: Trial, started_at: datetime, reason: str) -> Failure:
@@ -125,7 +125,7 @@ class _Window:
         self._memory: dict[Role, int | None] = {}
 
     def watch(self, start_s: float, end_s: float) -> None:
-        """Called when the load began: reads everything at `start_s` and at `end_s` (CLOCK_MONOTONIC)."""
+        """Called before the window: reads everything at `start_s` and at `end_s` (CLOCK_MONOTONIC)."""
         self._read_at(start_s)
         self._connections = self._most_connections(start_s, end_s)
         self._read_at(end_s)

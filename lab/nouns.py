@@ -237,6 +237,9 @@ class Driven(Noun):
     """Sum of the request times, clipped to the window (accounting: about users x window in closed load)."""
     starved: int = 0
     """Closed load: users whose one request lasted from before the window until after it."""
+    all_served_s: float | None = None
+    """Closed load: from the first request until each user had been answered once; None where some never were in the
+    time that they are given, and in open load. The window begins after it."""
     connects: int
     """Connections opened during the whole trial, first ones included."""
     reconnects: int = 0
@@ -366,3 +369,5 @@ class Cell(Noun):
     event_gap_p99_ms: float | None = None
     streams_held: float | None = None
     """Streams that were open at once: mean over the window, from how long each was."""
+    all_served_s: float | None = None
+    """Closed load: until each user had been answered once, median over blocks; None where in one some were not."""

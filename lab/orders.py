@@ -6,6 +6,11 @@ from pydantic import Field, TypeAdapter
 
 from lab.nouns import Arrivals, Driven, Load, Noun, Scenario
 
+LONGEST_RAMP = 20.0
+"""Closed load: how many times the warm-up it may take until every user has been served …"""
+RAMP_OF_TIMEOUT = 0.5
+"""… and what part of the timeout, so that who is never served is still waiting when the window ends."""
+
 
 class Order(Noun):
     """One trial for the driver."""
@@ -19,6 +24,7 @@ class Order(Noun):
     most_connections: int = 4096
     """Open load: a request that is due while so many are in flight is dropped."""
     warmup_s: float
+    """The least: in closed load its second half begins when every user has been served once, or `longest_ramp_s` is over."""
     window_s: float
     timeout_s: float
     """How long one request may take, and the limit of the drain."""
@@ -29,13 +35,18 @@ class Order(Noun):
     """… of so many drivers that share it; `lab.shares.merged` puts together what they saw."""
 
     @property
+    def longest_ramp_s(self) -> float:
+        """Closed load: how long users are given to be served once, before the window."""
+        return min(LONGEST_RAMP * self.warmup_s, RAMP_OF_TIMEOUT * self.timeout_s)
+
+    @property
     def users(self) -> int:
         """Closed load: users of this driver; over all parts they add up to the load's."""
         return self.load.amount * (self.part + 1) // self.parts - self.load.amount * self.part // self.parts
 
 
 class Began(Noun):
-    """The load starts; the window is planned for these times (CLOCK_MONOTONIC)."""
+    """The load runs; the window is planned for these times (CLOCK_MONOTONIC)."""
 
     event: Literal["began"] = "began"
     window_start_s: float

@@ -121,6 +121,12 @@ def _requests_of_trial(sample: Sample) -> float:
     return driven.requests * (driven.window_end_s - driven.began_s) / driven.window_s
 
 
+def all_served_s(samples: Sequence[Sample]) -> float | None:
+    """Median over blocks of how long it took until each user had been answered once; None where not known of each."""
+    known = [sample.driven.all_served_s for sample in samples]
+    return None if None in known else middle(known)
+
+
 def middle(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return median(known) if known else None

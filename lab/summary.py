@@ -117,6 +117,7 @@ def _with_numbers(cell: Cell, trials: Sequence[Judged]) -> Cell:
             "rss_mb": stats.rss_mb(samples),
             "connects_per_request": stats.connects_per_request(samples),
             "reconnects_per_request": stats.reconnects_per_request(samples),
+            "all_served_s": stats.all_served_s(samples),
             "service_p99_ms": stats.open_p99_ms(sample.driven.service for sample in samples),
             "lag_p99_ms": stats.open_p99_ms(sample.driven.lag for sample in samples),
             "bound_by": Counter(t.verdict.bound_by for t in trials).most_common(1)[0][0],

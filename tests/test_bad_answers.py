@@ -1,7 +1,9 @@
 """Servers that answer wrongly, late or not at all: everything is counted, nothing is hidden."""
 
+import asyncio
 import socket
 import threading
+from time import monotonic
 
 import pytest
 
@@ -185,14 +187,39 @@ def test_nothing_is_driven_where_the_first_answer_is_wrong(driver: Driver) -> No
 
 def test_users_that_are_served_only_after_the_window_are_counted(driver: Driver) -> None:
     with connections_at_most(3) as server:
-        driven = drive(driver, order(server.port, "closed:8", warmup_s=0.1))
+        ordered = order(server.port, "closed:8", warmup_s=0.02)
+        driven = drive(driver, ordered)
     assert driven.errors == {}
     assert driven.starved == 5
+    assert driven.all_served_s is None
+    assert driven.window_start_s - driven.began_s >= ordered.longest_ramp_s + 0.01
+
+
+def test_the_window_waits_until_every_user_was_served(driver: Driver) -> None:
+    """The sixth connection is let in when half of the window would be over; nobody starves, and all are in the sample."""
+    admitted_s: list[float] = []
+
+    async def late(peer: Peer) -> None:
+        if peer.server.connections == 1 + 6:  # the first one was the probe's
+            await asyncio.sleep(0.4)
+            admitted_s.append(monotonic())
+        while await peer.request():
+            await peer.answer()
+
+    with Server(late) as server:
+        driven = drive(driver, order(server.port, "closed:6", warmup_s=0.2, window_s=0.4))
+    assert driven.starved == 0
+    assert driven.window_start_s >= admitted_s[0] + 0.1
+    assert driven.all_served_s
+    assert driven.all_served_s >= admitted_s[0] - driven.began_s
+    assert driven.window_end_s - driven.window_start_s == pytest.approx(0.4)
+    assert Histogram.decode(driven.latency).count == driven.requests
+    assert driven.in_flight_s == pytest.approx(6 * 0.4, rel=0.05)
 
 
 def test_requests_of_the_warm_up_that_are_never_answered_are_errors(driver: Driver) -> None:
     with Server(every_other_connection_is_silent) as server:
-        driven = drive(driver, order(server.port, "closed:8", warmup_s=0.1, timeout_s=0.5))
+        driven = drive(driver, order(server.port, "closed:8", warmup_s=0.02, timeout_s=0.8))
     assert driven.errors == {"timeout": 4}
     assert driven.starved == 4
     assert Histogram.decode(driven.latency).count + 4 == driven.requests

@@ -33,7 +33,7 @@ def warning(results: Path, machine: dict[str, Any]) -> str | None:
         return None
     return (
         "This machine was never calibrated, so nobody knows what its generator can drive and its noise lets see: "
-        "run `make calibrate` (about seven minutes)."
+        "run `make calibrate` (about eight minutes)."
     )
 
 

@@ -53,9 +53,9 @@ def _workshop(cpus: machine.CpuPlan) -> Iterator[tuple[Place, Generators]]:
 
 
 def measure(place: Place, generators: Generators, cpus: machine.CpuPlan, say: Reporter) -> Calibration:
-    """All parts, about seven minutes."""
+    """All parts, about eight minutes."""
     started_at, began_s, facts = datetime.now(UTC), time.monotonic(), machine.facts()
-    say.step(f"CPUs: server {cpus.server}, generators {cpus.others}. About seven minutes.")
+    say.step(f"CPUs: server {cpus.server}, generators {cpus.others}. About eight minutes.")
     say.step("Generators: lean user, FastHttpUser" + (", wrk" if wrk_here() else " (wrk is not installed)"))
     throughput = rates.measure(place, generators)
     tests = []

@@ -1,6 +1,7 @@
 """Closed load: N users, each sends its next request when the last one is answered, without think time."""
 
 from collections.abc import Callable
+from math import inf
 from time import monotonic
 from typing import Any
 
@@ -8,43 +9,63 @@ import gevent
 from gevent.event import Event
 
 from lab.driver.recorder import Recorder
+from lab.orders import Order
 
 
 class Closed:
     """The loop that all users of a trial run.
 
     They wait until all are there, then begin spread evenly over the first half of the warm-up: a thousand connections
-    in one instant would measure the server's backlog, and users in step would wait in step.
+    in one instant would measure the server's backlog, and users in step would wait in step. The second half begins when each
+    user has been served: a busy server may take much longer to accept the last connection than to answer on it.
     """
 
-    def __init__(self, recorder: Recorder, users: int, warmup_s: float, window_s: float) -> None:
+    def __init__(self, recorder: Recorder, order: Order) -> None:
         self.recorder = recorder
-        self.users = users
-        self.length_s = warmup_s + window_s
-        self.spread_s = warmup_s / 2
+        self.users = order.users
+        self.warmup_s = order.warmup_s
+        self.window_s = order.window_s
+        self.longest_ramp_s = order.longest_ramp_s
+        self.stop_s = inf
+        """When nobody sends any more (CLOCK_MONOTONIC)."""
+        self.all_served_s: float | None = None
+        """From the start of the load until each user had been answered once."""
+        self._unserved = order.users
+        self._all_served = Event()
         self.crashes: list[str] = []
         self.connections: list[Any] = []
         self._gate = Event()
 
-    def begin(self, began_s: float) -> None:
-        """Let the users begin; times are counted from `began_s`."""
-        self.began_s = began_s
+    def begin(self, began_s: float) -> float:
+        """Let the users begin, and say when the window starts; what they note is counted from `began_s`."""
+        self.began_s = start_s = began_s
         self._gate.set()
+        if self.warmup_s and self.users:
+            if self._all_served.wait(self.longest_ramp_s):
+                self.all_served_s = monotonic() - began_s
+            start_s = max(began_s + self.warmup_s, monotonic() + self.warmup_s / 2)
+        self.stop_s = start_s + self.window_s
+        return start_s
 
     def task(self, user: Any) -> None:
         """What a user does, once."""
-        offset_s = len(self.connections) / self.users * self.spread_s
+        offset_s = len(self.connections) / self.users * self.warmup_s / 2
         self.connections.append(user.connection)
         self._gate.wait()
         gevent.sleep(offset_s)
         self._ask_on(user.ask)
 
+    def _served(self) -> None:
+        self._unserved -= 1
+        if not self._unserved:
+            self._all_served.set()
+
     def _ask_on(self, ask: Callable[[float], str | None]) -> None:
-        began_s, stop_s = self.began_s, self.began_s + self.length_s
+        began_s, is_served = self.began_s, False
         note_due, note_latency = self.recorder.correct.due.append, self.recorder.correct.latency.append
         start_s = monotonic()
         try:
-            while start_s < stop_s:
+            while start_s < self.stop_s:
                 reason = ask(start_s)
                 end_s = monotonic()
                 if reason is None:
@@ -53,6 +74,9 @@ class Closed:
                 else:
                     self.recorder.fault(start_s - began_s, end_s - start_s, reason)
                     gevent.sleep(0)  # a refused connection comes back at once and would let nobody else run
+                if not is_served:
+                    is_served = True
+                    self._served()
                 start_s = monotonic()
         except gevent.GreenletExit:
             self.recorder.fault(start_s - began_s, monotonic() - start_s, "unfinished")

@@ -23,12 +23,16 @@ class Open:
     """One dispatcher, which is the trial's only Locust user, and a greenlet for each connection it has come to need."""
 
     users = 1
+    all_served_s = None
 
-    def __init__(self, recorder: Recorder, due_s: NDArray[np.float64], length_s: float, most_connections: int) -> None:
+    def __init__(
+        self, recorder: Recorder, due_s: NDArray[np.float64], warmup_s: float, window_s: float, most_connections: int
+    ) -> None:
         self.recorder = recorder
         self.due_s = array("d", due_s.tobytes())  # eight bytes for an arrival; a list of numbers has 32
         recorder.follow(np.frombuffer(self.due_s))
-        self.length_s = length_s
+        self.warmup_s = warmup_s
+        self.length_s = warmup_s + window_s
         self.most_connections = most_connections
         self.crashes: list[str] = []
         self.connections: list[Any] = []
@@ -39,10 +43,11 @@ class Open:
         self.senders = Group()
         self._gate = Event()
 
-    def begin(self, began_s: float) -> None:
-        """Let the dispatcher begin; times are counted from `began_s`."""
+    def begin(self, began_s: float) -> float:
+        """Let the dispatcher begin, and say when the window starts; times are counted from `began_s`."""
         self.began_s = began_s
         self._gate.set()
+        return began_s + self.warmup_s
 
     def task(self, user: Any) -> None:
         """What the dispatcher does, once: it lasts until all requests have ended."""

@@ -11,6 +11,7 @@ import numpy as np
 from locust.env import Environment
 from locust.exception import StopUser
 from locust.util.load_locustfile import load_locustfile
+from numpy.typing import NDArray
 
 from lab.driver.closed import Closed
 from lab.driver.open import Open
@@ -99,9 +100,9 @@ def _run(order: Order, user_class: Any, announce: Callable[[Began], None]) -> Dr
         runner.start(load.users, spawn_rate=load.users or 1)  # a driver's share may be no user at all
         runner.spawning_greenlet.get()
         began = monotonic()
-        start_s, end_s = began + order.warmup_s, began + order.warmup_s + order.window_s
+        start_s = load.begin(began)
+        end_s = start_s + order.window_s
         announce(Began(window_start_s=start_s, window_end_s=end_s))
-        load.begin(began)
         runner.user_greenlets.join(timeout=end_s - monotonic() + order.timeout_s + GRACE_S)
         runner.user_greenlets.kill()
         drained = monotonic()
@@ -110,7 +111,7 @@ def _run(order: Order, user_class: Any, announce: Callable[[Began], None]) -> Dr
         gc.enable()
     if load.crashes:
         raise LabError(f"A user of {order.scenario.id} broke down: {load.crashes[0]}.")
-    return _driven(order, load, recorder, user_class.expected, began, drained)
+    return _driven(order, load, recorder, user_class.expected, (began, start_s, drained))
 
 
 def _once(load: Closed | Open) -> Callable[[Any], None]:
@@ -127,18 +128,18 @@ def _once(load: Closed | Open) -> Callable[[Any], None]:
 
 
 def _load(order: Order, recorder: Recorder) -> Closed | Open:
-    length_s = order.warmup_s + order.window_s
     if order.load.kind == "closed":
-        return Closed(recorder, order.users, order.warmup_s, order.window_s)
+        return Closed(recorder, order)
+    length_s = order.warmup_s + order.window_s
     due_s = schedule(order.load.amount, length_s, order.seed, order.arrivals)[order.part :: order.parts]
-    return Open(recorder, due_s, length_s, order.most_connections)
+    return Open(recorder, due_s, order.warmup_s, order.window_s, order.most_connections)
 
 
 def _driven(
-    order: Order, load: Closed | Open, recorder: Recorder, expected: Any, began: float, drained: float
+    order: Order, load: Closed | Open, recorder: Recorder, expected: Any, times: tuple[float, float, float]
 ) -> Driven:
-    is_open = order.load.kind == "open"
-    digest = Digest(recorder, order.warmup_s, order.warmup_s + order.window_s, is_open=is_open)
+    is_open, (began, start, drained) = order.load.kind == "open", times
+    digest = Digest(recorder, start - began, start - began + order.window_s, is_open=is_open)
     return Driven(
         window_s=order.window_s,
         requests=digest.requests,
@@ -152,22 +153,23 @@ def _driven(
         completed_per_second=tuple(digest.completed_per_second.tolist()),
         in_flight_s=digest.in_flight_s,
         starved=digest.starved,
+        all_served_s=load.all_served_s,
         connects=sum(connection.connects for connection in load.connections),
         reconnects=sum(connection.reconnects for connection in load.connections),
         checked=expected.checked,
         asides={
-            name: _aside(starts, seconds, began, order).encode() for name, (starts, seconds) in expected.asides.items()
+            name: _aside(np.asarray(starts) - start, seconds, order.window_s).encode()
+            for name, (starts, seconds) in expected.asides.items()
         },
         began_s=began,
-        window_start_s=began + order.warmup_s,
-        window_end_s=began + order.warmup_s + order.window_s,
+        window_start_s=start,
+        window_end_s=start + order.window_s,
         drained_s=drained,
     )
 
 
-def _aside(starts: Sequence[float], seconds: Sequence[float], began: float, order: Order) -> Histogram:
+def _aside(offsets_s: NDArray[np.float64], seconds: Sequence[float], window_s: float) -> Histogram:
     """Times beside the latency, of the requests that started in the window."""
-    offsets = np.asarray(starts) - began - order.warmup_s
     histogram = Histogram()
-    histogram.add(np.asarray(seconds, dtype=float)[(offsets >= 0) & (offsets < order.window_s)])
+    histogram.add(np.asarray(seconds, dtype=float)[(offsets_s >= 0) & (offsets_s < window_s)])
     return histogram

@@ -27,7 +27,7 @@ class Cause(Enum):
     CEILING = "invalid", "the slots may not be what the lab believes: check the knobs of this stack"
     STARVED = (
         "failed",
-        "it may accept or serve connections too slowly for so many users: lower them, or lengthen the warm-up",
+        "it may accept or serve connections too slowly for so many users: lower them",
     )
     DROPPED = "failed", "it may have answered too slowly for the generator's connections: lower the rate"
     BEHIND = "failed", "the rate may be above its capacity: lower the rate"

@@ -28,7 +28,7 @@ def _setup(run: Run) -> Iterator[str]:
         yield f"Runtime: {runtime}."
     blocks = len({outcome.trial.block for outcome in run.outcomes})
     yield f"{blocks} block{'s' * (blocks != 1)}, in each of them every stack, scenario and load once:"
-    yield f"{profile.warmup_s:g} s of warm-up, {profile.window_s:g} s measured."
+    yield f"{profile.warmup_s:g} s of warm-up (more until every user was served once), {profile.window_s:g} s measured."
 
 
 def when(text: str) -> str:

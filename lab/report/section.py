@@ -65,6 +65,7 @@ class Section:
     metric: str
     costs: Mapping[tuple[str, Role], Cost]
     """Stack and role -> what it used."""
+    warmup_s: float
 
     @property
     def title(self) -> str:
@@ -123,6 +124,17 @@ class Section:
         """How much longer than upstream's own wait a time of events is."""
         ms = self.scenario.params.get("ms")
         return event_ms - ms if event_ms is not None and isinstance(ms, int) else None
+
+    @property
+    def late(self) -> list[str]:
+        """Which stacks needed longer than the warm-up until they had served every user once."""
+        served = {line.cell.stack: line.cell.all_served_s for line in self.lines}
+        return [
+            f"{stack}: it took {words.number(after_s, 2)} s until each of the {self.load_words} had been answered once; the "
+            "window began after that."
+            for stack, after_s in served.items()
+            if after_s is not None and after_s > self.warmup_s
+        ]
 
     @property
     def warning_bounds(self) -> dict[str, str]:

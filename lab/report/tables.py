@@ -29,7 +29,7 @@ _SUMMARY = [
     "p99_ms", "error_rate", "cpu_us_per_request", "cpu_us_lo", "cpu_us_hi", "rss_mb", "connects_per_request",
     "generator_cpu", "bound_by", "first_event_p50_ms", "first_event_p99_ms", "event_gap_p50_ms", "event_gap_p99_ms",
     "streams_held", "reconnects_per_request", "service_p99_ms", "lag_p99_ms",
-    "expected_error_rate",
+    "expected_error_rate", "all_served_s",
 ]
 _COMPARISONS = [
     "scenario", "load", "stack", "baseline", "metric", "ratio", "lo", "hi", "verdict", "mde", "blocks", "confidence",

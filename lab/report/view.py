@@ -61,6 +61,7 @@ class View:
             comparisons=tuple(row for row in rows if not row.is_aa),
             aa=tuple(row for row in rows if row.is_aa),
             metric=metric,
+            warmup_s=self.run.profile.warmup_s,
             costs={
                 (cost.stack, cost.role): cost
                 for cost in self.findings.costs
