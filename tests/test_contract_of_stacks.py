@@ -1,19 +1,27 @@
 """Every stack of docker-compose.yml, running, held to the contract: by the lab's own check, and by schemathesis."""
 
+import contextlib
+import json
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from urllib.parse import quote
 
+import psutil
 import pytest
 import schemathesis
-from conftest import ENGINE_MISSING, all_standing
+from conftest import ENGINE_MISSING, PORTS, all_standing, until
 from hypothesis import assume
 
 from lab import contract
+from lab.contract.ask import PATIENCE_S, ask
+from lab.contract.check import Check
 from lab.contract.document import OPENAPI_FILE, parameters
 from lab.house import House
 from lab.nouns import Stack
+from lab.servers import UPSTREAM
 
-STACKS = House.here().stacks
+HOUSE = House.here()
+STACKS = HOUSE.stacks
 BOUNDS = {"ms": 2, "n": 10, "chunks": 20, "rounds": 1_000}
 """What a valid parameter is lowered to, so that an example takes milliseconds; the lab's own check has the high values."""
 LONGEST_QUERY = 3_000
@@ -89,3 +97,39 @@ def valid(case: schemathesis.Case, name: str, value: object) -> bool:
     known = RANGES.get((case.operation.path, name))
     text = str(value)
     return known is not None and text.isascii() and text.isdecimal() and known.low <= int(text) <= known.high
+
+
+@pytest.fixture(scope="module")
+def without_upstream(stands: dict[str, Stack]) -> dict[str, Stack]:
+    """The same stacks after `upstream` was stopped: the last tests of this file."""
+    port = PORTS * 100 + HOUSE.services[UPSTREAM].port % 100
+
+    def listening() -> list[int]:
+        connections = psutil.net_connections("tcp")
+        return [c.pid for c in connections if c.status == "LISTEN" and c.laddr[1] == port and c.pid]
+
+    assert listening()
+    for pid in set(listening()):
+        psutil.Process(pid).terminate()
+    until(lambda: not listening())
+    return stands
+
+
+@pytest.mark.parametrize("path", ["/http/one", "/http/sequential", "/http/concurrent", "/http/bounded", "/stream"])
+@pytest.mark.parametrize("name", STACKS)
+def test_a_call_that_fails_because_upstream_is_down_is_502(
+    name: str, path: str, without_upstream: dict[str, Stack]
+) -> None:
+    if name not in without_upstream:
+        assert ENGINE_MISSING, f"{name} was not started"
+        return
+    stack = without_upstream[name]
+    connection = HTTPConnection("127.0.0.1", stack.port, timeout=PATIENCE_S)
+    with contextlib.closing(connection):
+        status, media_type, body = ask(connection, Check(path, "ms=1"))
+        if stack.why_omitted(path):
+            assert status in (404, 501)
+            return
+        assert (status, media_type.partition(";")[0]) == (502, "application/json")
+        assert list(json.loads(body)) == ["error"]
+        assert ask(connection, Check("/health"))[0] == 200
