@@ -28,7 +28,13 @@ def _setup(run: Run) -> Iterator[str]:
         yield f"Runtime: {runtime}."
     blocks = len({outcome.trial.block for outcome in run.outcomes})
     yield f"{blocks} block{'s' * (blocks != 1)}, in each of them every stack, scenario and load once:"
-    yield f"{profile.warmup_s:g} s of warm-up (more until every user was served once), {profile.window_s:g} s measured."
+    longer = ", and until every user was served once," if _waited_for_users(run) else ""
+    yield f"{profile.warmup_s:g} s of warm-up{longer} and {profile.window_s:g} s measured."
+
+
+def _waited_for_users(run: Run) -> bool:
+    """Whether windows began when all were served; runs of earlier versions know nothing of that."""
+    return any(isinstance(one, Sample) and one.driven.all_served_s is not None for one in run.outcomes)
 
 
 def when(text: str) -> str:

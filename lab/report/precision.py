@@ -13,10 +13,10 @@ NAMED = 14
 """So many ratios are named; a run of many stacks has its others in the tables."""
 
 
-def sentence(run: Run, sections: Iterable[Section]) -> str:
-    """Which ratios missed the profile's target, and why there are no more blocks; empty where there is no target."""
+def sentences(run: Run, sections: Iterable[Section]) -> list[str]:
+    """How many ratios met the profile's target, which missed it, why there are no more blocks; empty without a target."""
     target = run.profile.precision
-    return "" if target is None else " ".join(_sentences(list(sections), target, run.facts.get("stopped")))
+    return [] if target is None else list(_sentences(list(sections), target, run.facts.get("stopped")))
 
 
 def _sentences(sections: list[Section], target: float, stopped: str | None) -> Iterator[str]:

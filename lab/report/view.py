@@ -102,9 +102,9 @@ class View:
         )
 
     @property
-    def precision(self) -> str:
-        """Whether the headline ratios are known as well as the profile wanted."""
-        return precision.sentence(self.run, self.sections)
+    def precision(self) -> list[str]:
+        """Whether the headline ratios are known as well as the profile wanted: the answer first, then what is behind it."""
+        return precision.sentences(self.run, self.sections)
 
     @property
     def setup(self) -> str:
