@@ -1,11 +1,11 @@
-# Every recipe is one line that calls the lab; `make help` lists what there is.
+# Every recipe is one line that calls the lab or a tool; `make help` lists what there is.
 # Variables reach the program through the environment, never through a shell.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 PYTHON := .venv/bin/python
 LAB := @$(PYTHON) -m lab
 
-KNOWN := PROFILE STACKS SCENARIOS RUNTIME RUN SEED STACK A B PYTHON LAB_SERVER_CPUS LAB_OTHER_CPUS LAB_BASE_IMAGE LAB_CA_BUNDLE
+KNOWN := PROFILE STACKS SCENARIOS RUNTIME RUN SEED STACK PYTHON LAB_PYTHON LAB_SERVER_CPUS LAB_OTHER_CPUS LAB_BASE_IMAGE LAB_CA_BUNDLE
 GIVEN := $(foreach v,$(.VARIABLES),$(if $(filter command%,$(origin $v)),$v))
 ifneq ($(filter-out $(KNOWN) MAKEFLAGS MAKEOVERRIDES GNUMAKEFLAGS MFLAGS -*-command-variables-*-,$(GIVEN)),)
 $(error Unknown variable $(firstword $(filter-out $(KNOWN),$(GIVEN))): choose from $(KNOWN))

@@ -35,7 +35,7 @@ def bench(profile: str, stacks: str, scenario_ids: str, runtime: str, run: str, 
         LabError: something does not exist, or nothing could be started.
     """
     house = House.here()
-    folder = store.folder(RESULTS, run or store.new_name(profile))
+    folder = store.writable(RESULTS, run or store.new_name(profile))
     if folder.exists:
         return _go_on(house, folder, profile, stacks, scenario_ids, runtime)
     started_by = house.runtime(runtime)
@@ -61,10 +61,10 @@ def _go_on(house: House, folder: RunFolder, profile: str, stacks: str, scenario_
         raise LabError(
             f"An unfinished run goes on as it was planned: leave {words[0]!r} out, or choose another RUN name."
         )
-    planned = Profile.model_validate(recorded["profile"])
-    if profile != planned.name or auto.resolve(runtime) != recorded["runtime"]:
+    begun_with = recorded["profile"]["name"]
+    if profile != begun_with or auto.resolve(runtime) != recorded["runtime"]:
         raise LabError(
-            f"The run {folder.path.name} was begun with PROFILE={planned.name} RUNTIME={recorded['runtime']}; "
+            f"The run {folder.path.name} was begun with PROFILE={begun_with} RUNTIME={recorded['runtime']}; "
             "go on with these, or choose another RUN name."
         )
     if changed := changed_since(recorded, house):
@@ -72,6 +72,7 @@ def _go_on(house: House, folder: RunFolder, profile: str, stacks: str, scenario_
             f"The run {folder.path.name} was begun with {changed}: its blocks would not be of one kind. "
             "Go back to that, or choose another RUN name."
         )
+    planned = Profile.model_validate(recorded["profile"])
     names = ",".join(stack["name"] for stack in recorded["stacks"])
     ids = ",".join(scenario["id"] for scenario in recorded["scenarios"])
     started_by = house.runtime(recorded["runtime"])
@@ -108,10 +109,14 @@ def _run(house: House, runtime: Runtime, plan: Plan, folder: RunFolder, left_out
         session = Session(plan, house.stacks, house.services, runtime, house.cpus, folder, say)
         try:
             whole = session.run()
-        except LabError:
-            _drop_empty(folder)
-            raise
+        except LabError as error:
+            if not folder.outcomes():
+                _drop_empty(folder)
+                raise
+            say.step(f"{error} What was measured is kept; RUN={folder.path.name} goes on with it.")
+            whole = False
     if not folder.outcomes():
+        _drop_empty(folder)
         raise LabError("Interrupted before anything was measured.")
     from lab.report.derive import derive  # late: pandas and Altair take seconds to import
     from lab.report.read import read
@@ -141,6 +146,5 @@ def _tell(say: Reporter, folder: RunFolder, written: Sequence[Path], whole: bool
 
 
 def _drop_empty(folder: RunFolder) -> None:
-    """A run that never measured anything leaves no folder that looks like one."""
-    if not folder.outcomes():
-        shutil.rmtree(folder.path, ignore_errors=True)
+    """A run that never measured anything leaves no folder that looks like one; `store.writable` says that it is ours."""
+    shutil.rmtree(folder.path, ignore_errors=True)

@@ -64,7 +64,9 @@ def plan(profile: Profile, chosen: Sequence[Stack], scenarios: Sequence[Scenario
         impossible={stack.name: tuple(_impossible(stack, scenarios)) for stack in chosen},
     )
     if not made.trials_per_block:
-        raise LabError("None of the chosen stacks can do any of the chosen scenarios; see `python -m lab stacks`.")
+        raise LabError(
+            "None of the chosen stacks can do any of the chosen scenarios; see `.venv/bin/python -m lab stacks`."
+        )
     return made
 
 

@@ -1,4 +1,4 @@
-"""The commands: words in, exit status out. What they do is elsewhere; each Make target has a command of its name."""
+"""The commands: words in, exit status out. What they do is elsewhere; Make's targets but `test` and `check` have a command of their name."""
 
 import sys
 from typing import Annotated
@@ -16,7 +16,12 @@ from lab.report import again
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 
-Profile = Annotated[str, typer.Option(envvar="PROFILE", help="smoke, quick, standard or full")]
+Profile = Annotated[
+    str,
+    typer.Option(
+        envvar="PROFILE", help="a profile of loadtests/profiles.toml: smoke, quick, standard, standard-all, full"
+    ),
+]
 Stacks = Annotated[str, typer.Option(envvar="STACKS", help="stacks, comma-separated, or all")]
 Scenarios = Annotated[str, typer.Option(envvar="SCENARIOS", help="scenarios: db, db/one, wait?ms=100, comma-separated")]
 Runtime = Annotated[str, typer.Option(envvar="RUNTIME", help="auto, docker or process")]

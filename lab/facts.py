@@ -13,9 +13,19 @@ _PINNED = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(?P<version>[^
 
 
 def git(root: Path) -> dict[str, object] | None:
-    """Commit of the checkout and whether it was changed since; None outside of git."""
+    """Commit of the checkout, whether it was changed since, and a digest of the changes; None outside of git."""
     commit = _git(root, "rev-parse", "HEAD")
-    return {"commit": commit, "dirty": bool(_git(root, "status", "--porcelain"))} if commit else None
+    if not commit:
+        return None
+    changes = _git(root, "status", "--porcelain")
+    return {"commit": commit, "dirty": bool(changes)} | ({"changes": _digest(root, changes)} if changes else {})
+
+
+def _digest(root: Path, changes: str) -> str:
+    """SHA-256 of what differs from the commit, new files included."""
+    new = [root / name for name in _git(root, "ls-files", "--others", "--exclude-standard").splitlines()]
+    content = b"".join(path.read_bytes() for path in new if path.is_file())
+    return hashlib.sha256(changes.encode() + _git(root, "diff", "HEAD", "--binary").encode() + content).hexdigest()
 
 
 def sha256(root: Path, paths: Iterable[Path]) -> dict[str, str]:

@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from lab import store
 from lab.errors import Exit, LabError
 from lab.house import House
 from lab.launch import auto
@@ -51,14 +52,24 @@ def _slim(root: Path) -> None:
 
 def clean() -> Exit:
     """Removes containers and images of this checkout, and caches; results and the environment stay."""
-    for name in auto.available():
-        House.here().runtime(name).stop_all()
-        if name == "docker":
-            _remove_images()
-    shutil.rmtree(STATE, ignore_errors=True)
+    with store.only_one(STATE):
+        for name in auto.available():
+            House.here().runtime(name).stop_all()
+            if name == "docker":
+                _remove_images()
+        _empty(STATE)
     for cache in (".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis"):
         shutil.rmtree(ROOT / cache, ignore_errors=True)
     return Exit.DONE
+
+
+def _empty(state: Path) -> None:
+    """Leaves the lock: who waits for it must not hold another file of that name."""
+    for path in state.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != store.LOCK:
+            path.unlink()
 
 
 def _remove_images() -> None:

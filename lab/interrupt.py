@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: they end the measurement where it stands, but never the cleaning up."""
+"""Ctrl-C, SIGTERM and a terminal that is closed: they end the measurement where it stands, but never the cleaning up."""
 
 import contextlib
 import signal
@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from types import FrameType
 from typing import Any
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Inside, SIGTERM raises KeyboardInterrupt as SIGINT does; what was there before comes back at the end."""
-    before = {number: signal.signal(number, _raise) for number in _SIGNALS}
+    """Inside, SIGTERM raises KeyboardInterrupt as SIGINT does, and so does a terminal that is closed, unless `nohup` said
+    that it must not; what was there before comes back at the end."""
+    before = {number: signal.signal(number, _raise) for number in _heeded()}
     try:
         yield
     finally:
@@ -23,7 +24,7 @@ def interruptible() -> Iterator[None]:
 def deferred() -> Iterator[None]:
     """Inside, SIGINT and SIGTERM wait; at the end they raise KeyboardInterrupt. For what must not be cut in the middle."""
     came: list[int] = []
-    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in _SIGNALS}
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in _heeded()}
     try:
         yield
     finally:
@@ -40,6 +41,11 @@ def deaf() -> Iterator[None]:
         yield
     finally:
         _restore(before)
+
+
+def _heeded() -> list[signal.Signals]:
+    """All but a SIGHUP that is ignored already."""
+    return [one for one in _SIGNALS if one != signal.SIGHUP or signal.getsignal(one) != signal.SIG_IGN]
 
 
 def _raise(number: int, frame: FrameType | None) -> None:

@@ -1,7 +1,7 @@
 """Measures one trial: the driver loads, the watcher reads the counters at both edges of the window."""
 
 import time
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -15,6 +15,8 @@ from lab.nouns import Arm, Driven, Failure, Role, Sample, Scenario, Target, Tria
 from lab.orders import Order
 from lab.servers import DATABASE, UPSTREAM, died
 
+Share = Callable[[watch.CoreReading, watch.CoreReading], float | None]
+"""What of a CPU's time between two readings went where."""
 LOOKS = 3
 """How often the database is asked during a window how many of its connections are busy; it takes about 1 ms each time."""
 
@@ -69,7 +71,8 @@ class Bench:
             idle_cpu_s=window.idle_cpu_s(),
             server_cores_busy=window.busy_share(self.cpus.server),
             other_cores_busy=window.busy_share(self.cpus.others),
-            stolen=window.stolen_share(),
+            stolen=window.most_stolen(),
+            server_stolen=window.stolen_share(self.cpus.server),
             idle_rss_bytes=self.idle_rss_bytes.get(trial.stack),
             overhead_s=time.monotonic() - began_s - (driven.window_end_s - driven.began_s),
         )
@@ -154,22 +157,31 @@ class _Window:
         return used
 
     def idle_cpu_s(self) -> float | None:
-        """CPU time of the servers that were not loaded."""
+        """CPU time of the servers that were not loaded; one that ended meanwhile counts no more."""
         before, after = self._edges
-        return after.idle_cpu_s - before.idle_cpu_s if self._idle else None
+        used_s = (end_s - start_s for start_s, end_s in zip(before.idle_cpu_s, after.idle_cpu_s, strict=True))
+        return sum(max(0.0, one_s) for one_s in used_s) if self._idle else None
 
     def busy_share(self, cpus: tuple[int, ...]) -> float | None:
         """Mean share (0 to 1) of these CPUs that was busy."""
-        before, after = self._edges
-        shares = [watch.busy_share(before.cores[cpu], after.cores[cpu]) for cpu in cpus]
-        known = [share for share in shares if share is not None]
-        return sum(known) / len(known) if known else None
+        return _mean(self._shares(watch.busy_share, cpus))
 
-    def stolen_share(self) -> float | None:
+    def stolen_share(self, cpus: tuple[int, ...]) -> float | None:
+        """Mean share (0 to 1) of these CPUs that the hypervisor took."""
+        return _mean(self._shares(watch.stolen_share, cpus))
+
+    def most_stolen(self) -> float | None:
         """The largest share (0 to 1) of a CPU that the hypervisor took."""
+        return max(self._shares(watch.stolen_share, self._all_cpus), default=None)
+
+    def _shares(self, share: Share, cpus: Iterable[int]) -> list[float]:
         before, after = self._edges
-        shares = [watch.stolen_share(before.cores[cpu], after.cores[cpu]) for cpu in self._all_cpus]
-        return max((share for share in shares if share is not None), default=None)
+        found = (share(before.cores[cpu], after.cores[cpu]) for cpu in cpus)
+        return [one for one in found if one is not None]
+
+
+def _mean(shares: list[float]) -> float | None:
+    return sum(shares) / len(shares) if shares else None
 
 
 def _sleep_until(at_s: float) -> None:
@@ -190,13 +202,14 @@ class _Edge:
     """All readings at one edge of the window."""
 
     roles: dict[Role, watch.Reading]
-    idle_cpu_s: float
+    idle_cpu_s: list[float]
+    """Of each server that is not loaded."""
     cores: dict[int, watch.CoreReading]
 
     @classmethod
     def read(cls, targets: Mapping[Role, Target], idle: list[Target], cpus: list[int]) -> "_Edge":
         return cls(
             roles={role: _reading(role, target) for role, target in targets.items()},
-            idle_cpu_s=sum(map(watch.cpu_s, idle)),
+            idle_cpu_s=[watch.cpu_s(target) for target in idle],
             cores=watch.cores(cpus),
         )

@@ -269,7 +269,9 @@ class Sample(Noun):
     other_cores_busy: float | None = None
     """The same for the CPUs of generator, database and upstream: this is summary.csv's generator_cpu."""
     stolen: float | None = None
-    """Share (0 to 1) of all CPUs' time that the hypervisor kept (steal) during the window."""
+    """Share (0 to 1) of a CPU's time that the hypervisor kept (steal) during the window: of the CPU that lost most."""
+    server_stolen: float | None = None
+    """The same of the server's CPUs alone, their mean."""
     idle_rss_bytes: int | None = None
     """Memory of the server right after readiness; usage's rss_bytes depends on what ran before."""
     overhead_s: float

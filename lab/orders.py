@@ -7,9 +7,7 @@ from pydantic import Field, TypeAdapter
 from lab.nouns import Arrivals, Driven, Load, Noun, Scenario
 
 LONGEST_RAMP = 20.0
-"""Closed load: how many times the warm-up it may take until every user has been served …"""
-RAMP_OF_TIMEOUT = 0.5
-"""… and what part of the timeout, so that who is never served is still waiting when the window ends."""
+"""Closed load: how many times the warm-up it may take until every user has been served."""
 
 
 class Order(Noun):
@@ -36,8 +34,14 @@ class Order(Noun):
 
     @property
     def longest_ramp_s(self) -> float:
-        """Closed load: how long users are given to be served once, before the window."""
-        return min(LONGEST_RAMP * self.warmup_s, RAMP_OF_TIMEOUT * self.timeout_s)
+        """Closed load: how long users are given to be served once, before the window.
+
+        Who never is must still be waiting for that answer when the window ends, or nobody would see it: the timeout bounds
+        it. Of a load that several drivers share, none knows when the others' users are served: their windows are fixed.
+        """
+        if self.parts > 1:
+            return 0.0
+        return max(0.0, min(LONGEST_RAMP * self.warmup_s, self.timeout_s - self.window_s - self.warmup_s))
 
     @property
     def users(self) -> int:

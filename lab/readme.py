@@ -1,11 +1,12 @@
 """`readme`: writes the tables that README and docs quote from committed runs; a test holds them against the runs.
 
-A quoted table stands between `<!-- run results/reference/<name> -->` and `<!-- /run -->`.
+A quoted table stands between `<!-- run results/reference/<name> -->` and `<!-- /run -->`; `closed` or `open` after the name
+leaves the other loads out.
 """
 
 import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from lab.project import ROOT
 from lab.report import words
 from lab.store import RunFolder
 
-_QUOTED = re.compile(r"(<!-- run (?P<run>\S+) -->\n).*?(<!-- /run -->)", re.DOTALL)
+_QUOTED = re.compile(r"(<!-- run (?P<run>\S+)( (?P<kind>closed|open))? -->\n).*?(?P<end><!-- /run -->)", re.DOTALL)
 _HEAD = "| scenario | stack | requests/s | 95 % interval | p50 ms | p99 ms | CPU µs/request | bound by |"
 _RULE = "| --- | --- | --: | --: | --: | --: | --: | --- |"
 
@@ -37,29 +38,34 @@ def quoted(text: str) -> str:
     Raises:
         LabError: it quotes a run that is not there.
     """
-    return _QUOTED.sub(lambda match: match[1] + table(ROOT / match["run"]) + match[3], text)
+    return _QUOTED.sub(lambda match: match[1] + table(ROOT / match["run"], match["kind"] or "") + match["end"], text)
 
 
-def table(run: Path) -> str:
-    """A sentence on when and where a run was made, and its cells as a table in Markdown."""
+def table(run: Path, kind: str = "") -> str:
+    """A sentence on when and where a run was made, and its cells (under that kind of load) as a table in Markdown."""
     facts = RunFolder(run).read_run()
     try:
         with (run / "summary.csv").open() as rows:
-            cells = list(csv.DictReader(rows))
+            cells = [cell for cell in csv.DictReader(rows) if cell["load"].startswith(kind)]
     except FileNotFoundError:
         raise LabError(f"{run} has no summary.csv: `make report` derives it.") from None
-    return "\n".join([_origin(run, facts), "", _HEAD, _RULE, *_rows(cells), ""])
+    return "\n".join([_origin(run, facts, cells), "", _HEAD, _RULE, *_rows(cells), ""])
 
 
-def _origin(run: Path, facts: Mapping[str, Any]) -> str:
+def _origin(run: Path, facts: Mapping[str, Any], cells: Sequence[Mapping[str, str]]) -> str:
     machine = facts["machine"]
     where = f"{machine['cpus']} CPUs ({machine.get('cpu', 'unknown')}), {machine['system']}"
     profile = facts["profile"]
     name = run.relative_to(ROOT)
     return (
         f"Measured {facts['started_at'][:10]} on a machine of {where}, runtime {facts['runtime']}, profile {profile['name']}: "
-        f"{profile['blocks']} blocks, windows of {profile['window_s']:g} s. The run: [{name}]({name}/report.md)."
+        f"{_blocks(cells)} blocks, windows of {profile['window_s']:g} s. The run: [{name}]({name}/report.md)."
     )
+
+
+def _blocks(cells: Iterable[Mapping[str, str]]) -> int:
+    """The most that a cell has: a run with a target of precision adds blocks to those of the profile."""
+    return max(int(cell["blocks"]) for cell in cells)
 
 
 def _rows(cells: list[dict[str, str]]) -> Iterator[str]:

@@ -30,6 +30,10 @@ class Record:
         """Notes that somebody stopped the run now."""
         self._facts["interruptions"] = [*self._facts["interruptions"], datetime.now(UTC)]
 
+    def version(self, service: str, versions: Mapping[str, str]) -> None:
+        """Adds what versions a service has."""
+        self._facts.setdefault("versions", {})[service] = dict(versions)
+
     def identify(self, runtime: Runtime, labels: list[str], services: Mapping[str, Service]) -> None:
         """Versions and image ids of what runs under these labels, where they are not known yet."""
         versions: dict[str, dict[str, str]] = self._facts.setdefault("versions", {})
@@ -86,6 +90,7 @@ def first_facts(
         "sha256": facts.sha256(ROOT, [COMPOSE_FILE, *facts.locks(ROOT, services.values())]),
         "stacks": [stacks[name].model_dump(mode="json") for name in chosen],
         "arms": list(plan.arms),
+        "trials_per_block": plan.trials_per_block,
         "scenarios": [scenario.model_dump(mode="json") for scenario in plan.scenarios],
         "knobs": _dumped({name: known.configured(service) for name, service in chosen.items()}),
         "not_applied": facts.not_applied(chosen) if runtime == "process" else [],

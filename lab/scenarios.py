@@ -27,7 +27,7 @@ class Declared:
     about: str
     params: dict[str, int | str | None]
     expected_errors: dict[str, list[str]]
-    """Parameter -> reasons of errors that are to be expected where it is given."""
+    """Parameter -> reasons of errors that are to be expected where it is given and not 0."""
 
     def scenario(self, query: str = "") -> Scenario:
         """The scenario with the parameters of `query` (`ms=50&n=3`) in place of the declared ones."""
@@ -42,10 +42,7 @@ class Declared:
             path=self.path,
             params={name: value for name, value in params.items() if value is not None},
             expected_errors=tuple(
-                reason
-                for name, reasons in self.expected_errors.items()
-                if params[name] is not None
-                for reason in reasons
+                reason for name, reasons in self.expected_errors.items() if params[name] for reason in reasons
             ),
         )
 

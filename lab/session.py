@@ -71,6 +71,10 @@ class Session:
                     self._record.interrupted()
                     self._record.write(ended=False)
                 return False
+            except LabError:
+                if self.folder.exists:  # else nothing was begun that could be gone on with
+                    self._record.write(ended=False)
+                raise
             finally:
                 with deaf():
                     self.runtime.stop_all()
@@ -83,7 +87,7 @@ class Session:
         self.runtime.prepare(needed)
         self._record.weigh(self.runtime, needed)
         with backing(self.runtime, self.services, self.folder.logs) as database_version:
-            self._record.set(versions={DATABASE: {"postgresql": database_version}})
+            self._record.version(DATABASE, {"postgresql": database_version})
             self._broken = self._check_contract()
             with (
                 closing(Monitor(arm_of(DATABASE, self.services).port)) as self._monitor,
@@ -113,10 +117,12 @@ class Session:
                 return f"every ratio that could be known is known to {profile.precision:.0%}"
             if not self._pace.has_room(profile.limit_min):
                 return f"another block would have taken longer than the {profile.limit_min:g} minutes of this profile"
-            self.say.step(f"{len(wide)} ratios are not known to {profile.precision:.0%} yet, {wide[0]} first.")
+            self.say.step(f"{len(wide)} ratios are not known well enough yet, {wide[0]} first.")
             self.say.more(self.plan.trials_per_block)
             for _, attempt in self._todo([number]):
                 self._run_until_quiet(driver, number, attempt)
+        if not self._imprecise():
+            return f"every ratio that could be known is known to {profile.precision:.0%}"
         return f"the profile allows {profile.most_blocks} blocks"
 
     def _run_until_quiet(self, driver: Driver, number: int, attempt: int, to_come: int = 0) -> None:
@@ -171,7 +177,9 @@ class Session:
         disturbance = steer.disturbance(block, self.folder.blocks())
         invalid = steer.invalid(outcomes, self._setting)
         mendable = {cell: reason for cell, reason in invalid.items() if cell not in self._hopeless}
-        can_add = (self.plan.profile.most_blocks or 0) > self.plan.profile.blocks
+        can_add = block.block + 1 < (self.plan.profile.most_blocks or 0) and self._pace.has_room(
+            self.plan.profile.limit_min
+        )
         noise = disturbance or steer.spoilt(mendable, len(outcomes), can_add)
         self.folder.append_block(block.model_copy(update={"noise": noise}))
         if block.attempt:

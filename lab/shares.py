@@ -30,19 +30,12 @@ def merged(parts: Sequence[Driven]) -> Driven:
             "completed_per_second": tuple(map(sum, per_second)),
             "in_flight_s": sum(part.in_flight_s for part in parts),
             "starved": sum(part.starved for part in parts),
-            "all_served_s": _latest([part.all_served_s for part in parts]),
             "connects": sum(part.connects for part in parts),
             "reconnects": sum(part.reconnects for part in parts),
             "checked": sum(part.checked for part in parts),
             "drained_s": max(part.drained_s for part in parts),
         }
     )
-
-
-def _latest(moments_s: Sequence[float | None]) -> float | None:
-    """None where one of them is."""
-    known = [moment_s for moment_s in moments_s if moment_s is not None]
-    return max(known) if len(known) == len(moments_s) else None
 
 
 def _merged(encoded: Sequence[str | None]) -> str | None:

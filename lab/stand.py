@@ -71,8 +71,9 @@ def up(stacks: str, runtime_name: str) -> Exit:
 def down() -> Exit:
     """Stops what the lab started in this checkout, in every runtime that this machine has."""
     house = House.here()
-    for name in auto.available():
-        house.runtime(name).stop_all()
+    with store.only_one(STATE):
+        for name in auto.available():
+            house.runtime(name).stop_all()
     return Exit.DONE
 
 

@@ -89,22 +89,24 @@ def canary_off(block: Block, others: Sequence[Block]) -> str:
 
 
 def imprecise(outcomes: Iterable[Outcome], settings: Settings, baseline: str, precision: float) -> list[str]:
-    """Headline ratios (throughput in closed load) whose interval reaches further than `precision` from the ratio.
+    """Ratios that more blocks would improve: what the report says first of a scenario and a load.
 
-    A ratio that has too few undisturbed blocks for any claim is among them. Ratios of cells that are not valid are not:
-    more blocks will not mend them.
+    These are headline ratios (throughput in closed load) whose interval reaches further than `precision` from the ratio,
+    and all ratios that have too few undisturbed blocks for any claim. Ratios of cells that are not valid are not among
+    them: more blocks will not mend them.
     """
     trials = summary.judged(outcomes, settings)
     found = pairs(summary.observations(trials, summary.cells(trials)), baseline)
-    headline = [pair for pair in found if _is_headline(pair)]
-    families = Counter(pair.scenario for pair in headline)
-    wide = (pair for pair in headline if _is_wanting(pair, families[pair.scenario], precision))
-    return [f"{pair.stack} {pair.scenario} {pair.load}" for pair in wide]
+    told = [pair for pair in found if pair.metric == ("rps" if _is_closed(pair) else "p99_ms")]
+    families = Counter(pair.scenario for pair in told if _is_closed(pair) and not pair.is_aa)
+    wanting = (
+        pair
+        for pair in told
+        if len(pair.log_ratios) < MIN_BLOCKS
+        or (_is_closed(pair) and not pair.is_aa and is_wide(pair.log_ratios, families[pair.scenario], precision))
+    )
+    return [f"{pair.stack} {pair.scenario} {pair.load}" for pair in wanting]
 
 
-def _is_wanting(pair: Pair, family: int, precision: float) -> bool:
-    return len(pair.log_ratios) < MIN_BLOCKS or is_wide(pair.log_ratios, family, precision)
-
-
-def _is_headline(pair: Pair) -> bool:
-    return pair.metric == "rps" and pair.load.startswith("closed") and not pair.is_aa
+def _is_closed(pair: Pair) -> bool:
+    return pair.load.startswith("closed")

@@ -21,7 +21,10 @@ from lab.nouns import OUTCOME, Block, Failure, Noun, Sample
 T = TypeVar("T")
 
 FORMAT_VERSION = 1
+LOCK = "lock"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
+_TAKEN = ("latest", "reference", "calibration")
+"""What else has a name in results/."""
 
 
 class RunFolder:
@@ -100,6 +103,22 @@ def folder(results: Path, name: str) -> RunFolder:
     return RunFolder(results / name.removeprefix("results/"))
 
 
+def writable(results: Path, name: str) -> RunFolder:
+    """The folder of a run that is to be made or gone on with.
+
+    Raises:
+        LabError: the name leads elsewhere, or is that of a folder which holds no run.
+    """
+    found = folder(results, name)
+    if found.path.relative_to(results).parts[0] in _TAKEN:
+        raise LabError(
+            f"{name!r} is no name for a run: results/ has something else of that name; choose another RUN name."
+        )
+    if found.path.exists() and not found.exists:
+        raise LabError(f"{found.path} is there and holds no run: choose another RUN name, or move it away.")
+    return found
+
+
 def point_latest(results: Path, run: RunFolder) -> None:
     """Lets results/latest point at a finished run."""
     link = results / "latest.partial"
@@ -116,7 +135,7 @@ def only_one(state: Path) -> Iterator[None]:
         LabError: another command of this checkout is starting servers or measuring.
     """
     state.mkdir(exist_ok=True)
-    with (state / "lock").open("w") as lock:
+    with (state / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

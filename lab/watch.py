@@ -92,9 +92,9 @@ def memory_bytes(target: Target) -> int | None:
         return None
 
 
-def cores(cpus: Iterable[int]) -> dict[int, CoreReading]:
+def cores(cpus: Iterable[int], stat: Path = Path("/proc/stat")) -> dict[int, CoreReading]:
     """What each of these CPUs did since boot; /proc/stat counts in steps of 10 ms."""
-    lines = (line.split() for line in Path("/proc/stat").read_text().splitlines() if line.startswith("cpu"))
+    lines = (line.split() for line in stat.read_text().splitlines() if line.startswith("cpu"))
     ticks = {words[0]: [int(word) / _TICKS_PER_S for word in words[1:9]] for words in lines}
     return {cpu: _core(*ticks[f"cpu{cpu}"]) for cpu in cpus}
 

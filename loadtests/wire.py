@@ -84,6 +84,7 @@ class Connection:
         `start_s` is CLOCK_MONOTONIC now: the timeout counts from there, a second try included.
         """
         self.since = start_s
+        self._gave_up = False
         try:
             if self._kept:
                 try:

@@ -72,8 +72,11 @@ def checkout_copied_to(copy: Path) -> Iterator[Path]:
             shutil.copy2(source, copy / name)
     compose = copy / "docker-compose.yml"
     compose.write_text(re.sub(r"\b81(\d\d)\b", rf"{PORTS}\1", compose.read_text()))
-    yield copy
-    assert lab(copy, "clean").returncode == 0
+    try:
+        yield copy
+    finally:
+        cleaned = lab(copy, "clean")
+    assert cleaned.returncode == 0, cleaned.stderr
 
 
 @contextlib.contextmanager

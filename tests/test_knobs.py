@@ -17,7 +17,7 @@ from lab import facts
 from lab.knobs import kernel
 from lab.knobs.budget import unequal
 from lab.knobs.idle import kept_s
-from lab.knobs.known import configured, recorded, versions
+from lab.knobs.known import configured, known, recorded, versions
 from lab.nouns import Exempt, Knob, KnobValue, Service, Stack, Target
 from lab.project import ROOT
 
@@ -184,3 +184,19 @@ def test_a_real_stack_with_another_budget_is_found_by_verify(checkout: Path) -> 
         "flask-gunicorn: an idle connection is kept, s: 3.",
     ):
         assert finding in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("body", [b"null", b"7", b"[]", b"no json", b'{"slots": [1], "loop": {"a": 1}}'])
+def test_a_server_that_says_nonsense_of_itself_is_known_by_what_it_was_started_with(body: bytes) -> None:
+    async def nonsense(peer: Peer) -> None:
+        while await peer.request():
+            await peer.answer(body)
+
+    with Server(nonsense) as server:
+        found = known(SERVICE, Target(pid=os.getpid(), contained=False), server.port)
+    assert all(found[name] == knob for name, knob in configured(SERVICE).items() if name not in kernel_names())
+    assert "loop" not in found
+
+
+def kernel_names() -> set[str]:
+    return set(kernel.seen(Target(pid=os.getpid(), contained=False), 1))

@@ -5,6 +5,7 @@ so a test asks the check that it is about, and of the verdict only what no noise
 """
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 from conftest import checkout_copied_to, edit, environment
 
 from lab import stats
-from lab.judge.bounds import Setting, bound_by, cpu_share
+from lab.judge.bounds import MEANING, Setting, bound_by, cpu_share
 from lab.judge.causes import Cause
 from lab.judge.checks import CHECKS
 from lab.judge.verdict import judge
@@ -33,6 +34,7 @@ SCENES = {
         "upstream is spared": (FASTAPI, "http/bounded?ms=5&capacity=15&limit=3", "closed:4"),
         "users that work": (FASTAPI, "health", "closed:8"),
         "little is asked": (FASTAPI, "json", "open:50"),
+        "few users wait": (FASTAPI, "wait", "closed:16"),
         "rate above capacity": (FASTAPI, "crunch/inline", "open:2000"),
         "errs now and then": (BROKEN, "wait?ms=10", "closed:8"),
         "lies under load": (BROKEN, "json", "closed:8"),
@@ -199,8 +201,13 @@ BOUNDS = {
     "upstream full": "upstream",
     "users that work": "generator",
     "little is asked": "offered rate",
+    "few users wait": "offered rate",
     "rate above capacity": "server CPU",
 }
+
+
+def test_every_bound_has_a_scene() -> None:
+    assert set(BOUNDS.values()) == set(MEANING)
 
 
 @pytest.mark.parametrize("name", BOUNDS)
@@ -240,6 +247,11 @@ def test_each_fault_is_objected_to(staged: Staged, name: str) -> None:
         assert verdict.result != "valid"  # noise, which is asked about first, would make it the lab's fault
     else:
         assert verdict.result == cause.result
+
+
+def test_every_cause_is_brought_about_in_one_of_these_files() -> None:
+    texts = [path.read_text() for path in Path(__file__).parent.glob("test_outcomes_*.py")]
+    assert {name for text in texts for name in re.findall(r"Cause\.([A-Z_]+)", text)} == {cause.name for cause in Cause}
 
 
 def test_a_full_upstreams_refusals_are_a_result_where_the_scenario_expects_them(staged: Staged) -> None:

@@ -2,15 +2,20 @@
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 
-from lab.drive import Driver
+import pytest
+
+from lab import watch
+from lab.drive import Driver, DriverError
 from lab.judge.bounds import Setting
 from lab.judge.causes import Cause
 from lab.judge.checks import CHECKS
 from lab.judge.verdict import judge
 from lab.nouns import Sample, Trial
-from tests.driving import drive, order
+from tests.driving import drive, load_test, order
 from tests.server import Peer, Server, connections_at_most
+from tests.synthetic import sample
 
 
 def sampled(driver: Driver, server: Server, load: str, **more: object) -> Sample:
@@ -74,3 +79,38 @@ def test_requests_for_which_no_connection_is_free_are_dropped_and_the_stack_has_
     assert sample.driven.dropped > 0
     assert dict(CHECKS)[Cause.DROPPED](sample, Setting())
     assert judge(sample, Setting()).result != "valid"
+
+
+VANISHES = (
+    "def ask(self, start_s):",
+    "    Odd.asked += 1",
+    "    if Odd.asked % 20 == 0: raise BaseException('nobody catches this')",
+    "    return super().ask(start_s)",
+    "def check(self, body): return True",
+)
+
+
+def test_requests_that_the_driver_loses_sight_of_are_missed_in_the_accounts(driver: Driver, tmp_path: Path) -> None:
+    with Server() as server:
+        sample = sampled(driver, server, "open:400", scenario=load_test(tmp_path, *VANISHES))
+    verdict = judge(sample, Setting())
+    assert (verdict.result, verdict.cause) == ("invalid", Cause.ACCOUNTS)
+
+
+def test_users_that_vanish_are_the_labs_fault(driver: Driver, tmp_path: Path) -> None:
+    """In closed load nothing is planned that could be missed: the driver counts its users."""
+    with Server() as server, pytest.raises(DriverError, match=r"users of odd vanished"):
+        drive(driver, order(server.port, "closed:8", scenario=load_test(tmp_path, *VANISHES)))
+
+
+def test_what_the_hypervisor_takes_is_read_from_the_kernels_counters(tmp_path: Path) -> None:
+    """Its steal column cannot be made to grow from inside: the kernel's file is written here, its reading is real."""
+    readings = []
+    for stolen in (100, 150):
+        stat = tmp_path / f"stat-{stolen}"
+        stat.write_text(f"cpu  1 0 0 0 0 0 0 0 0 0\ncpu0 {1000 + 2 * stolen} 0 50 100 0 0 0 {stolen} 0 0\n")
+        readings.append(watch.cores([0], stat)[0])
+    share = watch.stolen_share(*readings)
+    assert share == pytest.approx(50 / 150)
+    verdict = judge(sample(stolen=share), Setting())
+    assert (verdict.result, verdict.cause) == ("invalid", Cause.STOLEN)

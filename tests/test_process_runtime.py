@@ -12,6 +12,7 @@ from conftest import until
 
 from lab import watch
 from lab.errors import LabError
+from lab.launch import process
 from lab.launch.process import ProcessRuntime
 from lab.nouns import Arm, Service
 
@@ -28,7 +29,9 @@ Start = Callable[..., ProcessRuntime]
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Starts a process; what a lab that runs beside the tests has started is not known to these runtimes."""
+    monkeypatch.setattr(process, "_STARTED", tmp_path / "processes.json")
     runtimes: list[ProcessRuntime] = []
 
     def started(code: str, **more: object) -> ProcessRuntime:

@@ -114,6 +114,24 @@ def test_a_cell_that_was_disturbed_now_and_then_needs_more_blocks_and_one_that_a
     assert steer.imprecise(outcomes, setting, "a", 0.05) == wanted
 
 
+def test_a_claim_that_lacks_a_block_asks_for_one_under_open_load_too() -> None:
+    """Its ratio of the p99 needs no precision, but six blocks."""
+
+    def outcomes(blocks: int) -> list[object]:
+        loads = [("closed:8", 0.0), ("open:1000", 0.5)]
+        return [
+            synthetic.sample(
+                synthetic.trial(block=number, stack=stack, load=load), stolen=share * (stack == "b" and number == 0)
+            )
+            for number in range(blocks)
+            for load, share in loads
+            for stack in "ab"
+        ]
+
+    assert steer.imprecise(outcomes(6), setting, "a", 0.05) == ["b json open:1000"]
+    assert steer.imprecise(outcomes(7), setting, "a", 0.05) == []
+
+
 def three_arms(spread: float, speed_b: float, speed_c: float) -> list[object]:
     """Eight blocks of three stacks that scatter by `spread` around their true speeds."""
     speeds = {"a": (1.0, 0.0), "b": (speed_b, spread), "c": (speed_c, -spread)}

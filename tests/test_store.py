@@ -65,6 +65,21 @@ def test_a_name_that_leads_out_of_results_is_refused(name: str, tmp_path: Path) 
         store.folder(tmp_path, name)
 
 
+@pytest.mark.parametrize("name", ["latest", "reference", "reference/mine", "calibration", "results/latest"])
+def test_a_run_cannot_take_a_name_that_results_has_for_something_else(name: str, tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="choose another RUN name"):
+        store.writable(tmp_path, name)
+
+
+def test_a_folder_that_holds_no_run_is_not_taken_for_one(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    with pytest.raises(LabError, match="holds no run"):
+        store.writable(tmp_path, "notes")
+    assert store.writable(tmp_path, "new").path == tmp_path / "new"
+    (tmp_path / "notes" / "run.json").write_text("{}")
+    assert store.writable(tmp_path, "notes").exists
+
+
 def test_latest_points_at_the_newest_finished_run(tmp_path: Path) -> None:
     for name in ("first", "second"):
         run = store.folder(tmp_path, name)

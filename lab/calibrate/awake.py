@@ -1,15 +1,16 @@
-"""Keeps CPUs from going idle with a process that yields to everybody: `python -m lab.calibrate.awake <cpu>`.
+"""Keeps CPUs from going idle with a process that yields to everybody: `python -m lab.calibrate.awake <parent's pid>`.
 
-A virtual CPU that has gone idle takes up to a tenth of a millisecond to wake, and is where the kernel puts its own work, which
-nobody interrupts for milliseconds. Both would be read as latency of a server whose latency is known. Benchmarkers turn idle
+A virtual CPU that has gone idle takes time to wake, and is where the kernel puts its own work, which nobody
+interrupts. Both would be read as latency of a server whose latency is known. Benchmarkers turn idle
 states off for the same reason (`idle=poll`); this needs no rights and ends with the calibration.
 """
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from lab.calibrate.servers import pinned
 from lab.project import ROOT
@@ -23,19 +24,21 @@ LOOK_EVERY = 100_000
 @contextmanager
 def kept_awake(cpus: Collection[int]) -> Iterator[None]:
     """One such process on each of these CPUs while the block runs."""
-    words = [sys.executable, "-m", "lab.calibrate.awake"]
-    spinners = [subprocess.Popen([*pinned([cpu]), *words], cwd=ROOT) for cpu in cpus]
-    try:
+    words = [sys.executable, "-m", "lab.calibrate.awake", str(os.getpid())]
+    with ExitStack() as running:
+        for cpu in cpus:
+            running.callback(_end, subprocess.Popen([*pinned([cpu]), *words], cwd=ROOT))
         yield
-    finally:
-        for spinner in spinners:
-            spinner.terminate()
-            spinner.wait()
 
 
-def main() -> None:
+def _end(spinner: "subprocess.Popen[bytes]") -> None:
+    spinner.terminate()
+    spinner.wait()
+
+
+def main(parent: int) -> None:
     """Spin until the parent is gone, so that nothing is left of a calibration that was killed."""
-    parent = os.getppid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the calibration ends us
     os.nice(YIELDING)
     while os.getppid() == parent:
         for _ in range(LOOK_EVERY):
@@ -43,4 +46,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]))

@@ -24,7 +24,7 @@ def write(results: Path, calibration: Calibration) -> Path:
 
 def calibrated(results: Path, machine: dict[str, Any]) -> bool:
     """Whether a machine like this one was ever calibrated here."""
-    return any(_identity(json.loads(path.read_text())["machine"]) == _identity(machine) for path in _paths(results))
+    return any(_machine(path) == _identity(machine) for path in _paths(results))
 
 
 def warning(results: Path, machine: dict[str, Any]) -> str | None:
@@ -39,6 +39,14 @@ def warning(results: Path, machine: dict[str, Any]) -> str | None:
 
 def _paths(results: Path) -> list[Path]:
     return sorted((results / FOLDER).glob("*.json"))
+
+
+def _machine(path: Path) -> tuple[Any, ...] | None:
+    """Of which machine a file speaks; None where it is not a calibration, whoever put it there."""
+    try:
+        return _identity(json.loads(path.read_text())["machine"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _identity(machine: dict[str, Any]) -> tuple[Any, ...]:

@@ -23,7 +23,7 @@ Arm = Literal["a", "b"]
 
 
 def measure(place: Place, generators: Generators, profile_name: str) -> NoiseFloor:
-    """Blocks as the profile has them: fresh servers, each loaded once, the first one alternating; as many as it would run."""
+    """Blocks as the profile has them: fresh servers, each loaded once, the first one alternating; as many as it may run."""
     profile = profiles.read(LOADTESTS, profile_name)
     trials: list[NoiseTrial] = []
     for block in range(profile.most_blocks or profile.blocks):

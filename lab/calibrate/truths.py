@@ -25,7 +25,7 @@ from lab.orders import StockOrder
 QUIET = 0.000_5
 """Share of the window for which the driver may wait for its CPU: twice as much decides a p99.9 alone."""
 ATTEMPTS = 4
-"""At one test, until one of them is quiet; the last one counts, whatever it was."""
+"""At one test, until one of them is quiet; else the quietest counts, whatever came out."""
 PACED_USERS = 250
 """Of stock Locust where the load is open: enough that pacing, not waiting for answers, sets the rate."""
 
@@ -35,7 +35,7 @@ class Test:
     """One server under one load; the sample needs 10,000 requests for a p99.9.
 
     With a constant delay the p99.9 lies where nothing but pauses are, and ten users in step meet each of them together: it
-    takes several times as many requests until single pauses do not decide it.
+    takes more requests until single pauses do not decide it.
     """
 
     mode: Mode
@@ -61,7 +61,8 @@ def measure(place: Place, generators: Generators, test: Test, *, stock: bool = T
     attempts = [_attempt(place, generators, test)]
     while not _is_quiet(attempts[-1], test) and len(attempts) < ATTEMPTS:
         attempts.append(_attempt(place, generators, test))
-    *spoilt, measured = attempts
+    measured = min(attempts, key=lambda one: one.generator_waited_ms)
+    spoilt = (one for one in attempts if one is not measured)
     says = _stock(place, generators, test) if stock else {}
     return measured.model_copy(update={"spoilt": tuple(spoilt), **says})
 
@@ -79,7 +80,7 @@ def _attempt(place: Place, generators: Generators, test: Test) -> TruthTest:
         mode=test.mode,
         load=load,
         requests=driven.requests,
-        truth_ms=percentiles_ms(_truth(test, load, driven, log)),
+        truth_ms={} if driven.errors or driven.dropped else percentiles_ms(_truth(test, load, driven, log)),
         reported_ms=_reported(driven.latency),
         lag_ms=_reported(driven.lag),
         errors=driven.errors | ({"dropped": driven.dropped} if driven.dropped else {}),
@@ -146,7 +147,8 @@ def _finding(test: TruthTest, percent: str) -> Finding:
     says = "" if stock is None else f"; stock Locust {stock:,.0f}"
     figure = f"{test.mode}, {test.load}: {percent} in ms"
     if truth is None or reported is None:
-        return Finding(part="truth", figure=figure, value="too few requests" + says, goal="10,000 requests", met=False)
+        lacks = f"errors: {test.errors}" if test.errors else "too few requests"
+        return Finding(part="truth", figure=figure, value=lacks + says, goal="10,000 requests, no errors", met=False)
     return Finding(
         part="truth",
         figure=figure,

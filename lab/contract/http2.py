@@ -54,7 +54,11 @@ def _wrong(peer: socket.socket, address: str) -> str | None:
             break
     if status != b"200":
         return f"status {status.decode() or 'missing'}"
-    return None if json.loads(body) == ANSWER else f"{body[:200]!r}"
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        answer = None
+    return None if answer == ANSWER else f"{body[:200]!r}"
 
 
 def _events(peer: socket.socket, protocol: H2Connection) -> Iterator[Event]:

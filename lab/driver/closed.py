@@ -17,7 +17,7 @@ class Closed:
 
     They wait until all are there, then begin spread evenly over the first half of the warm-up: a thousand connections
     in one instant would measure the server's backlog, and users in step would wait in step. The second half begins when each
-    user has been served: a busy server may take much longer to accept the last connection than to answer on it.
+    user has been answered, well or not: a busy server may take much longer to accept the last connection than to answer on it.
     """
 
     def __init__(self, recorder: Recorder, order: Order) -> None:
@@ -33,6 +33,8 @@ class Closed:
         self._unserved = order.users
         self._all_served = Event()
         self.crashes: list[str] = []
+        self.ended = 0
+        """Users that stopped when they were to, or were stopped."""
         self.connections: list[Any] = []
         self._gate = Event()
 
@@ -40,10 +42,11 @@ class Closed:
         """Let the users begin, and say when the window starts; what they note is counted from `began_s`."""
         self.began_s = start_s = began_s
         self._gate.set()
-        if self.warmup_s and self.users:
+        start_s += self.warmup_s
+        if self.longest_ramp_s and self.users:
             if self._all_served.wait(self.longest_ramp_s):
                 self.all_served_s = monotonic() - began_s
-            start_s = max(began_s + self.warmup_s, monotonic() + self.warmup_s / 2)
+            start_s = max(start_s, monotonic() + self.warmup_s / 2)
         self.stop_s = start_s + self.window_s
         return start_s
 
@@ -53,7 +56,17 @@ class Closed:
         self.connections.append(user.connection)
         self._gate.wait()
         gevent.sleep(offset_s)
-        self._ask_on(user.ask)
+        try:
+            self._ask_on(user.ask)
+        except gevent.GreenletExit:
+            self.ended += 1
+            raise
+        self.ended += 1
+
+    @property
+    def lost(self) -> int:
+        """Users that are gone and nobody knows why: what they would have asked is missing from every figure."""
+        return self.users - self.ended - len(self.crashes)
 
     def _served(self) -> None:
         self._unserved -= 1
@@ -74,7 +87,7 @@ class Closed:
                 else:
                     self.recorder.fault(start_s - began_s, end_s - start_s, reason)
                     gevent.sleep(0)  # a refused connection comes back at once and would let nobody else run
-                if not is_served:
+                if not is_served and (reason is None or reason.startswith("status ")):
                     is_served = True
                     self._served()
                 start_s = monotonic()

@@ -24,6 +24,8 @@ class Open:
 
     users = 1
     all_served_s = None
+    lost = 0
+    """A request that is lost is missing from the schedule's accounts, which the judge checks."""
 
     def __init__(
         self, recorder: Recorder, due_s: NDArray[np.float64], warmup_s: float, window_s: float, most_connections: int

@@ -111,6 +111,8 @@ def _run(order: Order, user_class: Any, announce: Callable[[Began], None]) -> Dr
         gc.enable()
     if load.crashes:
         raise LabError(f"A user of {order.scenario.id} broke down: {load.crashes[0]}.")
+    if load.lost:
+        raise LabError(f"{load.lost} of {load.users} users of {order.scenario.id} vanished in the middle of the load.")
     return _driven(order, load, recorder, user_class.expected, (began, start_s, drained))
 
 

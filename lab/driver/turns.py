@@ -5,6 +5,7 @@ count as latency of the server. The share of the CPU that it gets stays the same
 """
 
 import ctypes
+import os
 import platform
 
 TURN_NS = 100_000
@@ -33,5 +34,5 @@ def ask_for_short_turns() -> None:
     number = _SCHED_SETATTR.get(platform.machine())
     if number is None:
         return
-    wanted = _Attributes(size=ctypes.sizeof(_Attributes), runtime_ns=TURN_NS)
+    wanted = _Attributes(size=ctypes.sizeof(_Attributes), nice=os.getpriority(os.PRIO_PROCESS, 0), runtime_ns=TURN_NS)
     ctypes.CDLL(None).syscall(number, 0, ctypes.byref(wanted), 0)

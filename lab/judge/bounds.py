@@ -110,12 +110,12 @@ def _wait_ms(scenario: Scenario) -> float:
 
 
 def _calls(scenario: Scenario) -> int:
-    return int(scenario.params.get("n", 1))
+    return max(1, int(scenario.params.get("n", 1)))
 
 
 def _rounds(scenario: Scenario) -> int:
     """Of calls at once, which a request makes one after the other."""
-    return ceil(_calls(scenario) / int(scenario.params.get("limit", _calls(scenario))))
+    return ceil(_calls(scenario) / max(1, int(scenario.params.get("limit", _calls(scenario)))))
 
 
 def ceiling_per_s(setting: Setting, early_ms: float = 0) -> float | None:
@@ -174,7 +174,8 @@ def _server_full(sample: Sample, setting: Setting) -> bool:
     there to be filled.
     """
     share = cpu_share(sample, "server") or 0
-    if (sample.server_cores_busy or 0) >= FULL * (1 - (sample.stolen or 0)) and share >= MOST * setting.server_cpus:
+    stolen = sample.server_stolen or 0
+    if (sample.server_cores_busy or 0) >= FULL * (1 - stolen) and share >= MOST * setting.server_cpus:
         return True
     return share >= FULL * setting.server_cpus or FULL <= share <= 1.05
 

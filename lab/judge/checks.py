@@ -121,7 +121,7 @@ def _steps(sample: Sample) -> float:
 def _stolen(sample: Sample, _: Setting) -> str | None:
     if sample.stolen is None or sample.stolen <= STOLEN + _steps(sample):
         return None
-    return f"The hypervisor took {100 * sample.stolen:.0f} % of the CPUs' time"
+    return f"The hypervisor took {100 * sample.stolen:.0f} % of a CPU's time"
 
 
 def _foreign_load(sample: Sample, setting: Setting) -> str | None:

@@ -66,5 +66,7 @@ def _said(port: int) -> dict[str, Any]:
         return {}
     finally:
         connection.close()
-    said = {name: answer[name] for name in NAMES if name in answer}
+    if not isinstance(answer, dict):
+        return {}
+    said = {name: answer[name] for name in NAMES if isinstance(answer.get(name, ...), int | float | str | None)}
     return {name: value for name, value in said.items() if value is not None or name != "keep_alive_s"}

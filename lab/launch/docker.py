@@ -112,7 +112,9 @@ class DockerRuntime:
 
     def _containers(self, project: str) -> list[Container]:
         return _asked(
-            lambda: self._client.containers.list(all=True, filters={"label": f"com.docker.compose.project={project}"})
+            lambda: self._client.containers.list(
+                all=True, filters={"label": f"com.docker.compose.project={project}"}, ignore_removed=True
+            )
         )
 
 
@@ -127,11 +129,18 @@ def connect() -> docker.DockerClient:
         client.ping()
     except (DockerException, OSError):
         raise LabError("No container engine answers here: start Docker, or use RUNTIME=process.") from None
-    if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode:
+    if not _has_compose():
         raise LabError(
             "The engine answers, but `docker compose` (v2) is missing: install Docker's compose plugin, or use RUNTIME=process."
         )
     return client
+
+
+def _has_compose() -> bool:
+    try:
+        return subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
 
 
 def _compose(
@@ -171,7 +180,7 @@ def _by_project(arms: Iterable[Arm]) -> dict[str, list[Arm]]:
 def _projects(client: docker.DockerClient) -> set[str]:
     """The projects of this checkout that have containers, running or not."""
     label = "com.docker.compose.project"
-    containers = _asked(lambda: client.containers.list(all=True, filters={"label": label}))
+    containers = _asked(lambda: client.containers.list(all=True, filters={"label": label}, ignore_removed=True))
     found = {str(container.labels[label]) for container in containers}
     return {name for name in found if name == COMPOSE_PROJECT or name.startswith(f"{COMPOSE_PROJECT}-")}
 

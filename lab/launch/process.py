@@ -21,6 +21,7 @@ from pathlib import Path
 import psutil
 
 from lab.errors import LabError
+from lab.interrupt import deferred
 from lab.launch.runtime import Describe
 from lab.nouns import Arm, Service, Target
 from lab.project import ROOT, STATE
@@ -63,8 +64,9 @@ class ProcessRuntime:
         """See Runtime.start."""
         for arm in arms:
             service = self._describe(self._variables | arm.variables)[arm.service]
-            self._running[arm.label] = self._spawn(service, logs / f"{arm.label}.log")
-            self._remember()
+            with deferred():  # a child that is not written down would be stopped by nobody
+                self._running[arm.label] = self._spawn(service, logs / f"{arm.label}.log")
+                self._remember()
 
     def target(self, label: str) -> Target:
         """See Runtime.target."""

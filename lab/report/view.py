@@ -77,7 +77,7 @@ class View:
     def blocks_measured(self) -> int:
         """Blocks in which every planned trial ended in some outcome."""
         sizes = Counter(judged.trial.block for judged in self.findings.trials)
-        whole = max(sizes.values(), default=0)
+        whole = self.run.facts.get("trials_per_block", max(sizes.values(), default=0))
         return sum(size == whole for size in sizes.values())
 
     @cached_property
@@ -94,6 +94,8 @@ class View:
         seen = [row.mde for s in self.sections for row in (*s.comparisons, *s.aa) if row.metric == s.metric and row.mde]
         if self.run.profile.blocks < MIN_BLOCKS:
             return f"With fewer than {MIN_BLOCKS} blocks this run makes no claim about any difference."
+        if not seen and any(s.comparisons or s.aa for s in self.sections):
+            return f"No pair has the {MIN_BLOCKS} blocks that a claim needs."
         if not seen:
             return "This run has no pair to compare."
         return (
