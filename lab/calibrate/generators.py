@@ -53,6 +53,8 @@ class Reading:
     after: watch.Reading
     generator_waited_s: float
     """How long the driver could have run in the window while its CPU did something else."""
+    generator_stolen_s: float
+    """How long the hypervisor kept the generator's CPUs in the window, of the one that lost most (steps of 10 ms)."""
 
     def cpu_s(self) -> float:
         """CPU seconds of the target in the window."""
@@ -90,19 +92,23 @@ class Generators:
             seed=SEED,
         )
         edges: list[watch.Reading] = []
-        waits_s: list[float] = []
+        lost_s: list[tuple[float, float]] = []
 
         def read_at(*moments_s: float) -> None:
             for moment_s in moments_s:
                 time.sleep(max(0.0, moment_s - time.monotonic()))
-                waits_s.append(_waited_s(self.driver.pid))
+                lost_s.append((_waited_s(self.driver.pid), self._stolen_s()))
                 edges.append(watch.read(target))
 
         driven = self.driver.run(order, read_at)
         if isinstance(driven, str):
             raise LabError(driven)
         before, after = edges
-        return Reading(driven, before, after, waits_s[1] - waits_s[0])
+        waited_s, stolen_s = (end_s - start_s for start_s, end_s in zip(*lost_s, strict=True))
+        return Reading(driven, before, after, waited_s, stolen_s)
+
+    def _stolen_s(self) -> float:
+        return max(core.stolen_s for core in watch.cores(self.cpus).values())
 
     def stock(self, order: StockOrder) -> StockSays:
         """Locust as it comes, in a process of its own."""

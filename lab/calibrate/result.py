@@ -65,6 +65,8 @@ class TruthTest(Noun):
     errors: dict[str, int]
     generator_waited_ms: float
     """How long the driver waited for its CPU while something else had it."""
+    generator_stolen_ms: float = 0.0
+    """How long the hypervisor kept that CPU, in steps of 10 ms."""
     latency: str
     """The driver's histogram (base64)."""
     stock_requests: int | None = None
@@ -73,7 +75,12 @@ class TruthTest(Noun):
     stock_truth_ms: Percentiles | None = None
     """The server's log of the same time."""
     spoilt: tuple["TruthTest", ...] = ()
-    """Earlier attempts in which the driver waited so long that the p99.9 was the machine's."""
+    """Attempts in which the driver waited so long that the p99.9 was the machine's."""
+
+    @property
+    def lost_ms(self) -> float:
+        """For how long of the window the driver could not run."""
+        return self.generator_waited_ms + self.generator_stolen_ms
 
 
 class CpuTruth(Noun):
