@@ -1,6 +1,7 @@
 """`doctor`: what this machine has, what it lacks, and the mend."""
 
 import os
+import platform
 import shutil
 from dataclasses import dataclass
 
@@ -27,7 +28,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Looks at everything that a run needs."""
-    return [check() for check in (_engine, _base_image, _process_runtime, _cpus, _ports, _room, _quiet)]
+    return [check() for check in (_engine, _base_image, _process_runtime, _python, _cpus, _ports, _room, _quiet)]
 
 
 def doctor() -> Exit:
@@ -67,6 +68,14 @@ def _process_runtime() -> Finding:
     if missing:
         return Finding("process runtime", " ".join(missing))
     return Finding(f"process runtime: programs of all {len(house.services)} services")
+
+
+def _python() -> Finding:
+    build = machine.python_build()
+    what = f"Python {platform.python_version()}" + (f", built {build}" if build else "")
+    slow = build == machine.NOT_OPTIMIZED
+    mend = "stacks are slower as processes than an optimized build makes them; remove .venv, set LAB_PYTHON to one"
+    return Finding(what, mend if slow else "")
 
 
 def _cpus() -> Finding:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from lab.errors import LabError
 from lab.nouns import Noun
 
 _CPU = Path("/sys/devices/system/cpu")
+OPTIMIZED, NOT_OPTIMIZED = "with --enable-optimizations", "without --enable-optimizations"
 
 
 class CpuPlan(Noun):
@@ -64,10 +66,18 @@ def facts() -> dict[str, Any]:
         "hypervisor": _hypervisor(),
         "governor": _text(_CPU / "cpu0/cpufreq/scaling_governor"),
         "python": platform.python_version(),
+        "python_build": python_build(),
         "cgroup": "v2" if Path("/sys/fs/cgroup/cgroup.controllers").exists() else "v1",
         "load_average_1min": os.getloadavg()[0],
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def python_build(arguments: str | None = sysconfig.get_config_var("CONFIG_ARGS")) -> str | None:
+    """Whether this Python was built with profile-guided optimization, as distributions' are; None where it does not say."""
+    if not arguments:
+        return None
+    return OPTIMIZED if "--enable-optimizations" in arguments else NOT_OPTIMIZED
 
 
 def _text(path: Path) -> str | None:

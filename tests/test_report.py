@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import failure, histogram, run_facts, sample, scenario, stack, trial, write_run
 
+from lab import machine
 from lab.errors import LabError
 from lab.nouns import Load, Outcome
 from lab.report import words
@@ -312,3 +313,32 @@ def test_an_omission_covers_a_path_or_all_below_it() -> None:
     assert omission(omits, "/parse/plain") == "no parser"
     assert omission(omits, "/file/async") == "no loop"
     assert omission(omits, "/file/thread") is None
+
+
+@pytest.mark.parametrize(
+    ("runtime", "build", "said"),
+    [
+        ("process", machine.NOT_OPTIMIZED, True),
+        ("docker", machine.NOT_OPTIMIZED, False),
+        ("process", machine.OPTIMIZED, False),
+    ],
+)
+def test_a_report_says_that_processes_ran_on_a_slow_python(
+    tmp_path: Path, runtime: str, build: str, said: bool
+) -> None:
+    facts = run_facts([stack("a")], [scenario("json")], 1, runtime=runtime, machine={"python_build": build})
+    run = write_run(tmp_path / "run", facts, [sample(trial(0))])
+    write_report(run)
+    assert ("The stacks ran on a Python that was built without" in (run / "report.md").read_text()) == said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "build"),
+    [
+        ("'--enable-optimizations' '--with-lto'", machine.OPTIMIZED),
+        ("'--enable-shared'", machine.NOT_OPTIMIZED),
+        ("", None),
+    ],
+)
+def test_how_a_python_was_built_is_read_from_its_own_words(arguments: str, build: str | None) -> None:
+    assert machine.python_build(arguments) == build

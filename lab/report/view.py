@@ -8,6 +8,7 @@ from math import inf
 from statistics import median
 
 from lab.compare.paired import MIN_BLOCKS
+from lab.machine import NOT_OPTIMIZED
 from lab.nouns import Failure, Outcome, Scenario
 from lab.report import facts, knobs, noise, precision, short, start, words
 from lab.report.derive import Findings
@@ -165,6 +166,11 @@ class View:
             yield f"{self.run.cut_lines} line(s) of trials.jsonl were cut off by a kill and are left out."
         if (self.run.facts.get("git") or {}).get("dirty"):
             yield "The checkout had uncommitted changes: the recorded commit is not exactly what was measured."
+        if (
+            self.run.facts.get("runtime") == "process"
+            and self.run.facts.get("machine", {}).get("python_build") == NOT_OPTIMIZED
+        ):
+            yield f"The stacks ran on a Python that was built {NOT_OPTIMIZED}: one that was built with them is faster."
         for section in self.sections:
             for row in section.aa:
                 if row.verdict == "different":
