@@ -4,7 +4,6 @@ import math
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any, get_args
 import numpy as np
 import psutil
 import pytest
-from conftest import ENGINE_MISSING
+from conftest import ENGINE_MISSING, until
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -201,13 +200,6 @@ def test_a_truth_test_whose_driver_waited_is_made_again(
     assert all(f"{ms:.1f}" in waited for ms in [counted_ms, *spoilt_ms])
 
 
-def wait_until_it_yields(spinner: psutil.Process) -> None:
-    deadline_s = time.monotonic() + 20
-    while spinner.nice() != YIELDING:
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
-
-
 def test_cpus_are_kept_awake_by_processes_that_yield() -> None:
     """Spinning, at the lowest priority, on the CPU they were told, and gone afterwards."""
     cpu = machine.plan_cpus().others[0]
@@ -215,7 +207,7 @@ def test_cpus_are_kept_awake_by_processes_that_yield() -> None:
     before = set(me.children())
     with kept_awake([cpu]):
         (spinner,) = set(me.children()) - before
-        wait_until_it_yields(spinner)
+        until(lambda: spinner.nice() == YIELDING)
         assert spinner.cpu_affinity() == [cpu]
     assert not spinner.is_running()
 
@@ -227,7 +219,7 @@ def test_what_keeps_a_cpu_awake_ends_with_a_calibration_that_was_killed() -> Non
     assert parent.stdout
     parent.stdout.readline()
     (spinner,) = psutil.Process(parent.pid).children()
-    wait_until_it_yields(spinner)
+    until(lambda: spinner.nice() == YIELDING)
     parent.kill()
     parent.communicate()
     gone, _ = psutil.wait_procs([spinner], timeout=20)

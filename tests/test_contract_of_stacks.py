@@ -59,11 +59,16 @@ def stands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Stack
 
 @pytest.fixture(scope="module", params=STACKS)
 def stack(request: pytest.FixtureRequest, stands: dict[str, Stack]) -> Stack:
-    """Each stack in turn; only as plain processes may one lack its toolchain."""
-    found = stands.get(request.param)
+    """Each stack in turn."""
+    return started(stands, request.param)
+
+
+def started(stands: dict[str, Stack], name: str) -> Stack:
+    """The stack of that name; only as plain processes may one lack its toolchain."""
+    found = stands.get(name)
     if found is None and ENGINE_MISSING:
-        pytest.skip(f"{request.param} needs a program that is not on this machine: see `make doctor`")
-    assert found, f"{request.param} was not started"
+        pytest.skip(f"{name} needs a program that is not on this machine: see `make doctor`")
+    assert found, f"{name} was not started"
     return found
 
 
@@ -120,10 +125,7 @@ def without_upstream(stands: dict[str, Stack]) -> dict[str, Stack]:
 def test_a_call_that_fails_because_upstream_is_down_is_502(
     name: str, path: str, without_upstream: dict[str, Stack]
 ) -> None:
-    if name not in without_upstream:
-        assert ENGINE_MISSING, f"{name} was not started"
-        return
-    stack = without_upstream[name]
+    stack = started(without_upstream, name)
     connection = HTTPConnection("127.0.0.1", stack.port, timeout=PATIENCE_S)
     with contextlib.closing(connection):
         status, media_type, body = ask(connection, Check(path, "ms=1"))
