@@ -40,9 +40,8 @@ class Closed:
 
     def begin(self, began_s: float) -> float:
         """Let the users begin, and say when the window starts; what they note is counted from `began_s`."""
-        self.began_s = start_s = began_s
+        self.began_s, start_s = began_s, began_s + self.warmup_s
         self._gate.set()
-        start_s += self.warmup_s
         if self.longest_ramp_s and self.users:
             if self._all_served.wait(self.longest_ramp_s):
                 self.all_served_s = monotonic() - began_s
