@@ -272,6 +272,11 @@ class Sample(Noun):
     """Share (0 to 1) of a CPU's time that the hypervisor kept (steal) during the window: of the CPU that lost most."""
     server_stolen: float | None = None
     """The same of the server's CPUs alone, their mean."""
+    serving_replaced: int | None = None
+    """Serving processes that ended and were replaced inside the window: at least so many; None where this is not known."""
+    server_throttled_s: float | None = None
+    """Time in the window that a CPU quota of the server's own control group kept it from running; None where it has no
+    group of its own. Summed over CPUs, as the kernel counts it: it may exceed the window."""
     idle_rss_bytes: int | None = None
     """Memory of the server right after readiness; usage's rss_bytes depends on what ran before."""
     overhead_s: float
