@@ -20,7 +20,7 @@ class Cost(Noun):
     """Per correct response."""
     cores: float | None
     """CPUs kept busy: 1.0 is one whole CPU."""
-    rss_mb: float | None
+    memory_mb: float | None
     """At the window's end, in 10^6 bytes: PSS of processes, or the control group's memory without its page cache."""
     threads: float | None
     context_switches_per_request: float | None
@@ -42,7 +42,7 @@ def _medians(role: Role, samples: Iterable[Sample]) -> dict[str, float | None]:
     return {
         "cpu_us_per_request": middle(_per(usage.cpu_s, completed, 1e6) for usage, _, completed in used),
         "cores": middle(_per(usage.cpu_s, window_s) for usage, window_s, _ in used),
-        "rss_mb": middle(_per(usage.rss_bytes, 1e6) for usage, _, _ in used),
+        "memory_mb": middle(_per(usage.memory_bytes, 1e6) for usage, _, _ in used),
         "threads": middle(usage.threads for usage, _, _ in used),
         "context_switches_per_request": middle(_per(usage.context_switches, done) for usage, _, done in used),
         "connections": middle(usage.connections for usage, _, _ in used),

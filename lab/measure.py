@@ -41,7 +41,7 @@ class Bench:
     """Label -> why it cannot be measured."""
     not_started: Container[str] = ()
     """Labels of those among them that never ran, which is not the stack's fault."""
-    idle_rss_bytes: Mapping[str, int | None] = field(default_factory=dict)
+    idle_memory_bytes: Mapping[str, int | None] = field(default_factory=dict)
 
     def measure(self, trial: Trial) -> Sample | Failure:
         """Runs one trial; whatever goes wrong becomes a Failure with the reason and the end of the server's log."""
@@ -73,7 +73,7 @@ class Bench:
             other_cores_busy=window.busy_share(self.cpus.others),
             stolen=window.most_stolen(),
             server_stolen=window.stolen_share(self.cpus.server),
-            idle_rss_bytes=self.idle_rss_bytes.get(trial.stack),
+            idle_memory_bytes=self.idle_memory_bytes.get(trial.stack),
             overhead_s=time.monotonic() - began_s - (driven.window_end_s - driven.began_s),
         )
 

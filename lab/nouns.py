@@ -196,10 +196,10 @@ class Trial(Noun):
 
 
 class Usage(Noun):
-    """What one role used during the window; `rss_bytes` is PSS or the cgroup's memory at the window's end."""
+    """What one role used during the window; `memory_bytes` is PSS or the cgroup's memory at the window's end."""
 
     cpu_s: float | None = None
-    rss_bytes: int | None = None
+    memory_bytes: int | None = None
     threads: int | None = None
     context_switches: int | None = None
     connections: int | None = None
@@ -240,10 +240,10 @@ class Driven(Noun):
     all_served_s: float | None = None
     """Closed load: from the first request until each user had been answered once; None where some never were in the
     time that they are given, and in open load. The window begins after it."""
-    connects: int
-    """Connections opened during the whole trial, first ones included."""
-    reconnects: int = 0
-    """Kept connections that the server had closed and that were opened again, during the whole trial."""
+    connects: int | None
+    """Connections opened in the window; None in runs of results format 1, which counted those of the whole trial."""
+    reconnects: int | None = 0
+    """Of these, kept connections that the server had closed and that were opened again; None as above."""
     checked: int
     """Responses whose whole body was checked."""
     began_s: float
@@ -267,7 +267,7 @@ class Sample(Noun):
     server_cores_busy: float | None = None
     """Share (0 to 1) of the server's CPUs that was busy during the window, by all processes on them (/proc/stat)."""
     other_cores_busy: float | None = None
-    """The same for the CPUs of generator, database and upstream: this is summary.csv's generator_cpu."""
+    """The same for the CPUs of generator, database and upstream: this is summary.csv's other_cpus_busy."""
     stolen: float | None = None
     """Share (0 to 1) of a CPU's time that the hypervisor kept (steal) during the window: of the CPU that lost most."""
     server_stolen: float | None = None
@@ -277,8 +277,8 @@ class Sample(Noun):
     server_throttled_s: float | None = None
     """Time in the window that a CPU quota of the server's own control group kept it from running; None where it has no
     group of its own. Summed over CPUs, as the kernel counts it: it may exceed the window."""
-    idle_rss_bytes: int | None = None
-    """Memory of the server right after readiness; usage's rss_bytes depends on what ran before."""
+    idle_memory_bytes: int | None = None
+    """Memory of the server right after readiness; usage's memory_bytes depends on what ran before."""
     overhead_s: float
     """Wall time of the trial that was neither warm-up nor window."""
 
@@ -357,7 +357,7 @@ class Cell(Noun):
     expected_error_rate: float | None = None
     """Share that ended in an error that the scenario declares: None where it declares none."""
     cpu_us_per_request: Value | None = None
-    rss_mb: float | None = None
+    memory_mb: float | None = None
     connects_per_request: float | None = None
     reconnects_per_request: float | None = None
     """Kept connections that the server had closed, per request: what is lost where keep-alive does not hold."""
@@ -365,8 +365,8 @@ class Cell(Noun):
     """Open load: from the actual send; the latency counts from the intended one."""
     lag_p99_ms: float | None = None
     """Open load: how late the generator sent."""
-    generator_cpu: float | None = None
-    """Share of the generator's core that was busy during the window."""
+    other_cpus_busy: float | None = None
+    """Share (0 to 1) of all CPUs outside the server's that was busy in the window: generator, database, upstream, others."""
     bound_by: str = ""
     first_event_p50_ms: float | None = None
     """Streams: from the request to the first event."""

@@ -217,7 +217,7 @@ class Session:
             monitor=self._monitor,
             unhealthy=unhealthy,
             not_started=standing.not_started,
-            idle_rss_bytes={label: watch.memory_bytes(target) for label, target in targets.items()},
+            idle_memory_bytes={label: watch.memory_bytes(target) for label, target in targets.items()},
         )
 
     def _check_contract(self) -> dict[str, dict[str, str]]:

@@ -30,12 +30,17 @@ def merged(parts: Sequence[Driven]) -> Driven:
             "completed_per_second": tuple(map(sum, per_second)),
             "in_flight_s": sum(part.in_flight_s for part in parts),
             "starved": sum(part.starved for part in parts),
-            "connects": sum(part.connects for part in parts),
-            "reconnects": sum(part.reconnects for part in parts),
+            "connects": _summed([part.connects for part in parts]),
+            "reconnects": _summed([part.reconnects for part in parts]),
             "checked": sum(part.checked for part in parts),
             "drained_s": max(part.drained_s for part in parts),
         }
     )
+
+
+def _summed(counts: Sequence[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 def _merged(encoded: Sequence[str | None]) -> str | None:

@@ -92,10 +92,10 @@ def block_p99_ms(sample: Sample) -> float | None:
     return _ms(latencies, 99) if latencies.count >= REQUESTS_FOR_BLOCK_P99 else None
 
 
-def rss_mb(samples: Iterable[Sample]) -> float | None:
+def memory_mb(samples: Iterable[Sample]) -> float | None:
     """Median over blocks of the server's memory at the window's end, in 10^6 bytes."""
     usages = (sample.usage.get("server") for sample in samples)
-    return middle(usage.rss_bytes / 1e6 for usage in usages if usage is not None and usage.rss_bytes is not None)
+    return middle(usage.memory_bytes / 1e6 for usage in usages if usage is not None and usage.memory_bytes is not None)
 
 
 def connects_per_request(samples: Sequence[Sample]) -> float | None:
@@ -103,17 +103,18 @@ def connects_per_request(samples: Sequence[Sample]) -> float | None:
 
     The driver counts requests in the window only; those of the warm-up are taken to have come at the same rate.
     """
-    return _per_request(sum(sample.driven.connects for sample in samples), samples)
+    return _per_request([sample.driven.connects for sample in samples], samples)
 
 
 def reconnects_per_request(samples: Sequence[Sample]) -> float | None:
     """The same of those connections that were kept and that the server had closed meanwhile."""
-    return _per_request(sum(sample.driven.reconnects for sample in samples), samples)
+    return _per_request([sample.driven.reconnects for sample in samples], samples)
 
 
-def _per_request(count: int, samples: Iterable[Sample]) -> float | None:
+def _per_request(counts: Sequence[int | None], samples: Iterable[Sample]) -> float | None:
+    known = [count for count in counts if count is not None]
     requests = sum(_requests_of_trial(sample) for sample in samples)
-    return count / requests if requests else None
+    return sum(known) / requests if requests and len(known) == len(counts) else None
 
 
 def _requests_of_trial(sample: Sample) -> float:

@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from lab import formats
 from lab.errors import LabError
 from lab.nouns import OUTCOME, Block, Failure, Noun, Sample
 
 T = TypeVar("T")
 
-FORMAT_VERSION = 1
 LOCK = "lock"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
 _TAKEN = ("latest", "reference", "calibration")
@@ -45,7 +45,7 @@ class RunFolder:
 
     def write_run(self, run: dict[str, Any]) -> None:
         """Writes run.json whole or not at all."""
-        text = json.dumps({"format": FORMAT_VERSION, **run}, indent=1, default=str)
+        text = json.dumps({"format": formats.VERSION, **run}, indent=1, default=str)
         partial = self.path / "run.json.partial"
         partial.write_text(text + "\n")
         partial.replace(self.path / "run.json")
@@ -54,7 +54,7 @@ class RunFolder:
         """run.json as it was written.
 
         Raises:
-            LabError: there is none, it is broken, or it is of another format version.
+            LabError: there is none, it is broken, or a newer lab wrote it.
         """
         try:
             run: dict[str, Any] = json.loads((self.path / "run.json").read_text())
@@ -62,8 +62,7 @@ class RunFolder:
             raise LabError(f"{self.path} holds no run: run.json is missing.") from None
         except json.JSONDecodeError as error:
             raise LabError(f"{self.path}/run.json is broken: {error}.") from None
-        if run.get("format") != FORMAT_VERSION:
-            raise LabError(f"{self.path} is of results format {run.get('format')}; this lab reads {FORMAT_VERSION}.")
+        formats.known(run.get("format"), self.path / "run.json")
         return run
 
     def append(self, outcome: Sample | Failure) -> None:
@@ -78,13 +77,17 @@ class RunFolder:
         """All outcomes; a line that a kill cut off is passed over.
 
         Raises:
-            LabError: a whole line is not what this version of the lab writes.
+            LabError: a whole line is not what a lab of the run's format version writes.
         """
-        return _read(self.path / "trials.jsonl", OUTCOME)
+        return _read(self.path / "trials.jsonl", OUTCOME, self._version)
 
     def blocks(self) -> list[Block]:
         """How each attempt at a block went; the same errors as `outcomes`."""
-        return _read(self.path / "blocks.jsonl", TypeAdapter(Block))
+        return _read(self.path / "blocks.jsonl", TypeAdapter(Block), self._version)
+
+    @property
+    def _version(self) -> int:
+        return int(self.read_run()["format"]) if self.exists else formats.VERSION
 
 
 def new_name(profile: str) -> str:
@@ -151,16 +154,32 @@ def _append(path: Path, noun: Noun) -> None:
         os.fsync(lines.fileno())
 
 
-def _read(path: Path, adapter: TypeAdapter[T]) -> list[T]:
+def _read(path: Path, adapter: TypeAdapter[T], version: int) -> list[T]:
     lines = path.read_text().splitlines() if path.exists() else []
     found: list[T] = []
     for number, line in enumerate(lines, start=1):
         try:
-            found.append(adapter.validate_json(line))
+            found.append(_parsed(line, adapter, version))
         except ValidationError as error:
             if error.errors()[0]["type"] != "json_invalid":
-                raise LabError(f"{path}, line {number} cannot be read: {error.errors()[0]['msg']}.") from None
+                raise LabError(f"{path}, line {number} cannot be read: {_said(error)}") from None
+        except json.JSONDecodeError:
+            continue
     return found
+
+
+def _parsed(line: str, adapter: TypeAdapter[T], version: int) -> T:
+    if version == formats.VERSION:
+        return adapter.validate_json(line)
+    return adapter.validate_python(formats.upgraded(json.loads(line), version))
+
+
+def _said(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))
+    if first["type"] == "extra_forbidden":
+        return f"this lab does not know its field {where}: this run was written by a newer lab; update this checkout."
+    return f"{where}: {first['msg']}."
 
 
 def _end_last_line(lines: Any) -> None:

@@ -72,7 +72,7 @@ def _cell(trials: Sequence[Judged]) -> Cell:
         blocks=sum(t.verdict.result == "valid" for t in trials),
         outcome=result,
         reason=reason,
-        generator_cpu=_generator_cpu(trials),
+        other_cpus_busy=_other_cpus_busy(trials),
     )
     return named if result == "invalid" or not counted else _with_numbers(named, counted)
 
@@ -114,7 +114,7 @@ def _with_numbers(cell: Cell, trials: Sequence[Judged]) -> Cell:
             "error_rate": wrong / requests if requests else None,
             "expected_error_rate": _expected_error_rate(trials, requests),
             "cpu_us_per_request": stats.geometric(map(stats.cpu_us_per_request, samples)),
-            "rss_mb": stats.rss_mb(samples),
+            "memory_mb": stats.memory_mb(samples),
             "connects_per_request": stats.connects_per_request(samples),
             "reconnects_per_request": stats.reconnects_per_request(samples),
             "all_served_s": stats.all_served_s(samples),
@@ -149,7 +149,7 @@ def _of_streams(samples: Sequence[Sample]) -> dict[str, float | None]:
     }
 
 
-def _generator_cpu(trials: Sequence[Judged]) -> float | None:
+def _other_cpus_busy(trials: Sequence[Judged]) -> float | None:
     return stats.middle(
         generator_share(t.outcome, t.setting.other_cpus) for t in trials if isinstance(t.outcome, Sample)
     )

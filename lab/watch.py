@@ -68,7 +68,7 @@ def _used_s(target: Target) -> float:
     return _cgroup_cpu_s(target.pid) if target.contained else sum(map(_process_cpu_s, _pids(target)))
 
 
-def usage(before: Reading, after: Reading, window_s: float, rss_bytes: int | None) -> Usage:
+def usage(before: Reading, after: Reading, window_s: float, memory_bytes: int | None) -> Usage:
     """What was used in a window; the CPU time is scaled from the time between the two readings to `window_s`."""
     between_s = after.at_s - before.at_s
     switches = None
@@ -76,7 +76,7 @@ def usage(before: Reading, after: Reading, window_s: float, rss_bytes: int | Non
         switches = max(0, after.context_switches - before.context_switches)
     return Usage(
         cpu_s=max(0.0, after.cpu_s - before.cpu_s) * window_s / between_s,  # less than 0: some processes have ended
-        rss_bytes=rss_bytes,
+        memory_bytes=memory_bytes,
         threads=after.threads,
         context_switches=switches,
     )

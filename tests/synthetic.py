@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lab import formats
 from lab.histogram import Histogram
 from lab.nouns import OUTCOME, Driven, Failure, Load, Outcome, Profile, Sample, Scenario, Stack, Trial, Usage
 
@@ -55,7 +56,7 @@ def sample(of: Trial | None = None, rps: float = 1000, cpu_s: float | None = 1.0
         "drained_s": 102.6,
     }
     driven |= {name: changes.pop(name) for name in list(changes) if name in Driven.model_fields}
-    usage = {"server": Usage(cpu_s=cpu_s, rss_bytes=50_000_000), "generator": Usage(cpu_s=0.2)}
+    usage = {"server": Usage(cpu_s=cpu_s, memory_bytes=50_000_000), "generator": Usage(cpu_s=0.2)}
     outcome = {"trial": of, "started_at": NOON, "usage": usage, "overhead_s": 0.1} | changes
     return Sample(driven=Driven(**driven), **outcome)
 
@@ -89,7 +90,7 @@ def run_facts(stacks: list[Stack], scenarios: list[Scenario], blocks: int, **mor
         timeout_s=5,
     )
     return {
-        "format": 1,
+        "format": formats.VERSION,
         "profile": profile.model_dump(mode="json"),
         "stacks": [stack.model_dump(mode="json") for stack in stacks],
         "scenarios": [scenario.model_dump(mode="json") for scenario in scenarios],

@@ -108,7 +108,7 @@ def test_every_sample_says_what_each_role_used(bench: Callable, checkout: Path) 
             used = outcome.usage[role]
             assert used.cpu_s is not None
             assert used.cpu_s > 0
-            assert used.rss_bytes is not None
+            assert used.memory_bytes is not None
             assert used.threads is not None
 
 

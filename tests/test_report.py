@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import failure, histogram, run_facts, sample, scenario, stack, trial, write_run
 
-from lab import machine
+from lab import formats, machine
 from lab.errors import LabError
 from lab.nouns import Load, Outcome
 from lab.report import words
@@ -69,7 +69,7 @@ def cell(report: Mapping[str, Path], stack_: str, scenario_: str) -> dict[str, s
 def test_summary_has_the_columns_of_the_results_contract(report: Mapping[str, Path]) -> None:
     assert report["summary.csv"].read_text().splitlines()[0] == (
         "stack,scenario,load,blocks,valid,outcome,reason,rps,rps_lo,rps_hi,p50_ms,p95_ms,p99_ms,error_rate,"
-        "cpu_us_per_request,cpu_us_lo,cpu_us_hi,rss_mb,connects_per_request,generator_cpu,bound_by,"
+        "cpu_us_per_request,cpu_us_lo,cpu_us_hi,memory_mb,connects_per_request,other_cpus_busy,bound_by,"
         "first_event_p50_ms,first_event_p99_ms,event_gap_p50_ms,event_gap_p99_ms,streams_held,"
         "reconnects_per_request,service_p99_ms,lag_p99_ms,expected_error_rate,all_served_s"
     )
@@ -281,7 +281,7 @@ def test_a_report_can_be_derived_again_and_comes_out_the_same(report: Mapping[st
     assert {name: path.read_bytes() for name, path in report.items()} == before
 
 
-@pytest.mark.parametrize("facts", [{}, {"format": 2}, {"format": 1}])
+@pytest.mark.parametrize("facts", [{}, {"format": formats.VERSION + 1}, {"format": 1}])
 def test_a_folder_that_is_no_run_is_refused_with_a_sentence(tmp_path: Path, facts: dict[str, Any]) -> None:
     with pytest.raises(LabError):
         write_report(write_run(tmp_path / "run", facts, []))

@@ -110,7 +110,7 @@ def test_a_report_of_streams_says_what_the_stack_added(streams: Path, name: str)
 def started(folder: Path, **facts: Any) -> str:
     """The report of a run of two stacks and two blocks, without its Markdown's line breaks."""
     found: list[Outcome] = [
-        sample(trial(block, one.name), idle_rss_bytes=40_000_000) for block in range(2) for one in MANY[:2]
+        sample(trial(block, one.name), idle_memory_bytes=40_000_000) for block in range(2) for one in MANY[:2]
     ]
     alone = {"cold_start_alone_s": {"base": 0.7}}
     run = write_run(folder / "run", run_facts(MANY[:2], [scenario("json")], 2, **alone, **facts), found)
@@ -150,7 +150,7 @@ def test_processes_have_no_image(tmp_path: Path) -> None:
 def test_what_each_role_used_is_told_per_request(tmp_path: Path) -> None:
     """1,000 requests a second for 2 s: 40 ms of the database's CPU are 20 us for each, 6,000 switches are three."""
     used: dict[str, Usage] = {
-        "server": Usage(cpu_s=1.0, rss_bytes=50_000_000, threads=41, context_switches=6_000),
+        "server": Usage(cpu_s=1.0, memory_bytes=50_000_000, threads=41, context_switches=6_000),
         "database": Usage(cpu_s=0.04, connections=17),
     }
     found: list[Outcome] = [sample(trial(block, "base"), usage=used) for block in range(6)]

@@ -97,13 +97,13 @@ def test_cpu_time_is_per_correct_response() -> None:
 
 def test_what_was_not_measured_is_none() -> None:
     cell = only(sample(cpu_s=None, usage={}))
-    assert (cell.cpu_us_per_request, cell.rss_mb, cell.generator_cpu) == (None, None, None)
+    assert (cell.cpu_us_per_request, cell.memory_mb, cell.other_cpus_busy) == (None, None, None)
 
 
 def test_memory_is_the_median_over_blocks_in_millions_of_bytes() -> None:
     sizes = [40_000_000, 90_000_000, 41_000_000]
-    samples = [sample(trial(i), usage={"server": Usage(cpu_s=1, rss_bytes=size)}) for i, size in enumerate(sizes)]
-    assert only(*samples).rss_mb == 41
+    samples = [sample(trial(i), usage={"server": Usage(cpu_s=1, memory_bytes=size)}) for i, size in enumerate(sizes)]
+    assert only(*samples).memory_mb == 41
 
 
 def test_a_server_that_closes_every_connection_connects_once_per_request() -> None:
@@ -135,7 +135,7 @@ def test_attempts_of_a_block_are_never_mixed() -> None:
 def test_a_failed_cell_without_any_sample_has_no_numbers() -> None:
     cell = only(failure(trial(0)), failure(trial(1)))
     assert (cell.outcome, cell.blocks) == ("failed", 0)
-    assert (cell.rps, cell.p50_ms, cell.error_rate, cell.cpu_us_per_request, cell.rss_mb) == (None,) * 5
+    assert (cell.rps, cell.p50_ms, cell.error_rate, cell.cpu_us_per_request, cell.memory_mb) == (None,) * 5
 
 
 def test_one_failed_block_makes_the_cell_failed_and_keeps_its_numbers() -> None:

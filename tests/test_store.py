@@ -1,14 +1,16 @@
 """What was measured is on disk the moment it is known, and is read again whatever happened afterwards."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from lab import store
+from lab import formats, store
 from lab.errors import LabError
-from lab.nouns import Failure, Load, Trial
+from lab.nouns import Failure, Load, Sample, Trial
 from lab.store import RunFolder
+from tests.synthetic import sample
 
 
 def outcome(block: int) -> Failure:
@@ -48,10 +50,31 @@ def test_a_whole_line_of_something_else_is_an_error(folder: RunFolder) -> None:
         folder.outcomes()
 
 
-def test_a_run_of_another_format_is_refused(folder: RunFolder) -> None:
-    (folder.path / "run.json").write_text('{"format": 99}')
-    with pytest.raises(LabError, match="format 99"):
+def test_a_run_of_a_newer_lab_is_refused_with_what_to_do(folder: RunFolder) -> None:
+    (folder.path / "run.json").write_text(json.dumps({"format": formats.VERSION + 1}))
+    with pytest.raises(LabError, match=r"written by a newer lab \(results format 3; .* Update this checkout"):
         folder.read_run()
+
+
+def test_a_field_that_this_lab_does_not_know_was_written_by_a_newer_lab(folder: RunFolder) -> None:
+    folder.append(outcome(0))
+    file = folder.path / "trials.jsonl"
+    file.write_text(file.read_text().replace('"kind"', '"quantum":1,"kind"', 1))
+    with pytest.raises(LabError, match=r"line 1 cannot be read: .* field failure.quantum: .* a newer lab"):
+        folder.outcomes()
+
+
+def test_a_sample_of_format_1_is_read_without_what_that_format_did_not_measure(folder: RunFolder) -> None:
+    line = json.loads(sample().model_dump_json())
+    line["usage"]["server"]["rss_bytes"] = line["usage"]["server"].pop("memory_bytes")
+    line["idle_rss_bytes"] = line.pop("idle_memory_bytes")
+    line["driven"]["connects"] = 64
+    (folder.path / "run.json").write_text('{"format": 1}')
+    (folder.path / "trials.jsonl").write_text(json.dumps(line) + "\n")
+    (found,) = folder.outcomes()
+    assert isinstance(found, Sample)
+    assert found.usage["server"].memory_bytes == 50_000_000
+    assert (found.driven.connects, found.driven.reconnects) == (None, None)
 
 
 def test_a_folder_without_run_json_is_no_run(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def _starts(run: Run) -> Iterator[Start]:
 def _idle_mb(run: Run, stack: str) -> Iterator[float | None]:
     for outcome in run.outcomes:
         if isinstance(outcome, Sample) and outcome.trial.stack == stack:
-            yield _mb(outcome.idle_rss_bytes)
+            yield _mb(outcome.idle_memory_bytes)
 
 
 def _mb(bytes_: int | None) -> float | None:
