@@ -3,10 +3,10 @@
 import json
 import re
 
-from rich.console import Console
 from rich.table import Table
 
 from lab import scenarios as scenarios_
+from lab.console import console
 from lab.errors import Exit
 from lab.house import House
 from lab.project import LOADTESTS, ROOT
@@ -49,7 +49,7 @@ def _print(rows: list[dict[str, object]], columns: tuple[str, ...], *, as_json: 
         table.add_column(column, no_wrap=column == columns[0])
     for row in rows:
         table.add_row(*(_cell(row[column]) for column in columns))
-    Console().print(table)
+    console().print(table)
     return Exit.DONE
 
 

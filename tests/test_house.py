@@ -9,7 +9,9 @@ import pytest
 from lab.house import House
 from lab.project import ROOT
 
-LEAVES = {"formats", "errors", "nouns", "cpus", "histogram", "project", "orders", "interrupt", "cgroups"}
+LEAVES = {
+    "formats", "errors", "nouns", "cpus", "histogram", "project", "orders", "interrupt", "cgroups", "console",
+}  # fmt: skip
 ABOVE = {
     "session", "measure", "servers", "bench", "stand", "house", "cli", "listing", "images", "doctor", "lock", "readme", "report",
     "summary", "costs", "calibrate", "steer", "record", "choose", "progress", "__main__", "driver",

@@ -5,12 +5,14 @@ from collections.abc import Iterable
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from lab.calibrate.result import Finding
+from lab.console import console as plain_console
 
 WIDTH = 160
-"""Letters of a line where nobody sees it on a terminal, so that a row stays one line in a file."""
-MARKS = {True: "[green]met[/]", False: "[red]missed[/]", None: ""}
+"""Characters of a line where the output is no terminal, so that a row stays one line in a file."""
+MARKS = {True: Text("met", "green"), False: Text("missed", "red"), None: Text()}
 
 
 def print_findings(findings: Iterable[Finding], console: Console | None = None) -> None:
@@ -19,5 +21,5 @@ def print_findings(findings: Iterable[Finding], console: Console | None = None) 
     for heading in ("part", "figure", "value", "goal", ""):
         table.add_column(heading)
     for one in findings:
-        table.add_row(one.part, one.figure, one.value, one.goal, MARKS[one.met])
-    (console or Console(width=None if sys.stdout.isatty() else WIDTH)).print(table)
+        table.add_row(*map(Text, (one.part, one.figure, one.value, one.goal)), MARKS[one.met])
+    (console or plain_console(width=None if sys.stdout.isatty() else WIDTH)).print(table)
