@@ -55,6 +55,19 @@ class Histogram:
         """How many values were counted."""
         return int(self._hdr.get_total_count())
 
+    def mean_us(self) -> float | None:
+        """Return the mean of all values in microseconds, each taken as the middle of its bucket; None where nothing was counted.
+
+        The library's own mean walks all 23,000 buckets in Python, which takes 24 ms.
+        """
+        counts = np.frombuffer(self._hdr.counts, self._hdr.counts._type_)
+        slots = np.flatnonzero(counts)
+        if not len(slots):
+            return None
+        lowest = np.array([self._hdr.get_value_from_index(int(slot)) for slot in slots])
+        highest = np.array([self._hdr.get_highest_equivalent_value(int(value)) for value in lowest])
+        return float(np.average((lowest + highest) / 2, weights=counts[slots]))
+
     def percentile_us(self, percent: float) -> float | None:
         """The value that `percent` of all values do not exceed, in microseconds; None where nothing was counted."""
         if self.count == 0:

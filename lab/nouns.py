@@ -349,6 +349,8 @@ class Cell(Noun):
     outcome: Literal["valid", "failed", "invalid"]
     reason: str = ""
     rps: Value | None = None
+    mean_ms: float | None = None
+    """Mean latency; this and the percentiles are geometric means over blocks of each block's own."""
     p50_ms: float | None = None
     p95_ms: float | None = None
     p99_ms: float | None = None

@@ -4,37 +4,77 @@ The block is the unit of replication, never the request.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from statistics import median
-
-from scipy import stats as distributions  # type: ignore[import-untyped]
+from typing import NamedTuple
 
 from lab.histogram import Histogram
 from lab.nouns import Sample, Value
+from lab.student import half_width
 
 CONFIDENCE = 0.95
-REQUESTS_FOR: dict[float, int] = {99: 1_000, 99.9: 10_000}
-"""Percentile -> requests that a cell needs so that at least ten lie beyond it."""
-REQUESTS_FOR_BLOCK_P99 = 100
-"""A block's own p99 is only ever compared inside a valid cell; below this it would be the block's maximum."""
 
 
-def percentile_ms(samples: Sequence[Sample], percent: float) -> float | None:
-    """Percentile of the histograms merged over blocks, in ms; None where too few requests were made to know it."""
-    merged = Histogram.merged(sample.driven.latency for sample in samples)
-    return _ms(merged, percent) if merged.count >= REQUESTS_FOR.get(percent, 1) else None
+class Percentile(NamedTuple):
+    """How many requests a percentile needs: ten beyond it in the cell, and one beyond it in each block."""
+
+    percent: float
+    in_cell: int
+    in_block: int
 
 
-def aside_ms(samples: Sequence[Sample], name: str, percent: float) -> float | None:
-    """The same of times that are kept beside the latency; None where there are none of that name."""
-    merged = Histogram.merged(s.driven.asides[name] for s in samples if name in s.driven.asides)
-    return _ms(merged, percent) if merged.count >= REQUESTS_FOR.get(percent, 1) else None
+P50, P95, P99 = Percentile(50, 20, 2), Percentile(95, 200, 20), Percentile(99, 1_000, 100)
 
 
-def open_p99_ms(encoded: Iterable[str | None]) -> float | None:
-    """The 99th percentile of service or lag, merged over blocks; None in closed load, and where too few were counted."""
-    merged = Histogram.merged(text for text in encoded if text is not None)
-    return _ms(merged, 99) if merged.count >= REQUESTS_FOR[99] else None
+def percentile_ms(encoded: Sequence[str | None], wanted: Percentile) -> float | None:
+    """Return the geometric mean over blocks of each block's own percentile, in ms; None where too few requests were made.
+
+    It is the quantity that comparisons form ratios of, so a ratio of two cells is the ratio of what the table shows.
+    A percentile of all blocks' histograms merged would be another one: a single slow block can move it alone.
+    """
+    blocks = [latencies(text) for text in encoded if text is not None]
+    if sum(block.count for block in blocks) < wanted.in_cell:
+        return None
+    if any(block.count < wanted.in_block for block in blocks):
+        return None
+    return _mean(block.percentile_ms(wanted.percent) for block in blocks)
+
+
+def mean_ms(encoded: Sequence[str | None]) -> float | None:
+    """Return the geometric mean over blocks of each block's mean latency, in ms; None without a request."""
+    return _mean(latencies(text).mean_ms for text in encoded if text is not None)
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    found = geometric(values)
+    return None if found is None else found.mean
+
+
+@lru_cache(maxsize=65_536)
+def latencies(encoded: str) -> "Latencies":
+    """Return the figures of one encoded histogram; decoding it takes most of a report's time."""
+    found = Histogram.decode(encoded)
+    known = {one.percent: found.percentile_us(one.percent) for one in (P50, P95, P99)}
+    return Latencies(found.count, _ms(found.mean_us()), {percent: _ms(us) for percent, us in known.items()})
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """One block's times."""
+
+    count: int
+    mean_ms: float | None
+    percentiles_ms: Mapping[float, float | None]
+
+    def percentile_ms(self, percent: float) -> float | None:
+        """Return that percentile in ms; None where nothing was counted."""
+        return self.percentiles_ms[percent]
+
+
+def _ms(microseconds: float | None) -> float | None:
+    return None if microseconds is None else microseconds / 1e3
 
 
 def held_at_once(samples: Sequence[Sample]) -> float | None:
@@ -43,15 +83,10 @@ def held_at_once(samples: Sequence[Sample]) -> float | None:
     return sum(sample.driven.in_flight_s for sample in samples) / window_s if window_s else None
 
 
-def _ms(histogram: Histogram, percent: float) -> float | None:
-    microseconds = histogram.percentile_us(percent)
-    return None if microseconds is None else microseconds / 1e3
-
-
 def geometric(values: Iterable[float | None]) -> Value | None:
     """Geometric mean with its 95 % t-interval over blocks: computed from the logs, transformed back.
 
-    Rates and costs vary in proportion to their size, so that their logs are closer to normal than they are.
+    Rates, costs and latencies vary in proportion to their size, so that their logs are closer to normal than they are.
     None where no block gave a value; without interval where only one did, or where one was 0 (plain mean then).
     """
     known = [value for value in values if value is not None]
@@ -60,17 +95,8 @@ def geometric(values: Iterable[float | None]) -> Value | None:
     if len(known) < 2 or min(known) <= 0:
         return Value(mean=sum(known) / len(known))
     logs = [math.log(value) for value in known]
-    mean, half = t_interval(logs, CONFIDENCE)
+    mean, half = math.fsum(logs) / len(logs), half_width(logs, CONFIDENCE) or 0
     return Value(mean=math.exp(mean), lo=math.exp(mean - half), hi=math.exp(mean + half))
-
-
-def t_interval(values: Sequence[float], confidence: float) -> tuple[float, float]:
-    """Mean and half width of Student's interval of at least two values."""
-    n = len(values)
-    mean = math.fsum(values) / n
-    variance = math.fsum((value - mean) ** 2 for value in values) / (n - 1)
-    quantile = float(distributions.t.ppf((1 + confidence) / 2, n - 1))
-    return mean, quantile * math.sqrt(variance / n)
 
 
 def rps(sample: Sample) -> float:
@@ -87,9 +113,9 @@ def cpu_us_per_request(sample: Sample) -> float | None:
 
 
 def block_p99_ms(sample: Sample) -> float | None:
-    """One block's own 99th percentile in ms, for ratios inside the block."""
-    latencies = Histogram.decode(sample.driven.latency)
-    return _ms(latencies, 99) if latencies.count >= REQUESTS_FOR_BLOCK_P99 else None
+    """One block's own 99th percentile in ms, for ratios inside the block; None with too few requests."""
+    block = latencies(sample.driven.latency)
+    return block.percentile_ms(P99.percent) if block.count >= P99.in_block else None
 
 
 def memory_mb(samples: Iterable[Sample]) -> float | None:

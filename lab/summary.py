@@ -9,7 +9,7 @@ from lab import stats
 from lab.compare.pairs import Observation
 from lab.costs import Cost
 from lab.costs import costs as costs_of
-from lab.judge.bounds import Setting, generator_share
+from lab.judge.bounds import Setting
 from lab.judge.causes import Result
 from lab.judge.verdict import Verdict, judge, unanswered
 from lab.nouns import Cell, Outcome, Sample, Trial
@@ -72,7 +72,7 @@ def _cell(trials: Sequence[Judged]) -> Cell:
         blocks=sum(t.verdict.result == "valid" for t in trials),
         outcome=result,
         reason=reason,
-        other_cpus_busy=_other_cpus_busy(trials),
+        other_cpus_busy=stats.middle(t.outcome.other_cores_busy for t in trials if isinstance(t.outcome, Sample)),
     )
     return named if result == "invalid" or not counted else _with_numbers(named, counted)
 
@@ -104,13 +104,15 @@ def _of_blocks(verdicts: Sequence[Verdict], trials: Sequence[Judged]) -> str:
 def _with_numbers(cell: Cell, trials: Sequence[Judged]) -> Cell:
     samples = [t.outcome for t in trials if isinstance(t.outcome, Sample)]
     requests = sum(sample.driven.requests for sample in samples)
+    latency = [sample.driven.latency for sample in samples]
     wrong = sum(unanswered(t.outcome, t.setting.expected_errors) for t in trials if isinstance(t.outcome, Sample))
     return cell.model_copy(
         update={
             "rps": stats.geometric(map(stats.rps, samples)),
-            "p50_ms": stats.percentile_ms(samples, 50),
-            "p95_ms": stats.percentile_ms(samples, 95),
-            "p99_ms": stats.percentile_ms(samples, 99),
+            "mean_ms": stats.mean_ms(latency),
+            "p50_ms": stats.percentile_ms(latency, stats.P50),
+            "p95_ms": stats.percentile_ms(latency, stats.P95),
+            "p99_ms": stats.percentile_ms(latency, stats.P99),
             "error_rate": wrong / requests if requests else None,
             "expected_error_rate": _expected_error_rate(trials, requests),
             "cpu_us_per_request": stats.geometric(map(stats.cpu_us_per_request, samples)),
@@ -118,8 +120,8 @@ def _with_numbers(cell: Cell, trials: Sequence[Judged]) -> Cell:
             "connects_per_request": stats.connects_per_request(samples),
             "reconnects_per_request": stats.reconnects_per_request(samples),
             "all_served_s": stats.all_served_s(samples),
-            "service_p99_ms": stats.open_p99_ms(sample.driven.service for sample in samples),
-            "lag_p99_ms": stats.open_p99_ms(sample.driven.lag for sample in samples),
+            "service_p99_ms": stats.percentile_ms([sample.driven.service for sample in samples], stats.P99),
+            "lag_p99_ms": stats.percentile_ms([sample.driven.lag for sample in samples], stats.P99),
             "bound_by": Counter(t.verdict.bound_by for t in trials).most_common(1)[0][0],
             **_of_streams(samples),
         }
@@ -140,19 +142,14 @@ def _of_streams(samples: Sequence[Sample]) -> dict[str, float | None]:
     """What only streams have; empty for other requests."""
     if not any(sample.driven.asides for sample in samples):
         return {}
+    first, gap = ([sample.driven.asides.get(name) for sample in samples] for name in ("first event", "gap"))
     return {
-        "first_event_p50_ms": stats.aside_ms(samples, "first event", 50),
-        "first_event_p99_ms": stats.aside_ms(samples, "first event", 99),
-        "event_gap_p50_ms": stats.aside_ms(samples, "gap", 50),
-        "event_gap_p99_ms": stats.aside_ms(samples, "gap", 99),
+        "first_event_p50_ms": stats.percentile_ms(first, stats.P50),
+        "first_event_p99_ms": stats.percentile_ms(first, stats.P99),
+        "event_gap_p50_ms": stats.percentile_ms(gap, stats.P50),
+        "event_gap_p99_ms": stats.percentile_ms(gap, stats.P99),
         "streams_held": stats.held_at_once(samples),
     }
-
-
-def _other_cpus_busy(trials: Sequence[Judged]) -> float | None:
-    return stats.middle(
-        generator_share(t.outcome, t.setting.other_cpus) for t in trials if isinstance(t.outcome, Sample)
-    )
 
 
 def costs(trials: Iterable[Judged], cells: Iterable[Cell]) -> list[Cost]:

@@ -12,11 +12,12 @@ from statsmodels.stats.power import TTestPower
 
 from lab import profiles
 from lab.compare import simulate
-from lab.compare.paired import ALPHA, detectable, half_width, mde, signed_rank_p, verdict
+from lab.compare.paired import ALPHA, detectable, mde, signed_rank_p, verdict
 from lab.compare.pairs import Observation
-from lab.compare.rows import Comparison, compare, holm
+from lab.compare.rows import MARGIN, Comparison, compare, holm
 from lab.compare.simulate import WORLDS, said_different
 from lab.project import LOADTESTS
+from lab.student import half_width
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=12)
 
@@ -76,6 +77,37 @@ def test_different_needs_an_effect_beyond_the_margin() -> None:
     assert verdict(steady, ALPHA, margin=0.03) == "different"
 
 
+def test_the_interval_of_an_equivalent_pair_is_the_90_percent_one_that_decided() -> None:
+    """1.04 x: within 10 % by the 90 % interval, although the adjusted one reaches beyond."""
+    logs = [math.log(1.04) + off for off in (-0.06, 0.06, -0.05, 0.05, -0.02, 0.02)]
+    base, arm = [100.0] * 6, [100 * math.exp(log) for log in logs]
+    other = [value * (1.3 if block % 2 else 0.75) for block, value in enumerate(base)]
+    rows = compare(
+        [o for name, v in {"base": base, "b": arm, "c": other}.items() for o in seen(name, v, "p99_ms")], "base"
+    )
+    row = next(row for row in rows if row.stack == "b")
+    lo, hi = distributions.t.interval(0.90, 5, loc=np.mean(logs), scale=distributions.sem(logs))
+    assert row.verdict == "equivalent"
+    assert (row.lo, row.hi) == (pytest.approx(math.exp(lo)), pytest.approx(math.exp(hi)))
+    assert row.confidence == pytest.approx(0.90)
+    assert row.adjusted_half is not None
+    assert row.ratio * math.exp(row.adjusted_half) > 1.10
+
+
+@given(st.lists(st.floats(-0.3, 0.3), min_size=6, max_size=12), st.sampled_from(["rps", "p99_ms"]))
+def test_the_verdict_is_what_the_printed_interval_says(logs: list[float], metric: str) -> None:
+    rows = compare(
+        seen("base", [100.0] * len(logs), metric) + seen("b", [100 * math.exp(x) for x in logs], metric), "base"
+    )
+    row, limit = only(rows), 1 + MARGIN[metric]
+    assert row.lo is not None
+    assert row.hi is not None
+    if row.verdict == "equivalent":
+        assert 1 / limit < row.lo <= row.hi < limit
+    if row.verdict == "different":
+        assert row.lo > 1 or row.hi < 1
+
+
 def test_a_wide_interval_is_inconclusive_whatever_the_mean() -> None:
     assert verdict([0.9, -0.9, 0.8, -0.7, 0.9, -0.6], ALPHA, 0.05) == "inconclusive"
     assert verdict([1.5, -0.9, 1.8, -0.7, 0.9, -0.6], ALPHA, 0.05) == "inconclusive"
@@ -117,9 +149,10 @@ def test_holm_reads_a_family_as_all_stacks_and_loads_of_one_scenarios_metric() -
 
 def test_the_aa_arm_is_a_family_of_its_own() -> None:
     base = [100.0, 104, 98, 101, 99, 103]
-    rows = compare(seen("base", base) + seen("base@aa", base[::-1]) + seen("b", base), "base")
+    rows = compare(seen("base", base) + seen("base@aa", base[::-1]) + seen("b", base[::-1]), "base")
     assert {row.stack: row.is_aa for row in rows} == {"base@aa": True, "b": False}
-    assert all(row.confidence == pytest.approx(0.95) for row in rows)
+    alone = {arm: only(compare(seen("base", base) + seen(arm, base[::-1]), "base")) for arm in ("base@aa", "b")}
+    assert all(row.adjusted_half == alone[row.stack].adjusted_half for row in rows)
 
 
 @settings(max_examples=20, deadline=None)  # statsmodels collects garbage at each call

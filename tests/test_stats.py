@@ -9,6 +9,7 @@ from scipy import stats as distributions
 from synthetic import failure, histogram, sample, trial
 
 from lab import stats, summary
+from lab.compare.rows import compare
 from lab.judge.bounds import Setting
 from lab.nouns import Cell, Outcome, Usage
 
@@ -35,26 +36,53 @@ def test_a_cell_is_a_stack_a_scenario_and_a_load() -> None:
     assert sum(cell.blocks for cell in found) == 5
 
 
-def test_percentiles_come_from_the_histograms_of_all_blocks_together() -> None:
-    """The mean of the blocks' own medians would be 55 ms."""
+def test_percentiles_are_the_geometric_mean_of_the_blocks_own() -> None:
     cell = only(
         sample(trial(block=0), rps=450, latency=histogram({10: 900})),
-        sample(trial(block=1), rps=50, latency=histogram({100: 100})),
+        sample(trial(block=1), rps=50, latency=histogram({40: 100})),
     )
-    assert cell.p50_ms == pytest.approx(10, rel=0.002)
-    assert cell.p95_ms == pytest.approx(100, rel=0.002)
+    assert cell.p50_ms == pytest.approx(20, rel=0.002)
+    assert cell.p95_ms == pytest.approx(20, rel=0.002)
 
 
-@pytest.mark.parametrize(("requests", "known"), [(999, False), (1_000, True)])
-def test_no_p99_under_a_thousand_requests(requests: int, known: bool) -> None:
-    cell = only(sample(rps=requests / 2))
-    assert (cell.p99_ms is not None) is known
-    assert cell.p50_ms is not None
+def test_the_ratio_of_two_cells_p99_is_the_ratio_that_the_comparison_gives() -> None:
+    """Histograms that were merged would say 900 / 10 here: one block of six was slow."""
+    slow = [10.0, 10, 10, 10, 10, 900]
+    trials = summary.judged(
+        [sample(trial(block, arm), latency=histogram({ms: 2_000})) for arm, latencies in {"a": [10.0] * 6, "b": slow}.items()
+         for block, ms in enumerate(latencies)],
+        lambda _: Setting(),
+    )  # fmt: skip
+    base, other = summary.cells(trials)
+    row = next(row for row in compare(summary.observations(trials, [base, other]), "a") if row.metric == "p99_ms")
+    assert base.p99_ms is not None
+    assert other.p99_ms is not None
+    assert other.p99_ms / base.p99_ms == pytest.approx(row.ratio)
+    assert row.lo is not None
+    assert row.hi is not None
+    assert row.lo <= other.p99_ms / base.p99_ms <= row.hi
 
 
-@pytest.mark.parametrize(("requests", "known"), [(9_999, False), (10_000, True)])
-def test_no_p999_under_ten_thousand_requests(requests: int, known: bool) -> None:
-    assert (stats.percentile_ms([sample(rps=requests / 2)], 99.9) is not None) is known
+@pytest.mark.parametrize(("percentile", "requests"), [("p50_ms", 20), ("p95_ms", 200), ("p99_ms", 1_000)])
+def test_a_percentile_needs_ten_requests_beyond_it(percentile: str, requests: int) -> None:
+    blocks = [sample(trial(block), rps=requests / 4) for block in range(2)]
+    few = [sample(trial(block), rps=requests / 4 - 1) for block in range(2)]
+    assert getattr(only(*blocks), percentile) == pytest.approx(8, rel=0.002)
+    assert getattr(only(*few), percentile) is None
+
+
+def test_a_block_with_too_few_requests_for_a_percentile_leaves_the_cell_without_it() -> None:
+    """Left out alone, the slow block would make the stack look quicker."""
+    cell = only(sample(trial(0), rps=5_000), sample(trial(1), rps=49, latency=histogram({500: 98})))
+    assert cell.p99_ms is None
+    assert cell.p95_ms is not None
+
+
+def test_the_mean_is_what_littles_law_says_of_a_closed_load() -> None:
+    """Eight users and 800 requests in 2 s: N / X is 20 ms, though half of all requests took 1 ms."""
+    cell = only(sample(rps=400, latency=histogram({1.0: 500, 51.67: 300})))
+    assert cell.mean_ms == pytest.approx(20, rel=0.002)
+    assert cell.p50_ms == pytest.approx(1, rel=0.002)
 
 
 def test_no_block_p99_under_a_hundred_requests() -> None:

@@ -11,9 +11,18 @@ from scipy import stats as distributions  # type: ignore[import-untyped]
 from scipy.optimize import brentq  # type: ignore[import-untyped]
 from scipy.special import ndtr  # type: ignore[import-untyped]
 
+from lab.student import half_width, standard_error
+
 Verdict = Literal["different", "equivalent", "inconclusive"]
 
 ALPHA = 0.05
+TOST_CONFIDENCE = 1 - 2 * ALPHA
+"""Level of the interval that decides on equivalence: two one-sided tests at ALPHA each (Schuirmann 1987).
+
+It is not adjusted for the other pairs of a family. "Equivalent" is false only where the true effect is beyond the margin,
+and each such statement stands for its own pair; nobody concludes from one of them that all arms are equal. The price is
+an error of 5 % per statement and not per family.
+"""
 POWER = 0.8
 DEVIATIONS = 400
 """Steps of the integral over the standard deviation; a power is then right to a tenth of a per cent."""
@@ -23,20 +32,13 @@ MIN_BLOCKS = 6
 
 def verdict(logs: Sequence[float], level: float, margin: float) -> Verdict:
     """Different: interval outside 1, effect outside the margin. Equivalent: 90 % interval inside the margin (TOST)."""
-    decides, tost = half_width(logs, 1 - level), half_width(logs, 1 - 2 * ALPHA)
+    decides, tost = half_width(logs, 1 - level), half_width(logs, TOST_CONFIDENCE)
     if len(logs) < MIN_BLOCKS or decides is None or tost is None:
         return "inconclusive"
     effect, limit = abs(math.fsum(logs) / len(logs)), math.log1p(margin)
     if effect > decides and effect > limit:
         return "different"
     return "equivalent" if effect + tost < limit else "inconclusive"
-
-
-def half_width(logs: Sequence[float], confidence: float) -> float | None:
-    """Half of Student's interval of the mean; None with fewer than two blocks."""
-    if len(logs) < 2:
-        return None
-    return float(distributions.t.ppf((1 + confidence) / 2, len(logs) - 1)) * _standard_error(logs)
 
 
 def is_wide(logs: Sequence[float], family: int, precision: float) -> bool:
@@ -48,15 +50,11 @@ def is_wide(logs: Sequence[float], family: int, precision: float) -> bool:
     return half is None or half > math.log1p(precision)
 
 
-def _standard_error(logs: Sequence[float]) -> float:
-    return float(numpy.std(logs, ddof=1)) / math.sqrt(len(logs))
-
-
 def p_value(logs: Sequence[float]) -> float | None:
     """Two-sided p of Student's test that the mean log ratio is 0."""
     if len(logs) < 2:
         return None
-    error, mean = _standard_error(logs), math.fsum(logs) / len(logs)
+    error, mean = standard_error(logs), math.fsum(logs) / len(logs)
     if error == 0:
         return 1.0 if mean == 0 else 0.0
     return float(2 * distributions.t.sf(abs(mean / error), len(logs) - 1))

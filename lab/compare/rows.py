@@ -5,9 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.compare.paired import ALPHA, Verdict, half_width, mde, p_value, signed_rank_p, verdict
+from lab.compare.paired import ALPHA, TOST_CONFIDENCE, Verdict, mde, p_value, signed_rank_p, verdict
 from lab.compare.pairs import Observation, Pair, pairs
 from lab.nouns import AA
+from lab.student import half_width
 
 MARGIN: Mapping[str, float] = {"rps": 0.05, "cpu_us_per_request": 0.05, "p99_ms": 0.10}
 """Relative difference up to which two stacks count as equal, fixed beforehand; a symmetric ratio (1.05 and 1/1.05)."""
@@ -15,8 +16,10 @@ MARGIN: Mapping[str, float] = {"rps": 0.05, "cpu_us_per_request": 0.05, "p99_ms"
 
 @dataclass(frozen=True)
 class Comparison:
-    """One row of comparisons.csv: `ratio` is stack over baseline, `lo` and `hi` its Holm-adjusted interval.
+    """One row of comparisons.csv: `ratio` is stack over baseline, `lo` and `hi` the interval that decided.
 
+    That is the 90 % interval where the verdict is equivalent, else the Holm-adjusted one; `confidence` is its level.
+    `adjusted_half` is half of the Holm-adjusted interval of the log ratio, whatever the verdict.
     `mde` is the smallest relative difference (0.08: 8 %) that this pair would have shown with 80 % power.
     What needs two blocks is None with one.
     """
@@ -35,6 +38,7 @@ class Comparison:
     confidence: float
     p_holm: float | None
     p_signed_rank: float | None
+    adjusted_half: float | None
 
     @property
     def is_aa(self) -> bool:
@@ -86,7 +90,9 @@ def holm(p_values: Sequence[float]) -> tuple[list[float], list[float]]:
 def _comparison(pair: Pair, level: float, p_holm: float | None) -> Comparison:
     logs = pair.log_ratios
     mean = math.fsum(logs) / len(logs)
-    half = half_width(logs, 1 - level)
+    said = verdict(logs, level, MARGIN[pair.metric])
+    confidence = TOST_CONFIDENCE if said == "equivalent" else 1 - level
+    half = half_width(logs, confidence)
     return Comparison(
         scenario=pair.scenario,
         load=pair.load,
@@ -96,10 +102,11 @@ def _comparison(pair: Pair, level: float, p_holm: float | None) -> Comparison:
         ratio=math.exp(mean),
         lo=None if half is None else math.exp(mean - half),
         hi=None if half is None else math.exp(mean + half),
-        verdict=verdict(logs, level, MARGIN[pair.metric]),
+        verdict=said,
         mde=mde(logs, level, MARGIN[pair.metric]),
         blocks=len(logs),
-        confidence=1 - level,
+        confidence=confidence,
         p_holm=p_holm,
         p_signed_rank=signed_rank_p(logs),
+        adjusted_half=half_width(logs, 1 - level),
     )

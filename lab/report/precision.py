@@ -1,7 +1,7 @@
 """How narrow the intervals of the headline ratios have become, beside what the profile asked for."""
 
 from collections.abc import Iterable, Iterator
-from math import ceil, expm1, inf, log, log1p
+from math import ceil, expm1, inf, log1p
 from statistics import median
 
 from lab.compare.rows import Comparison
@@ -48,8 +48,8 @@ def _compared(section: Section) -> list[Line]:
 
 
 def half_width(row: Comparison | None) -> float:
-    """Half of the interval of the log ratio; without end where there is none."""
-    return inf if row is None or row.lo is None or row.hi is None else log(row.hi / row.lo) / 2
+    """Half of the Holm-adjusted interval of the log ratio, which the run's stopping rule looks at; without end where there is none."""
+    return inf if row is None or row.adjusted_half is None else row.adjusted_half
 
 
 def _missed(line: Line, target: float) -> str:
