@@ -233,6 +233,8 @@ class Driven(Noun):
     asides: dict[str, str] = {}
     """Times beside the latency, by name (`first event` and `gap` of a stream): histograms of what started in the window."""
     completed_per_second: tuple[int, ...] = ()
+    completed_halves: tuple[int, int] | None = None
+    """`completed` of the window's first half and of its second; None in runs of before this was counted."""
     in_flight_s: float
     """Sum of the request times, clipped to the window (accounting: about users x window in closed load)."""
     starved: int = 0
@@ -277,6 +279,8 @@ class Sample(Noun):
     server_throttled_s: float | None = None
     """Time in the window that a CPU quota of the server's own control group kept it from running; None where it has no
     group of its own. Summed over CPUs, as the kernel counts it: it may exceed the window."""
+    lab_throttled_s: float | None = None
+    """Time in the window that a CPU quota kept the lab itself, or what holds it, from running."""
     idle_memory_bytes: int | None = None
     """Memory of the server right after readiness; usage's memory_bytes depends on what ran before."""
     overhead_s: float
@@ -380,3 +384,5 @@ class Cell(Noun):
     """Streams that were open at once: mean over the window, from how long each was."""
     all_served_s: float | None = None
     """Closed load: until each user had been answered once, median over blocks; None where in one some were not."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know beside the outcome, one sentence each, with the amount and in how many of the blocks."""

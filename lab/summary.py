@@ -11,6 +11,7 @@ from lab.costs import Cost
 from lab.costs import costs as costs_of
 from lab.judge.bounds import Setting
 from lab.judge.causes import Result
+from lab.judge.notes import said
 from lab.judge.verdict import Verdict, judge, unanswered
 from lab.nouns import Cell, Outcome, Sample, Trial
 
@@ -73,6 +74,7 @@ def _cell(trials: Sequence[Judged]) -> Cell:
         outcome=result,
         reason=reason,
         other_cpus_busy=stats.middle(t.outcome.other_cores_busy for t in trials if isinstance(t.outcome, Sample)),
+        notes=tuple(said([t.verdict.notes for t in counted])),
     )
     return named if result == "invalid" or not counted else _with_numbers(named, counted)
 

@@ -141,6 +141,12 @@ def generator_share(sample: Sample, other_cpus: int = 1) -> float | None:
     return max(alone, together / other_cpus)
 
 
+def quota_share(sample: Sample) -> float | None:
+    """Share of the window for which a CPU quota of the server's own kept it from running: above 1 on several CPUs."""
+    throttled_s = sample.server_throttled_s
+    return None if throttled_s is None else throttled_s / sample.driven.window_s
+
+
 def foreign_share(sample: Sample, server_cpus: int = 1) -> float | None:
     """Share of the server's CPUs that was taken by something that is neither the server nor a stack of the run."""
     own = cpu_share(sample, "server")

@@ -1,6 +1,7 @@
-"""The checks of a measured trial: a table, asked in order; the first that objects decides.
+"""The checks of a measured trial: a table, asked in order; all objections are kept, the first decides.
 
-Their limits are fixed beforehand.
+The order says who is to blame. Wrong answers are the stack's, whatever the machine did. What time can cause (no answer,
+starved, dropped, behind) is the stack's only where nothing disturbed the machine. Limits are fixed beforehand.
 """
 
 from collections.abc import Callable
@@ -26,6 +27,8 @@ FOREIGN = 0.1
 """Share of the server's CPUs that other programs may have used; interrupts, which are counted here on some kernels, were at most 0.035."""
 STOLEN = 0.1
 """Share of all CPUs' time that the hypervisor may have given to others."""
+THROTTLED = 0.05
+"""Share of the window for which a CPU quota may have kept the lab from running."""
 STEP_S = 0.01
 STARVED_ALLOWED = 0.01
 """Share of the users that may be starved."""
@@ -55,9 +58,22 @@ def _nothing_answered(sample: Sample, setting: Setting) -> str | None:
     return f"Not one of {sample.driven.requests:,} requests was answered correctly{_most_frequent(sample)}"
 
 
+def _is_answer(reason: str) -> bool:
+    """Whether an error is a wrong answer, which no delay can cause; the others are answers that did not come, or not whole."""
+    return reason.startswith(("status ", "wrong ", "not ", "more than one "))
+
+
 def _erred(sample: Sample, setting: Setting) -> str | None:
+    reasons = filter(_is_answer, sample.driven.errors.keys() - setting.expected_errors)
+    wrong = sum(sample.driven.errors[reason] for reason in reasons)
+    if wrong <= ERRORS_ALLOWED * sample.driven.requests:
+        return None
+    return f"{wrong:,} of {sample.driven.requests:,} requests were answered wrongly{_most_frequent(sample)}"
+
+
+def _unanswered(sample: Sample, setting: Setting) -> str | None:
     errors = unexpected_errors(sample, setting.expected_errors)
-    if errors <= ERRORS_ALLOWED * sample.driven.requests:
+    if errors <= ERRORS_ALLOWED * sample.driven.requests or all(map(_is_answer, sample.driven.errors)):
         return None
     return f"{errors:,} of {sample.driven.requests:,} requests went wrong{_most_frequent(sample)}"
 
@@ -96,9 +112,12 @@ def _generator_busy(sample: Sample, setting: Setting) -> str | None:
     return f"The generator's core was {100 * share:.0f} % busy and nothing else explains the throughput"
 
 
-def _requests_not_in_flight(sample: Sample, _: Setting) -> str | None:
+def _requests_not_in_flight(sample: Sample, setting: Setting) -> str | None:
+    """Where most requests erred this is no sign of a disturbance: a refused user waits for its turn to ask again."""
     load = sample.trial.load
     if load.kind == "open" or load.amount < USERS_ACCOUNTED:
+        return None
+    if unexpected_errors(sample, setting.expected_errors) > sample.driven.completed:
         return None
     share = sample.driven.in_flight_s / (load.amount * sample.driven.window_s)
     if share >= IN_FLIGHT_SHARE:
@@ -122,6 +141,13 @@ def _stolen(sample: Sample, _: Setting) -> str | None:
     if sample.stolen is None or sample.stolen <= STOLEN + _steps(sample):
         return None
     return f"The hypervisor took {100 * sample.stolen:.0f} % of a CPU's time"
+
+
+def _lab_throttled(sample: Sample, _: Setting) -> str | None:
+    throttled_s = sample.lab_throttled_s
+    if throttled_s is None or throttled_s <= THROTTLED * sample.driven.window_s:
+        return None
+    return f"A CPU quota kept the lab from running for {throttled_s:.2f} s of a window of {sample.driven.window_s:g} s"
 
 
 def _foreign_load(sample: Sample, setting: Setting) -> str | None:
@@ -172,15 +198,17 @@ def _fell_behind(sample: Sample, _: Setting) -> str | None:
 
 
 CHECKS: tuple[tuple[Cause, Check], ...] = (
-    (Cause.NOTHING, _nothing_answered),
     (Cause.ERRED, _erred),
     (Cause.ACCOUNTS, _accounts_do_not_add_up),
     (Cause.STOLEN, _stolen),
     (Cause.FOREIGN, _foreign_load),
+    (Cause.QUOTA, _lab_throttled),
     (Cause.LATE, _generator_late),
-    (Cause.BUSY, _generator_busy),
     (Cause.IDLE, _requests_not_in_flight),
     (Cause.NEIGHBOURS, _neighbours_busy),
+    (Cause.NOTHING, _nothing_answered),
+    (Cause.UNANSWERED, _unanswered),
+    (Cause.BUSY, _generator_busy),
     (Cause.CEILING, _ceiling_exceeded),
     (Cause.STARVED, _starved),
     (Cause.DROPPED, _dropped),

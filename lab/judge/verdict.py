@@ -1,39 +1,67 @@
 """The verdict on one trial."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lab.judge.bounds import Setting, bound_by
 from lab.judge.causes import Cause, Result
 from lab.judge.checks import CHECKS, unexpected_errors
+from lab.judge.notes import Note, noted
 from lab.nouns import Failure, Outcome, Sample
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a trial counts as; `bound_by` is empty where nothing was measured."""
+class Objection:
+    """Why a trial is not valid, as a sentence."""
 
-    result: Result
-    reason: str = ""
+    cause: Cause
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a trial counts as; the first objection decides.
+
+    `notes` change nothing of it and must still be said. `bound_by` is empty where nothing was measured.
+    """
+
     bound_by: str = ""
-    cause: Cause | None = None
+    objections: tuple[Objection, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def cause(self) -> Cause | None:
+        """The first objection's; None where there is none."""
+        return self.objections[0].cause if self.objections else None
+
+    @property
+    def result(self) -> Result:
+        return self.cause.result if self.cause else "valid"
+
+    @property
+    def reason(self) -> str:
+        """The first objection as a sentence; empty where there is none."""
+        return self.objections[0].sentence if self.objections else ""
 
 
 def judge(outcome: Outcome, setting: Setting) -> Verdict:
-    """One trial's verdict. A Failure is the stack's, unless it says that it is the lab's."""
+    """Judge one trial. A Failure is the stack's, unless it says that it is the lab's."""
     if isinstance(outcome, Failure):
         cause = Cause.LAB if outcome.lab_fault else Cause.NO_TRIAL
-        return Verdict(cause.result, _sentence(outcome.reason, cause), cause=cause)
-    bound = bound_by(outcome, setting)
+        return Verdict(objections=(_objection(cause, outcome.reason),))
+    return Verdict(bound_by(outcome, setting), tuple(_objections(outcome, setting)), noted(outcome, setting))
+
+
+def _objections(sample: Sample, setting: Setting) -> Iterator[Objection]:
     for cause, check in CHECKS:
-        if what := check(outcome, setting):
-            return Verdict(cause.result, _sentence(what, cause), bound, cause)
-    return Verdict("valid", bound_by=bound)
+        if what := check(sample, setting):
+            yield _objection(cause, what)
+
+
+def _objection(cause: Cause, what: str) -> Objection:
+    return Objection(cause, f"{what.rstrip('. ')}; {cause.advice}.")
 
 
 def unanswered(sample: Sample, expected: frozenset[str] = frozenset()) -> int:
     """Requests of the window that erred unexpectedly, were dropped or stayed unfinished."""
     return unexpected_errors(sample, expected) + sample.driven.dropped
-
-
-def _sentence(what: str, cause: Cause) -> str:
-    return f"{what.rstrip('. ')}; {cause.advice}."
