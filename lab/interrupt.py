@@ -1,58 +1,59 @@
-"""Ctrl-C, SIGTERM and a terminal that is closed: they end the measurement where it stands, but never the cleaning up."""
+"""Ctrl-C, SIGTERM and a terminal that is closed: they end the measurement where it stands, but never the cleaning up.
+
+A signal that was ignored before (by `nohup`, or SIGINT of a job in the background) stays ignored everywhere.
+"""
 
 import contextlib
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_Handler = Callable[[int, FrameType | None], Any] | signal.Handlers
 
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Inside, SIGTERM raises KeyboardInterrupt as SIGINT does, and so does a terminal that is closed, unless `nohup` said
-    that it must not; what was there before comes back at the end."""
-    before = {number: signal.signal(number, _raise) for number in _heeded()}
-    try:
+    """Let SIGTERM and a closed terminal raise KeyboardInterrupt inside, as SIGINT does."""
+    with _handled_by(_raise):
         yield
-    finally:
-        _restore(before)
 
 
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
-    """Inside, SIGINT and SIGTERM wait; at the end they raise KeyboardInterrupt. For what must not be cut in the middle."""
+    """Let signals wait until the end of what must not be cut in the middle.
+
+    They are delivered to the handlers of before, also where the body raises: an error inside becomes the
+    `__context__` of the KeyboardInterrupt.
+    """
     came: list[int] = []
-    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in _heeded()}
     try:
-        yield
+        with _handled_by(lambda number, _: came.append(number)):
+            yield
     finally:
-        _restore(before)
-    if came:
-        raise KeyboardInterrupt
+        for number in came:
+            signal.raise_signal(number)
 
 
 @contextlib.contextmanager
 def deaf() -> Iterator[None]:
-    """Inside, SIGINT and SIGTERM are ignored: an impatient second Ctrl-C must not leave servers behind."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in _SIGNALS}
-    try:
+    """Ignore signals inside: an impatient second Ctrl-C must not leave servers behind."""
+    with _handled_by(signal.SIG_IGN):
         yield
-    finally:
-        _restore(before)
 
 
-def _heeded() -> list[signal.Signals]:
-    """All but a SIGHUP that is ignored already."""
-    return [one for one in _SIGNALS if one != signal.SIGHUP or signal.getsignal(one) != signal.SIG_IGN]
+@contextlib.contextmanager
+def _handled_by(handler: _Handler) -> Iterator[None]:
+    """Handle all signals that are not ignored already; each handler of before comes back, whatever interrupts that."""
+    with contextlib.ExitStack() as restoring:
+        for number in _SIGNALS:
+            if (before := signal.getsignal(number)) != signal.SIG_IGN:
+                restoring.callback(signal.signal, number, before)
+                signal.signal(number, handler)
+        yield
 
 
 def _raise(number: int, frame: FrameType | None) -> None:
     del number, frame
     raise KeyboardInterrupt
-
-
-def _restore(handlers: Mapping[signal.Signals, Any]) -> None:
-    for number, handler in handlers.items():
-        signal.signal(number, handler)

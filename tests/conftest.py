@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from lab.nouns import Stack
 from lab.project import ROOT
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background hands an ignored Ctrl-C on
 
 
 def engine_missing() -> str | None:
@@ -59,13 +62,13 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
 def checkout_copied_to(copy: Path) -> Iterator[Path]:
     """A copy of this checkout; whatever was started from it is stopped at the end."""
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
     )
-    for name in listed.stdout.splitlines():
+    for name in listed.stdout.split("\0"):
         source = ROOT / name
         if source.is_file() and not name.startswith("results/"):
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
