@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -14,18 +15,19 @@ _PINNED = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(?P<version>[^
 
 def git(root: Path) -> dict[str, object] | None:
     """Commit of the checkout, whether it was changed since, and a digest of the changes; None outside of git."""
-    commit = _git(root, "rev-parse", "HEAD")
+    commit = _git(root, "rev-parse", "HEAD").decode().strip()
     if not commit:
         return None
-    changes = _git(root, "status", "--porcelain")
+    changes = _git(root, "status", "--porcelain", "-z")
     return {"commit": commit, "dirty": bool(changes)} | ({"changes": _digest(root, changes)} if changes else {})
 
 
-def _digest(root: Path, changes: str) -> str:
+def _digest(root: Path, changes: bytes) -> str:
     """SHA-256 of what differs from the commit, new files included."""
-    new = [root / name for name in _git(root, "ls-files", "--others", "--exclude-standard").splitlines()]
+    names = _git(root, "ls-files", "-z", "--others", "--exclude-standard").split(b"\0")
+    new = [root / os.fsdecode(name) for name in names if name]
     content = b"".join(path.read_bytes() for path in new if path.is_file())
-    return hashlib.sha256(changes.encode() + _git(root, "diff", "HEAD", "--binary").encode() + content).hexdigest()
+    return hashlib.sha256(changes + _git(root, "diff", "HEAD", "--binary") + content).hexdigest()
 
 
 def sha256(root: Path, paths: Iterable[Path]) -> dict[str, str]:
@@ -52,9 +54,10 @@ def not_applied(services: Mapping[str, Service]) -> list[str]:
     return sorted({key for service in services.values() for key in service.not_applied})
 
 
-def _git(root: Path, *words: str) -> str:
+def _git(root: Path, *words: str) -> bytes:
+    """Bytes, since names and differences are in whatever encoding their author had."""
     try:
-        done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False)
+        done = subprocess.run(["git", *words], cwd=root, capture_output=True, check=False)
     except FileNotFoundError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+        return b""
+    return done.stdout if done.returncode == 0 else b""
