@@ -13,19 +13,19 @@ from lab.nouns import Knob, Service, Target
 Knobs = Mapping[str, Knob]
 
 _PATIENCE_S = 10
-_IDLE_OPTION = re.compile(
-    r"--(?:timeout-keep-alive|keep-alive|http1-header-read-timeout)=(?P<time_s>\d+?)(?:000)?(?: |$)"
-)
-"""How long an idle connection is kept, by each server's own word; Granian's is in milliseconds."""
+_IDLE_OPTIONS_PER_S = {"--timeout-keep-alive": 1, "--keep-alive": 1, "--http1-header-read-timeout": 1000}
+"""How long an idle connection is kept, by each server's own word -> its units in a second (Granian's is milliseconds)."""
+_IDLE_OPTION = re.compile(rf"(?P<name>{'|'.join(_IDLE_OPTIONS_PER_S)})[= ](?P<time>\d+(?:\.\d+)?)(?: |$)")
 
 
 def configured(service: Service) -> Knobs:
     """What the stack was started with: its budget, its command line."""
     numbers = {of_variable(name): int(value) for name, value in service.environment.items() if value.isdecimal()}
     command = " ".join(service.command)
-    found: dict[str, int | str] = {name: value for name, value in numbers.items() if name in NAMES}
+    found: dict[str, float | str] = {name: value for name, value in numbers.items() if name in NAMES}
     if idle := _IDLE_OPTION.search(command):
-        found["keep_alive_s"] = int(idle["time_s"])
+        time_s = float(idle["time"]) / _IDLE_OPTIONS_PER_S[idle["name"]]
+        found["keep_alive_s"] = int(time_s) if time_s.is_integer() else time_s
     return {name: Knob(value=value, source="configured") for name, value in {**found, "command": command}.items()}
 
 
