@@ -58,8 +58,11 @@ def read(path: Path, variables: Mapping[str, str]) -> dict[str, Service]:
         ) from None
     except yaml.YAMLError as error:
         raise LabError(f"{path.name} is no valid YAML: {error}") from None
-    services = _replaced(document["services"], variables)
-    budget = {name: int(text) for name, text in document.get("x-budget", {}).items() if text.isdecimal()}
+    top = _mapping(document, path.name)
+    services = _replaced(_mapping(top.get("services"), f"{path.name}: services"), variables)
+    shared = _mapping(top.get("x-budget", {}), f"{path.name}: x-budget")
+    given = {name: str(value) for name, value in shared.items()}
+    budget = {name: int(text) for name, text in given.items() if text.isdecimal()}
     return {name: _service(name, keys).model_copy(update={"budget": budget}) for name, keys in services.items()}
 
 
@@ -78,7 +81,16 @@ def _replaced(node: Any, variables: Mapping[str, str]) -> Any:
     return node
 
 
-def _service(name: str, keys: dict[str, Any]) -> Service:
+def _mapping(node: Any, where: str) -> dict[str, Any]:
+    """The node as it is; LabError where something else is written there."""
+    if not isinstance(node, dict):
+        raise LabError(f"{where}: this is no mapping; write `name: value` lines there.")
+    return node
+
+
+def _service(name: str, node: Any) -> Service:
+    where = f"docker-compose.yml: service {name}"
+    keys = _mapping(node, where)
     honoured = set(Service.model_fields) - {"name", "lock", "budget", "not_applied", "stop_grace_period_s"} | {
         "stop_grace_period"
     }
@@ -93,18 +105,19 @@ def _service(name: str, keys: dict[str, Any]) -> Service:
         )
     values = {key: value for key, value in keys.items() if key in honoured}
     values["stop_grace_period_s"] = _seconds(name, str(values.pop("stop_grace_period", "10s")))
-    lock = keys.get("build", {}).get("args", {}).get("LOCK")
-    values["lock"] = f"locks/{lock}.txt" if lock else keys.get("labels", {}).get("lab.lock")
-    values["environment"] = {key: str(value) for key, value in values.get("environment", {}).items()}
+    arguments = _mapping(_mapping(keys.get("build", {}), f"{where}, build").get("args", {}), f"{where}, build.args")
+    labels = _mapping(keys.get("labels", {}), f"{where}, labels")
+    environment = _mapping(keys.get("environment", {}), f"{where}, environment")
+    lock = arguments.get("LOCK")
+    values["lock"] = f"locks/{lock}.txt" if lock else labels.get("lab.lock")
+    values["environment"] = {key: str(value) for key, value in environment.items()}
     if "cpuset" in values:
-        values["cpuset"] = parse_cpus(values["cpuset"])
+        values["cpuset"] = parse_cpus(str(values["cpuset"]))
     try:
         return Service(name=name, not_applied=tuple(key for key in NOT_APPLIED if key in keys), **values)
     except ValidationError as error:
-        where = error.errors()[0]
-        raise LabError(
-            f"docker-compose.yml: service {name}, {'.'.join(map(str, where['loc']))}: {where['msg']}."
-        ) from None
+        wrong = error.errors()[0]
+        raise LabError(f"{where}, {'.'.join(map(str, wrong['loc']))}: {wrong['msg']}.") from None
 
 
 def _seconds(name: str, text: str) -> float:

@@ -109,6 +109,34 @@ def test_stacks_declare_what_they_omit_and_why() -> None:
     assert [stack.name for stack in stacks.values() if stack.baseline] == ["fastapi-uvicorn"]
 
 
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("x-budget: {}", "services"),
+        ("services:", "services"),
+        ("- services", "docker-compose.yml"),
+        ("", "docker-compose.yml"),
+        ("services: {one: }", "service one"),
+        ("services: {one: {command: [x], labels: [a=b]}}", "service one, labels"),
+        ("services: {one: {command: [x], environment: [A=b]}}", "service one, environment"),
+        ("services: {one: {command: [x], build: .}}", "service one, build"),
+        ("{services: {}, x-budget: [A=1]}", "x-budget"),
+    ],
+)
+def test_what_is_no_mapping_is_said_with_its_place(tmp_path: Path, text: str, where: str) -> None:
+    path = tmp_path / "docker-compose.yml"
+    path.write_text(text)
+    with pytest.raises(LabError, match=rf"{where}: this is no mapping"):
+        compose.read(path, {})
+
+
+def test_numbers_without_quotes_are_read_as_compose_reads_them(tmp_path: Path) -> None:
+    path = written(tmp_path, "{command: [x], cpuset: 3, environment: {LAB_SLOTS: 40}}")
+    path.write_text(path.read_text() + "x-budget: {LAB_SLOTS: 40}\n")
+    service = compose.read(path, {})["one"]
+    assert (service.cpuset, service.environment, service.budget) == ((3,), {"LAB_SLOTS": "40"}, {"LAB_SLOTS": 40})
+
+
 def test_a_missing_file_is_said_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(LabError, match=r"docker-compose\.yml is missing"):
         compose.read(tmp_path / "docker-compose.yml", {})
