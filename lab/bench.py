@@ -1,5 +1,6 @@
 """`bench`: a run from words to a report."""
 
+import contextlib
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
@@ -38,9 +39,9 @@ def bench(profile: str, stacks: str, scenario_ids: str, runtime: str, run: str, 
     folder = store.writable(RESULTS, run or store.new_name(profile))
     if folder.exists:
         return _go_on(house, folder, profile, stacks, scenario_ids, runtime)
-    started_by = house.runtime(runtime)
-    plan, left_out = _plan(house, started_by, profiles.read(LOADTESTS, profile), stacks, scenario_ids, seed)
-    return _run(house, started_by, plan, folder, left_out)
+    with contextlib.closing(house.runtime(runtime)) as started_by:
+        plan, left_out = _plan(house, started_by, profiles.read(LOADTESTS, profile), stacks, scenario_ids, seed)
+        return _run(house, started_by, plan, folder, left_out)
 
 
 def _plan(
@@ -75,9 +76,9 @@ def _go_on(house: House, folder: RunFolder, profile: str, stacks: str, scenario_
     planned = Profile.model_validate(recorded["profile"])
     names = ",".join(stack["name"] for stack in recorded["stacks"])
     ids = ",".join(scenario["id"] for scenario in recorded["scenarios"])
-    started_by = house.runtime(recorded["runtime"])
-    plan, left_out = _plan(house, started_by, planned, names, ids, recorded["seed"])
-    return _run(house, started_by, plan, folder, left_out)
+    with contextlib.closing(house.runtime(recorded["runtime"])) as started_by:
+        plan, left_out = _plan(house, started_by, planned, names, ids, recorded["seed"])
+        return _run(house, started_by, plan, folder, left_out)
 
 
 def changed_since(recorded: Mapping[str, Any], house: House) -> str:

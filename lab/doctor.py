@@ -1,11 +1,12 @@
 """`doctor`: what this machine has, what it lacks, and the mend."""
 
+import contextlib
 import os
 import platform
 import shutil
 from dataclasses import dataclass
 
-from lab import machine
+from lab import images, machine
 from lab.errors import Exit, LabError
 from lab.house import House
 from lab.launch import docker, ready
@@ -42,16 +43,18 @@ def doctor() -> Exit:
 
 def _engine() -> Finding:
     try:
-        version = docker.connect().version()["Version"]
+        with contextlib.closing(docker.connect()) as client:
+            version = client.version()["Version"]
     except LabError as error:
         return Finding("container engine", f"{error} Until then `auto` takes the process runtime.")
     return Finding(f"container engine {version} with Compose v2")
 
 
 def _base_image() -> Finding:
-    name = os.environ.get("LAB_BASE_IMAGE", "debian:trixie-slim")
+    name = images.base_image_name()
     try:
-        found = docker.connect().images.list(name=name)
+        with contextlib.closing(docker.connect()) as client:
+            found = client.images.list(name=name)
     except LabError:
         return Finding("base image: no engine to ask")
     if found:
@@ -79,7 +82,7 @@ def _python() -> Finding:
 
 
 def _cpus() -> Finding:
-    plan = machine.plan_cpus()
+    plan = House.here().cpus
     what = f"CPUs: server {plan.server}, everything else {plan.others}"
     return Finding(what, "one CPU is too few: server and generator disturb each other" if plan.shared else "")
 

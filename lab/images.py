@@ -1,5 +1,6 @@
 """`base-image` and `clean`: what the container half keeps on this machine."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -13,10 +14,14 @@ from lab.launch import auto
 from lab.launch.docker import connect
 from lab.project import COMPOSE_PROJECT, ROOT, STATE
 
-BASE_IMAGE = "debian:trixie-slim"
 _SUITE = "trixie"
 _UNREAD = ("usr/share/doc", "usr/share/info", "usr/share/locale", "usr/share/man")
 """Folders that no server reads."""
+
+
+def base_image_name() -> str:
+    """Return the base image of docker-compose.yml, or what LAB_BASE_IMAGE says instead of it."""
+    return os.environ.get("LAB_BASE_IMAGE") or "debian:trixie-slim"
 
 
 def base_image() -> Exit:
@@ -25,9 +30,10 @@ def base_image() -> Exit:
     Raises:
         LabError: there is no engine, debootstrap is missing, or the user is not root.
     """
-    client = connect()
-    if client.images.list(name=BASE_IMAGE):
-        return Exit.DONE
+    name = base_image_name()
+    with contextlib.closing(connect()) as client:
+        if client.images.list(name=name):
+            return Exit.DONE
     if not shutil.which("debootstrap"):
         raise LabError("debootstrap is missing: install it (Debian: apt-get install debootstrap).")
     if os.geteuid() != 0:
@@ -38,7 +44,7 @@ def base_image() -> Exit:
         _slim(root)
         archive = Path(folder) / "root.tar"
         _run(["tar", "-C", str(root), "-cf", str(archive), "."])
-        _run(["docker", "import", str(archive), BASE_IMAGE])
+        _run(["docker", "import", str(archive), name])
     return Exit.DONE
 
 
@@ -54,7 +60,8 @@ def clean() -> Exit:
     """Removes containers and images of this checkout, and caches; results and the environment stay."""
     with store.only_one(STATE):
         for name in auto.available():
-            House.here().runtime(name).stop_all()
+            with contextlib.closing(House.here().runtime(name)) as runtime:
+                runtime.stop_all()
             if name == "docker":
                 _remove_images()
         _empty(STATE)
@@ -73,9 +80,8 @@ def _empty(state: Path) -> None:
 
 
 def _remove_images() -> None:
-    client = connect()
-    for image in client.images.list():
-        for tag in image.tags:
+    with contextlib.closing(connect()) as client:
+        for tag in [tag for image in client.images.list() for tag in image.tags]:
             if tag.startswith(f"{COMPOSE_PROJECT}-"):
                 client.images.remove(tag)
 

@@ -31,7 +31,11 @@ def verify(stacks: str, runtime_name: str) -> Exit:
         LabError: nothing could be started.
     """
     house = House.here()
-    runtime = house.runtime(runtime_name)
+    with contextlib.closing(house.runtime(runtime_name)) as runtime:
+        return _verify(house, runtime, stacks)
+
+
+def _verify(house: House, runtime: Runtime, stacks: str) -> Exit:
     chosen, left_out = choose.startable(choose.words(stacks) or [choose.ALL], house.stacks, runtime.lacks)
     with Reporter() as say, _standing(house, runtime, chosen, say) as logs:
         for reason in left_out:
@@ -51,7 +55,11 @@ def up(stacks: str, runtime_name: str) -> Exit:
     house = House.here()
     if not stacks:
         raise LabError(f"Say which stack to start, STACK=<name>: {', '.join(house.stacks)}, or {choose.ALL}.")
-    runtime = house.runtime(runtime_name)
+    with contextlib.closing(house.runtime(runtime_name)) as runtime:
+        return _up(house, runtime, stacks)
+
+
+def _up(house: House, runtime: Runtime, stacks: str) -> Exit:
     chosen, left_out = choose.startable(choose.words(stacks), house.stacks, runtime.lacks)
     arms = [arm_of(stack.name, house.services) for stack in chosen]
     with Reporter() as say, _prepared(runtime, chosen, say) as logs, _stopped_unless_done(runtime):
@@ -73,7 +81,8 @@ def down() -> Exit:
     house = House.here()
     with store.only_one(STATE):
         for name in auto.available():
-            house.runtime(name).stop_all()
+            with contextlib.closing(house.runtime(name)) as runtime:
+                runtime.stop_all()
     return Exit.DONE
 
 

@@ -1,6 +1,5 @@
 """`calibrate`: measures all parts one after the other, writes them down, prints the table."""
 
-import os
 import re
 import subprocess
 import tempfile
@@ -20,6 +19,7 @@ from lab.calibrate.servers import Place, nginx, nginx_here
 from lab.calibrate.table import print_findings
 from lab.drive import Driver
 from lab.errors import Exit
+from lab.house import House
 from lab.interrupt import interruptible
 from lab.progress import Reporter
 from lab.project import RESULTS, ROOT, STATE
@@ -34,7 +34,7 @@ def calibrate() -> Exit:
     Raises:
         LabError: a server did not start or did not answer.
     """
-    cpus = machine.plan_cpus(os.environ.get("LAB_SERVER_CPUS"), os.environ.get("LAB_OTHER_CPUS"))
+    cpus = House.here().cpus
     with Reporter() as say, store.only_one(STATE), interruptible(), _workshop(cpus) as (place, generators):
         calibration = measure(place, generators, cpus, say)
     path = kept.write(RESULTS, calibration)

@@ -21,6 +21,10 @@ T = TypeVar("T")
 
 _CALL_TIMEOUT_S = 60
 _BUILD_TIMEOUT_S = 1800
+_NO_ENGINE = "No container engine answers here: start Docker, or use RUNTIME=process."
+_NO_COMPOSE = (
+    "The engine answers, but `docker compose` (v2) is missing: install Docker's compose plugin, or use RUNTIME=process."
+)
 
 
 class DockerRuntime:
@@ -98,6 +102,10 @@ class DockerRuntime:
         for project in _projects(self._client):
             _compose(["--profile", "*", "down", "--remove-orphans", "--volumes"], project, self._variables)
 
+    def close(self) -> None:
+        """See Runtime.close."""
+        self._client.close()
+
     def identify(self, label: str) -> dict[str, str]:
         """See Runtime.identify."""
         container = self._running[label][1]
@@ -119,20 +127,24 @@ class DockerRuntime:
 
 
 def connect() -> docker.DockerClient:
-    """A client of the engine.
+    """Return a client of the engine, for the caller to close.
 
     Raises:
         LabError: no engine answers, or Compose v2 is missing.
     """
     try:
         client = docker.from_env(timeout=_CALL_TIMEOUT_S)
-        client.ping()
     except (DockerException, OSError):
-        raise LabError("No container engine answers here: start Docker, or use RUNTIME=process.") from None
-    if not _has_compose():
-        raise LabError(
-            "The engine answers, but `docker compose` (v2) is missing: install Docker's compose plugin, or use RUNTIME=process."
-        )
+        raise LabError(_NO_ENGINE) from None
+    try:
+        client.ping()
+        if not _has_compose():
+            raise LabError(_NO_COMPOSE)
+    except BaseException as error:
+        client.close()
+        if isinstance(error, DockerException | OSError):
+            raise LabError(_NO_ENGINE) from None
+        raise
     return client
 
 
@@ -147,12 +159,12 @@ def _compose(
     words: Sequence[str], project: str, variables: Mapping[str, str], timeout_s: float = _CALL_TIMEOUT_S
 ) -> None:
     """Runs `docker compose`, in a session of its own so that Ctrl-C does not cut it in the middle."""
-    command = ["docker", "compose", "--file", str(COMPOSE_FILE), "--project-name", project, *words]
+    command = ["docker", "compose", "--env-file", os.devnull, "--file", str(COMPOSE_FILE)]
     try:
         done = subprocess.run(
-            command,
+            [*command, "--project-name", project, *words],
             cwd=ROOT,
-            env={**os.environ, **variables},
+            env=_environment(variables),
             capture_output=True,
             text=True,
             timeout=timeout_s,
@@ -166,6 +178,11 @@ def _compose(
     if done.returncode:
         tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-15:])
         raise LabError(f"`docker compose {words[0]}` failed:\n{tail}")
+
+
+def _environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """This shell's, but of the variables that docker-compose.yml reads (LAB_…) only those given."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("LAB_")} | dict(variables)
 
 
 def _by_project(arms: Iterable[Arm]) -> dict[str, list[Arm]]:

@@ -40,6 +40,9 @@ class Runtime(Protocol):
     def stop_all(self) -> None:
         """Stops whatever this checkout has started in this runtime, by this process or an earlier one."""
 
+    def close(self) -> None:
+        """Ends the connection to the engine, where there is one; what runs goes on running."""
+
     def identify(self, label: str) -> dict[str, str]:
         """What identifies the running program: the image's id and the Python in it, as far as there is such a thing."""
 
