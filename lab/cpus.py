@@ -1,6 +1,8 @@
 """Lists of CPUs as the kernel and Compose write them."""
 
-from collections.abc import Iterable
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
 
 from lab.errors import LabError
 
@@ -21,3 +23,14 @@ def parse_cpus(text: str) -> tuple[int, ...]:
         return tuple(sorted({cpu for span in spans for cpu in range(span[0], span[-1] + 1)}))
     except ValueError:
         raise LabError(f"{text!r} is no list of CPUs; write it like 0,2-4.") from None
+
+
+@contextlib.contextmanager
+def running_on(cpus: Iterable[int]) -> Iterator[None]:
+    """Keep this thread, and what it starts, on these CPUs inside; on all that it had where there are none."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, tuple(cpus) or before)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)

