@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from lab import choose, facts, machine, profiles, scenarios, store
-from lab.calibrate import kept
 from lab.errors import Exit, LabError
 from lab.house import House
 from lab.launch import auto
@@ -17,7 +16,6 @@ from lab.nouns import Failure, Profile
 from lab.plan import Plan
 from lab.progress import Reporter
 from lab.project import COMPOSE_FILE, LOADTESTS, RESULTS, ROOT, STATE
-from lab.session import Session
 from lab.store import RunFolder
 
 MACHINE = ("cpu", "cpus", "system")
@@ -39,9 +37,17 @@ def bench(profile: str, stacks: str, scenario_ids: str, runtime: str, run: str, 
     folder = store.writable(RESULTS, run or store.new_name(profile))
     if folder.exists:
         return _go_on(house, folder, profile, stacks, scenario_ids, runtime)
+    asked = profiles.read(LOADTESTS, profile)
+    _refuse_unknown(house, asked, stacks, scenario_ids)
     with contextlib.closing(house.runtime(runtime)) as started_by:
-        plan, left_out = _plan(house, started_by, profiles.read(LOADTESTS, profile), stacks, scenario_ids, seed)
+        plan, left_out = _plan(house, started_by, asked, stacks, scenario_ids, seed)
         return _run(house, started_by, plan, folder, left_out)
+
+
+def _refuse_unknown(house: House, profile: Profile, stacks: str, scenario_ids: str) -> None:
+    """Raise LabError for a stack or a scenario that does not exist, before an engine is asked for anything."""
+    choose.stacks(choose.words(stacks) or profile.stacks, house.stacks)
+    scenarios.find(LOADTESTS, choose.words(scenario_ids) or profile.scenarios)
 
 
 def _plan(
@@ -101,6 +107,9 @@ def changed_since(recorded: Mapping[str, Any], house: House) -> str:
 
 
 def _run(house: House, runtime: Runtime, plan: Plan, folder: RunFolder, left_out: Sequence[str]) -> Exit:
+    from lab.calibrate import kept  # late: numpy, scipy and psycopg take seconds to import
+    from lab.session import Session
+
     with Reporter() as say, store.only_one(STATE):
         say.step(f"Runtime: {runtime.name}. CPUs: server {house.cpus.server}, everything else {house.cpus.others}.")
         if uncalibrated := kept.warning(RESULTS, machine.facts()):
@@ -119,7 +128,7 @@ def _run(house: House, runtime: Runtime, plan: Plan, folder: RunFolder, left_out
     if not folder.outcomes():
         _drop_empty(folder)
         raise LabError("Interrupted before anything was measured.")
-    from lab.report.derive import derive  # late: pandas and Altair take seconds to import
+    from lab.report.derive import derive  # late: scipy and Altair take seconds to import
     from lab.report.read import read
     from lab.report.write import write_report
 

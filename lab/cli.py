@@ -1,20 +1,18 @@
-"""The commands: words in, exit status out. What they do is elsewhere; Make's targets but `test` and `check` have a command of their name."""
+"""The commands: words in, exit status out. What they do is elsewhere; Make's targets but `test` and `check` have a command of their name.
+
+Each command imports what it needs when it is called, so that `help` does not wait for scipy.
+"""
 
 import sys
 from typing import Annotated
 
 import typer
 
-from lab import bench as bench_
-from lab import doctor as doctor_
-from lab import images, listing, stand
-from lab import lock as lock_
-from lab import readme as readme_
-from lab.calibrate import run as calibrate_
 from lab.errors import Exit, LabError
-from lab.report import again
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False, rich_markup_mode=None
+)
 
 Profile = Annotated[
     str,
@@ -40,12 +38,16 @@ def bench(
     seed: Seed = None,
 ) -> None:
     """Measure and report: environment, images, services, contract check, measurement, report."""
+    from lab import bench as bench_
+
     _leave(bench_.bench(profile, stacks, scenarios, runtime, run, seed))
 
 
 @app.command()
 def verify(stacks: Stacks = "", runtime: Runtime = "auto") -> None:
     """Hold every stack to the HTTP contract."""
+    from lab import stand
+
     _leave(stand.verify(stacks, runtime))
 
 
@@ -57,72 +59,96 @@ def up(
     runtime: Runtime = "auto",
 ) -> None:
     """Start one stack or several with their services, leave them running, print their addresses."""
+    from lab import stand
+
     _leave(stand.up(stack, runtime))
 
 
 @app.command()
 def down() -> None:
     """Stop what the lab started in this checkout."""
+    from lab import stand
+
     _leave(stand.down())
 
 
 @app.command()
 def report(run: Run = "latest") -> None:
     """Derive summary and report again from a run's originals."""
+    from lab.report import again
+
     _leave(again.report(run))
 
 
 @app.command()
 def stacks(json: Json = False) -> None:
     """List the stacks."""
+    from lab import listing
+
     _leave(listing.stacks(as_json=json))
 
 
 @app.command()
 def scenarios(json: Json = False) -> None:
     """List the scenarios."""
+    from lab import listing
+
     _leave(listing.scenarios(as_json=json))
 
 
 @app.command()
 def doctor() -> None:
     """Say what this machine lacks, with the mend."""
+    from lab import doctor as doctor_
+
     _leave(doctor_.doctor())
 
 
 @app.command()
 def calibrate() -> None:
     """Measure what this machine and the generator can resolve; about eight minutes."""
+    from lab.calibrate import run as calibrate_
+
     _leave(calibrate_.calibrate())
 
 
 @app.command("base-image")
 def base_image() -> None:
     """Make the base image with debootstrap, where no registry can be reached."""
+    from lab import images
+
     _leave(images.base_image())
 
 
 @app.command()
 def lock() -> None:
     """Compile locks/ from pyproject.toml."""
+    from lab import lock as lock_
+
     _leave(lock_.lock())
 
 
 @app.command()
 def readme() -> None:
     """Write the tables that README and docs quote from committed runs."""
+    from lab import readme as readme_
+
     _leave(readme_.readme())
 
 
 @app.command()
 def clean() -> None:
     """Remove containers, images and caches of this checkout; results stay."""
+    from lab import images
+
     _leave(images.clean())
 
 
 @app.command("help")
 def help_() -> None:
     """Say what `make` can do."""
+    from lab import listing
+
     _leave(listing.make_targets())
 
 

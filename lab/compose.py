@@ -6,6 +6,7 @@ nobody believes a setting to be in force that is not. `docker compose config` st
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def read(path: Path, variables: Mapping[str, str]) -> dict[str, Service]:
         LabError: the file is missing, is no YAML, or says something that the process runtime could not honour.
     """
     try:
-        document = yaml.safe_load(path.read_text())
+        document = _parsed(path.read_text())
     except FileNotFoundError:
         raise LabError(
             f"{path.name} is missing in {path.parent}: run the lab from a checkout of the project."
@@ -64,6 +65,12 @@ def read(path: Path, variables: Mapping[str, str]) -> dict[str, Service]:
     given = {name: str(value) for name, value in shared.items()}
     budget = {name: int(text) for name, text in given.items() if text.isdecimal()}
     return {name: _service(name, keys).model_copy(update={"budget": budget}) for name, keys in services.items()}
+
+
+@lru_cache(maxsize=1)
+def _parsed(text: str) -> Any:
+    """The file as YAML: a command asks for it once for each service."""
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # both are the safe ones
 
 
 def stacks(services: Mapping[str, Service]) -> dict[str, Stack]:

@@ -1,6 +1,5 @@
 """`doctor`: what this machine has, what it lacks, and the mend."""
 
-import contextlib
 import os
 import platform
 import shutil
@@ -9,9 +8,9 @@ from dataclasses import dataclass
 from lab import images, machine
 from lab.errors import Exit, LabError
 from lab.house import House
-from lab.launch import docker, ready
+from lab.launch import engine, ready
+from lab.nouns import AA_PORT_OFFSET
 from lab.project import RESULTS
-from lab.servers import AA_PORT_OFFSET
 
 _ROOM_BYTES = 3 * 2**30
 _QUIET_LOAD = 0.5
@@ -43,8 +42,7 @@ def doctor() -> Exit:
 
 def _engine() -> Finding:
     try:
-        with contextlib.closing(docker.connect()) as client:
-            version = client.version()["Version"]
+        version = engine.version()
     except LabError as error:
         return Finding("container engine", f"{error} Until then `auto` takes the process runtime.")
     return Finding(f"container engine {version} with Compose v2")
@@ -53,8 +51,7 @@ def _engine() -> Finding:
 def _base_image() -> Finding:
     name = images.base_image_name()
     try:
-        with contextlib.closing(docker.connect()) as client:
-            found = client.images.list(name=name)
+        found = engine.has_image(name)
     except LabError:
         return Finding("base image: no engine to ask")
     if found:

@@ -10,8 +10,7 @@ from pathlib import Path
 from lab import store
 from lab.errors import Exit, LabError
 from lab.house import House
-from lab.launch import auto
-from lab.launch.docker import connect
+from lab.launch import auto, engine
 from lab.project import COMPOSE_PROJECT, ROOT, STATE
 
 _SUITE = "trixie"
@@ -31,9 +30,8 @@ def base_image() -> Exit:
         LabError: there is no engine, debootstrap is missing, or the user is not root.
     """
     name = base_image_name()
-    with contextlib.closing(connect()) as client:
-        if client.images.list(name=name):
-            return Exit.DONE
+    if engine.has_image(name):
+        return Exit.DONE
     if not shutil.which("debootstrap"):
         raise LabError("debootstrap is missing: install it (Debian: apt-get install debootstrap).")
     if os.geteuid() != 0:
@@ -80,6 +78,10 @@ def _empty(state: Path) -> None:
 
 
 def _remove_images() -> None:
+    from lab.launch.docker import (
+        connect,
+    )  # late: the docker SDK takes 0.2 s to import, and `doctor` imports this module
+
     with contextlib.closing(connect()) as client:
         for tag in [tag for image in client.images.list() for tag in image.tags]:
             if tag.startswith(f"{COMPOSE_PROJECT}-"):

@@ -1,14 +1,9 @@
-"""`stacks`, `scenarios`, `help`: what there is to choose from."""
+"""`stacks`, `scenarios`, `help`: what there is to choose from. Each imports what it needs: `help` only reads the Makefile."""
 
 import json
 import re
 
-from rich.table import Table
-
-from lab import scenarios as scenarios_
-from lab.console import console
 from lab.errors import Exit
-from lab.house import House
 from lab.project import LOADTESTS, ROOT
 
 _TARGET = re.compile(r"^([a-z-]+):.*## (.*)$", re.MULTILINE)
@@ -16,6 +11,8 @@ _TARGET = re.compile(r"^([a-z-]+):.*## (.*)$", re.MULTILINE)
 
 def stacks(*, as_json: bool) -> Exit:
     """Prints every stack of docker-compose.yml."""
+    from lab.house import House
+
     house = House.here()
     lacks = house.runtime("process").lacks
     rows = [
@@ -28,6 +25,8 @@ def stacks(*, as_json: bool) -> Exit:
 
 def scenarios(*, as_json: bool) -> Exit:
     """Prints every scenario of loadtests/."""
+    from lab import scenarios as scenarios_
+
     rows = [scenario.model_dump(mode="json") for scenario in scenarios_.all_of(LOADTESTS)]
     return _print(rows, ("id", "path", "params", "file"), as_json=as_json)
 
@@ -44,6 +43,10 @@ def _print(rows: list[dict[str, object]], columns: tuple[str, ...], *, as_json: 
     if as_json:
         print(json.dumps(rows, indent=1))  # noqa: T201  # the answer
         return Exit.DONE
+    from rich.table import Table
+
+    from lab.console import console
+
     table = Table(box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, no_wrap=column == columns[0])

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 AA = "@aa"
 """Suffix of the A/A arm: the reference stack a second time, under another label."""
+AA_PORT_OFFSET = 100
+"""The A/A arm listens this far above its stack."""
 
 Model = Literal["sync", "threads", "greenlets", "async"]
 Arrivals = Literal["poisson", "constant"]

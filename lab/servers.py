@@ -7,13 +7,11 @@ from pathlib import Path
 
 from lab.errors import LabError
 from lab.interrupt import deferred
-from lab.launch import postgres, ready
+from lab.launch import ready
 from lab.launch.runtime import Runtime
-from lab.nouns import AA, Arm, Service
+from lab.nouns import AA, AA_PORT_OFFSET, Arm, Service
 
 _READY_WITHIN_S = 20
-AA_PORT_OFFSET = 100
-"""The A/A arm listens this far above its stack."""
 DATABASE, UPSTREAM = "postgres", "upstream"
 
 
@@ -88,6 +86,8 @@ def start_backing(runtime: Runtime, services: Mapping[str, Service], logs: Path)
     Raises:
         LabError: one of them cannot be had; without them nothing can be measured.
     """
+    from lab.launch import postgres  # late: psycopg takes 0.1 s to import
+
     database, upstream = arm_of(DATABASE, services), arm_of(UPSTREAM, services)
     for arm in (database, upstream):
         if ready.port_taken(arm.port):

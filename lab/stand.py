@@ -4,13 +4,12 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from lab import choose, contract, store
+from lab import choose, store
 from lab.errors import Exit, LabError
 from lab.house import House
 from lab.interrupt import deferred, interruptible
 from lab.knobs import budget
 from lab.knobs.idle import kept_s
-from lab.knobs.known import known
 from lab.launch import auto
 from lab.launch.runtime import Runtime
 from lab.nouns import Knob, Stack
@@ -31,12 +30,14 @@ def verify(stacks: str, runtime_name: str) -> Exit:
         LabError: nothing could be started.
     """
     house = House.here()
+    names = choose.words(stacks) or [choose.ALL]
+    choose.stacks(names, house.stacks)  # an unknown word is refused before an engine is asked
     with contextlib.closing(house.runtime(runtime_name)) as runtime:
-        return _verify(house, runtime, stacks)
+        return _verify(house, runtime, names)
 
 
-def _verify(house: House, runtime: Runtime, stacks: str) -> Exit:
-    chosen, left_out = choose.startable(choose.words(stacks) or [choose.ALL], house.stacks, runtime.lacks)
+def _verify(house: House, runtime: Runtime, names: list[str]) -> Exit:
+    chosen, left_out = choose.startable(names, house.stacks, runtime.lacks)
     with Reporter() as say, _standing(house, runtime, chosen, say) as logs:
         for reason in left_out:
             say.step(f"Left out: {reason}")
@@ -55,12 +56,13 @@ def up(stacks: str, runtime_name: str) -> Exit:
     house = House.here()
     if not stacks:
         raise LabError(f"Say which stack to start, STACK=<name>: {', '.join(house.stacks)}, or {choose.ALL}.")
+    choose.stacks(choose.words(stacks), house.stacks)  # an unknown word is refused before an engine is asked
     with contextlib.closing(house.runtime(runtime_name)) as runtime:
-        return _up(house, runtime, stacks)
+        return _up(house, runtime, choose.words(stacks))
 
 
-def _up(house: House, runtime: Runtime, stacks: str) -> Exit:
-    chosen, left_out = choose.startable(choose.words(stacks), house.stacks, runtime.lacks)
+def _up(house: House, runtime: Runtime, names: list[str]) -> Exit:
+    chosen, left_out = choose.startable(names, house.stacks, runtime.lacks)
     arms = [arm_of(stack.name, house.services) for stack in chosen]
     with Reporter() as say, _prepared(runtime, chosen, say) as logs, _stopped_unless_done(runtime):
         for reason in left_out:
@@ -117,6 +119,9 @@ def _stopped_unless_done(runtime: Runtime) -> Iterator[None]:
 
 
 def _holds(house: House, runtime: Runtime, stack: Stack, logs: Path, say: Say) -> bool:
+    from lab import contract  # late: h2, wsproto and pyroute2 take 0.4 s to import
+    from lab.knobs.known import known
+
     arm = arm_of(stack.name, house.services)
     with serving(runtime, [arm], logs) as standing:
         if standing.unhealthy:

@@ -12,6 +12,7 @@ from docker.errors import DockerException, NotFound
 from docker.models.containers import Container
 
 from lab.errors import LabError
+from lab.launch import engine
 from lab.launch.layers import Layers, layers
 from lab.launch.runtime import Describe
 from lab.nouns import Arm, Target
@@ -19,12 +20,7 @@ from lab.project import COMPOSE_FILE, COMPOSE_PROJECT, ROOT
 
 T = TypeVar("T")
 
-_CALL_TIMEOUT_S = 60
 _BUILD_TIMEOUT_S = 1800
-_NO_ENGINE = "No container engine answers here: start Docker, or use RUNTIME=process."
-_NO_COMPOSE = (
-    "The engine answers, but `docker compose` (v2) is missing: install Docker's compose plugin, or use RUNTIME=process."
-)
 
 
 class DockerRuntime:
@@ -132,31 +128,12 @@ def connect() -> docker.DockerClient:
     Raises:
         LabError: no engine answers, or Compose v2 is missing.
     """
-    try:
-        client = docker.from_env(timeout=_CALL_TIMEOUT_S)
-    except (DockerException, OSError):
-        raise LabError(_NO_ENGINE) from None
-    try:
-        client.ping()
-        if not _has_compose():
-            raise LabError(_NO_COMPOSE)
-    except BaseException as error:
-        client.close()
-        if isinstance(error, DockerException | OSError):
-            raise LabError(_NO_ENGINE) from None
-        raise
-    return client
-
-
-def _has_compose() -> bool:
-    try:
-        return subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        return False
+    engine.version()
+    return _asked(lambda: docker.from_env(timeout=engine.CALL_TIMEOUT_S))
 
 
 def _compose(
-    words: Sequence[str], project: str, variables: Mapping[str, str], timeout_s: float = _CALL_TIMEOUT_S
+    words: Sequence[str], project: str, variables: Mapping[str, str], timeout_s: float = engine.CALL_TIMEOUT_S
 ) -> None:
     """Runs `docker compose`, in a session of its own so that Ctrl-C does not cut it in the middle."""
     command = ["docker", "compose", "--env-file", os.devnull, "--file", str(COMPOSE_FILE)]

@@ -11,8 +11,10 @@ def report(run: str) -> Exit:
     Raises:
         LabError: there is no such run, or its originals cannot be read.
     """
-    from lab.report.write import write_report  # late: pandas and Altair take seconds to import
+    folder = store.folder(RESULTS, run)
+    folder.read_run()
+    from lab.report.write import write_report  # late, after a wrong name: scipy and Altair take seconds to import
 
-    for path in write_report(store.folder(RESULTS, run).path):
+    for path in write_report(folder.path):
         print(path)  # noqa: T201  # the answer
     return Exit.DONE
