@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from lab.errors import LabError
-from lab.nouns import AA, Profile, Scenario, Stack
+from lab.nouns import AA, Profile, Scenario, Stack, baseline
 from lab.plan import Plan
 
 ALL = "all"
@@ -41,11 +41,6 @@ def startable(
     if len(reasons) == len(chosen):
         raise LabError("\n  ".join(["No stack can be started here:", *reasons.values()]))
     return [stack for stack in chosen if stack.name not in reasons], list(reasons.values())
-
-
-def baseline(chosen: Sequence[Stack]) -> Stack:
-    """The stack that the others are compared with: the one labelled so, else the first."""
-    return next((stack for stack in chosen if stack.baseline), chosen[0])
 
 
 def plan(profile: Profile, chosen: Sequence[Stack], scenarios: Sequence[Scenario], seed: int) -> Plan:

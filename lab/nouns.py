@@ -4,6 +4,7 @@ Units are in the names. None stands for what was not measured, never 0. A Failur
 This module imports nothing else of the lab.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
@@ -65,6 +66,11 @@ class Stack(Noun):
             if path == omitted or (omitted.endswith("/") and path.startswith(omitted)):
                 return why
         return None
+
+
+def baseline(stacks: Sequence[Stack]) -> Stack:
+    """Return the stack that the others are compared with: the one labelled so, else the first."""
+    return next((stack for stack in stacks if stack.baseline), stacks[0])
 
 
 class Scenario(Noun):

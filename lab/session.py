@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from lab import contract, guards, steer, watch
-from lab.choose import baseline
 from lab.cpus import running_on
 from lab.drive import Driver
 from lab.errors import LabError
@@ -21,7 +20,7 @@ from lab.launch.ready import Standing
 from lab.launch.runtime import Runtime
 from lab.machine import CpuPlan
 from lab.measure import Bench
-from lab.nouns import AA, Arm, Block, Failure, Sample, Scenario, Service, Stack, Target, Trial
+from lab.nouns import AA, Arm, Block, Failure, Sample, Scenario, Service, Stack, Target, Trial, baseline
 from lab.pace import Pace
 from lab.plan import Plan, expected_s
 from lab.progress import Say
@@ -112,17 +111,17 @@ class Session:
         if profile.precision is None:
             return f"the profile asks for {profile.blocks} blocks"
         for number in range(profile.blocks, profile.most_blocks or 0):
-            if not (wide := self._imprecise()):
-                return f"every ratio that could be known is known to {profile.precision:.0%}"
+            ratios = self._ratios(profile.precision)
+            if not ratios.wide:
+                return str(ratios)
             if not self._pace.has_room(profile.limit_min):
                 return f"another block would have taken longer than the {profile.limit_min:g} minutes of this profile"
-            self.say.step(f"{len(wide)} ratios are not known well enough yet, {wide[0]} first.")
+            self.say.step(f"{len(ratios.wide)} ratios are not known well enough yet, {ratios.wide[0]} first.")
             self.say.more(self.plan.trials_per_block)
             for _, attempt in self._todo([number]):
                 self._run_until_quiet(driver, number, attempt)
-        if not self._imprecise():
-            return f"every ratio that could be known is known to {profile.precision:.0%}"
-        return f"the profile allows {profile.most_blocks} blocks"
+        ratios = self._ratios(profile.precision)
+        return f"the profile allows {profile.most_blocks} blocks" if ratios.wide else str(ratios)
 
     def _run_until_quiet(self, driver: Driver, number: int, attempt: int, to_come: int = 0) -> None:
         """Runs a block, and again where it was noisy, as often as the profile allows and its time lasts."""
@@ -265,13 +264,9 @@ class Session:
         outcomes, records = self.folder.outcomes(), self.folder.blocks()
         return steer.unmeasured(blocks, outcomes, self.plan.trials_per_block, records, self.plan.profile.reruns)
 
-    def _imprecise(self) -> list[str]:
-        """Headline ratios that the profile wants to know better than they are known now."""
-        if self.plan.profile.precision is None:
-            return []
+    def _ratios(self, precision: float) -> steer.Ratios:
         chosen = [self.stacks[name] for name in self.arms if not name.endswith(AA)]
-        outcomes = self.folder.outcomes()
-        return steer.imprecise(outcomes, self._setting, baseline(chosen).name, self.plan.profile.precision)
+        return steer.ratios(self.folder.outcomes(), self._setting, baseline(chosen).name, precision)
 
     def _setting(self, trial: Trial) -> Setting:
         name = trial.stack.removesuffix(AA)

@@ -6,6 +6,7 @@ Never by whether a difference is significant: a run that stops when p is small f
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from lab import summary
 from lab.compare.paired import MIN_BLOCKS, is_wide
@@ -69,7 +70,7 @@ def disturbance(block: Block, others: Sequence[Block]) -> str:
 def spoilt(invalid: Mapping[Key, str], trials: int, can_add: bool) -> str:
     """Why a block is to be run again for its invalid cells; empty where it is not.
 
-    A run that can add blocks adds one where a cell falls short of them (`imprecise`), instead of giving up a block for a
+    A run that can add blocks adds one where a cell falls short of them (`ratios`), instead of giving up a block for a
     single trial; only where many were disturbed it was the whole block.
     """
     if not invalid or (can_add and len(invalid) <= SPOILT * trials):
@@ -88,24 +89,38 @@ def canary_off(block: Block, others: Sequence[Block]) -> str:
     return f"The canary took {worst * 1e3:.2f} ms instead of {usual * 1e3:.2f} ms: the machine's speed changed."
 
 
-def imprecise(outcomes: Iterable[Outcome], settings: Settings, baseline: str, precision: float) -> list[str]:
-    """Ratios that more blocks would improve: what the report says first of a scenario and a load.
+@dataclass(frozen=True)
+class Ratios:
+    """The ratios that a report says first of each scenario and load, and which of them more blocks would improve."""
 
-    These are headline ratios (throughput in closed load) whose interval reaches further than `precision` from the ratio,
-    and all ratios that have too few undisturbed blocks for any claim. Ratios of cells that are not valid are not among
-    them: more blocks will not mend them.
+    number: int
+    wide: list[str]
+    precision: float
+
+    def __str__(self) -> str:
+        """Why no more blocks are needed."""
+        if not self.number:
+            return "no two arms have a valid block in common, so there is no ratio that more blocks would improve"
+        return f"each of the {self.number} ratios that this run has is known to {self.precision * 100:g} %"
+
+
+def ratios(outcomes: Iterable[Outcome], settings: Settings, baseline: str, precision: float) -> Ratios:
+    """Return the ratios of a run so far.
+
+    Throughput in closed load is wide where its interval reaches further than `precision` from it; every ratio is with too
+    few undisturbed blocks for any claim. Ratios of cells that are not valid are not counted: more blocks do not help them.
     """
     trials = summary.judged(outcomes, settings)
     found = pairs(summary.observations(trials, summary.cells(trials)), baseline)
     told = [pair for pair in found if pair.metric == ("rps" if _is_closed(pair) else "p99_ms")]
     families = Counter(pair.scenario for pair in told if _is_closed(pair) and not pair.is_aa)
-    wanting = (
-        pair
+    wanting = [
+        f"{pair.stack} {pair.scenario} {pair.load}"
         for pair in told
         if len(pair.log_ratios) < MIN_BLOCKS
         or (_is_closed(pair) and not pair.is_aa and is_wide(pair.log_ratios, families[pair.scenario], precision))
-    )
-    return [f"{pair.stack} {pair.scenario} {pair.load}" for pair in wanting]
+    ]
+    return Ratios(sum(not pair.is_aa for pair in told), wanting, precision)
 
 
 def _is_closed(pair: Pair) -> bool:

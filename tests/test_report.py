@@ -16,7 +16,6 @@ from lab import formats, machine
 from lab.errors import LabError
 from lab.nouns import Load, Outcome
 from lab.report import words
-from lab.report.view import omission
 from lab.report.write import write_report
 
 STACKS = [stack("first", omits={"/parse/": "it has no parser"}), stack("base", baseline=True), stack("broken")]
@@ -68,7 +67,7 @@ def cell(report: Mapping[str, Path], stack_: str, scenario_: str) -> dict[str, s
 
 def test_summary_has_the_columns_of_the_results_contract(report: Mapping[str, Path]) -> None:
     assert report["summary.csv"].read_text().splitlines()[0] == (
-        "stack,scenario,load,blocks,valid,outcome,reason,rps,rps_lo,rps_hi,p50_ms,p95_ms,p99_ms,error_rate,"
+        "stack,scenario,load,blocks,valid,outcome,reason,rps,rps_lo,rps_hi,mean_ms,p50_ms,p95_ms,p99_ms,error_rate,"
         "cpu_us_per_request,cpu_us_lo,cpu_us_hi,memory_mb,connects_per_request,other_cpus_busy,bound_by,"
         "first_event_p50_ms,first_event_p99_ms,event_gap_p50_ms,event_gap_p99_ms,streams_held,"
         "reconnects_per_request,service_p99_ms,lag_p99_ms,expected_error_rate,all_served_s"
@@ -140,11 +139,11 @@ def test_every_chart_is_a_file_too_and_the_markdown_shows_it(report: Mapping[str
 @pytest.mark.parametrize("name", ["report.md", "report.html"])
 def test_a_reader_finds_every_answer(report: Mapping[str, Path], name: str) -> None:
     text = report[name].read_text()
-    assert "first: throughput 0.50 x" in text
+    assert "first: 0.50 times the throughput of base (" in text
     assert "it has no parser" in text
     assert "slower" in text
     assert "status 500" in text
-    assert "This run could have seen differences of" in text
+    assert "Throughput under closed load: the minimum detectable difference is" in text
     assert "make bench PROFILE=quick STACKS=first,base,broken" in text
     assert "A/A" in text
     assert "best of" not in text.lower()
@@ -158,15 +157,61 @@ def test_failed_stacks_are_ranked_last(report: Mapping[str, Path]) -> None:
 
 def test_no_difference_is_never_said_without_what_could_have_been_seen(report: Mapping[str, Path]) -> None:
     text = report["report.md"].read_text()
-    claims = re.findall(r"^- .*(?:equal within|cannot tell).*$", text.split("## How to read")[0], re.MULTILINE)
+    claims = re.findall(r"^- .*(?:equal within|inconclusive).*$", text.split("## How to read")[0], re.MULTILINE)
     assert claims
-    assert all("would have seen a difference of" in claim for claim in claims)
+    assert all("minimum detectable difference" in claim for claim in claims)
 
 
 def test_fewer_than_six_blocks_claim_nothing(tmp_path: Path) -> None:
     report = written(tmp_path, outcomes(blocks=3), blocks=3)
     assert {row["verdict"] for row in rows(report["comparisons.csv"])} == {"inconclusive"}
-    assert "No claim: 3 blocks, at least 6 are needed." in report["report.md"].read_text()
+    text = report["report.md"].read_text()
+    assert "No claim: 3 blocks, at least 6 are needed." in text
+    assert "Throughput under closed load: no claim, since no pair has the 6 common blocks that one needs" in text
+
+
+def test_a_run_that_grew_beyond_its_planned_blocks_makes_its_claims(tmp_path: Path) -> None:
+    """Four blocks were planned; eight were measured until the ratios were known well enough."""
+    text = written(tmp_path, blocks=4)["report.md"].read_text()
+    answer = text.split("## The short answer")[1].split("\n## ")[0]
+    assert "*slower*: first 0.50 x" in answer
+    assert "no claim" not in answer
+
+
+def test_each_metric_has_its_own_minimum_detectable_difference(tmp_path: Path) -> None:
+    """Closed-loop throughput varies by 1 %, open-loop p99 by half: no sentence may mix the two."""
+    ms = [10.0, 14, 8, 12, 9, 15, 7, 11]
+    found: list[Outcome] = []
+    for block in range(8):
+        for arm in ("base", "first"):
+            place = (block + len(arm)) % 8
+            rps = 1000 * WOBBLE[place]
+            latency = histogram({ms[place]: round(2 * rps)})
+            found += [sample(trial(block, arm, load=load), rps, latency=latency) for load in ("closed:8", "open:1000")]
+    facts = run_facts(STACKS[:2], [scenario("json")], 8)
+    facts["profile"]["loads"] = [Load.model_validate(load).model_dump() for load in ("closed:8", "open:1000")]
+    run = write_run(tmp_path / "run", facts, found)
+    write_report(run)
+    text = (run / "report.md").read_text()
+    said = {
+        kind: float(found[1])
+        for kind in ("Throughput under closed load", "99th percentile under open load")
+        if (found := re.search(rf"{kind}: the minimum detectable difference of its only pair is ([\d.]+) %", text))
+    }
+    assert said["Throughput under closed load"] < 10 < 40 < said["99th percentile under open load"]
+
+
+def test_open_load_shows_latency_in_the_first_table(tmp_path: Path) -> None:
+    found: list[Outcome] = [
+        sample(trial(block, arm, load="open:1000")) for block in range(8) for arm in ("base", "first")
+    ]
+    facts = run_facts(STACKS[:2], [scenario("json")], 8)
+    facts["profile"]["loads"] = [Load.model_validate("open:1000").model_dump()]
+    run = write_run(tmp_path / "run", facts, found)
+    write_report(run)
+    answer = (run / "report.md").read_text().split("## The short answer")[1].split("\n## ")[0]
+    assert "baseline p50 8.00, p99 8.00 ms." in answer
+    assert "first p50 8.00, p99 8.00 ms, 1.00 x" in answer
 
 
 def test_an_interrupted_run_says_how_far_it_came(tmp_path: Path) -> None:
@@ -309,10 +354,10 @@ def test_small_shares_keep_their_digits(share: float | None, text: str) -> None:
 
 
 def test_an_omission_covers_a_path_or_all_below_it() -> None:
-    omits = {"/parse/": "no parser", "/file/async": "no loop"}
-    assert omission(omits, "/parse/plain") == "no parser"
-    assert omission(omits, "/file/async") == "no loop"
-    assert omission(omits, "/file/thread") is None
+    omitting = stack(omits={"/parse/": "no parser", "/file/async": "no loop"})
+    assert omitting.why_omitted("/parse/plain") == "no parser"
+    assert omitting.why_omitted("/file/async") == "no loop"
+    assert omitting.why_omitted("/file/thread") is None
 
 
 @pytest.mark.parametrize(

@@ -92,12 +92,12 @@ def outcomes_with_spread(spread: float) -> list[object]:
 
 
 def test_a_ratio_that_scatters_is_not_known_precisely_and_one_that_does_not_is() -> None:
-    assert steer.imprecise(outcomes_with_spread(0.2), setting, "a", 0.05) == ["b json closed:8"]
-    assert steer.imprecise(outcomes_with_spread(0.01), setting, "a", 0.05) == []
+    assert steer.ratios(outcomes_with_spread(0.2), setting, "a", 0.05).wide == ["b json closed:8"]
+    assert steer.ratios(outcomes_with_spread(0.01), setting, "a", 0.05).wide == []
 
 
 def test_one_block_knows_no_interval() -> None:
-    assert steer.imprecise(outcomes_with_spread(0.0)[:2], setting, "a", 0.05) == ["b json closed:8"]
+    assert steer.ratios(outcomes_with_spread(0.0)[:2], setting, "a", 0.05).wide == ["b json closed:8"]
 
 
 @pytest.mark.parametrize(("disturbed", "wanted"), [(1, ["b json closed:8"]), (4, [])])
@@ -111,7 +111,7 @@ def test_a_cell_that_was_disturbed_now_and_then_needs_more_blocks_and_one_that_a
         for number in range(6)
         for stack in "ab"
     ]
-    assert steer.imprecise(outcomes, setting, "a", 0.05) == wanted
+    assert steer.ratios(outcomes, setting, "a", 0.05).wide == wanted
 
 
 def test_a_claim_that_lacks_a_block_asks_for_one_under_open_load_too() -> None:
@@ -128,8 +128,8 @@ def test_a_claim_that_lacks_a_block_asks_for_one_under_open_load_too() -> None:
             for stack in "ab"
         ]
 
-    assert steer.imprecise(outcomes(6), setting, "a", 0.05) == ["b json open:1000"]
-    assert steer.imprecise(outcomes(7), setting, "a", 0.05) == []
+    assert steer.ratios(outcomes(6), setting, "a", 0.05).wide == ["b json open:1000"]
+    assert steer.ratios(outcomes(7), setting, "a", 0.05).wide == []
 
 
 def three_arms(spread: float, speed_b: float, speed_c: float) -> list[object]:
@@ -147,7 +147,7 @@ def three_arms(spread: float, speed_b: float, speed_c: float) -> list[object]:
 @pytest.mark.parametrize("spread", [0.04, 0.0475, 0.06])
 def test_how_different_the_stacks_are_does_not_say_when_to_stop(spread: float) -> None:
     equal, apart = three_arms(spread, 1, 1), three_arms(spread, 2, 3)
-    assert steer.imprecise(equal, setting, "a", 0.05) == steer.imprecise(apart, setting, "a", 0.05)
+    assert steer.ratios(equal, setting, "a", 0.05).wide == steer.ratios(apart, setting, "a", 0.05).wide
 
 
 def measured(*counts: tuple[int, int, int]) -> list[object]:
@@ -176,3 +176,14 @@ def test_a_block_beyond_the_planned_ones_that_was_broken_off_is_attempted_anew()
     """Its outcomes of before the interruption must not be counted together with the new ones."""
     assert steer.unmeasured([10], measured((10, 0, 2)), 3) == [(10, 1)]
     assert steer.unmeasured([10], measured((10, 0, 3)), 3) == []
+
+
+def test_a_run_without_any_ratio_does_not_claim_to_know_its_ratios() -> None:
+    alone = [synthetic.sample(synthetic.trial(block, "a")) for block in range(6)]
+    ratios = steer.ratios(alone, setting, "a", 0.05)
+    assert (
+        str(ratios) == "no two arms have a valid block in common, so there is no ratio that more blocks would improve"
+    )
+    assert str(steer.ratios(outcomes_with_spread(0.01), setting, "a", 0.05)) == (
+        "each of the 1 ratios that this run has is known to 5 %"
+    )

@@ -21,15 +21,7 @@ def sentences(run: Run, sections: Iterable[Section]) -> list[str]:
 
 def _sentences(sections: list[Section], target: float, stopped: str | None) -> Iterator[str]:
     closed = [line for section in sections if section.metric == "rps" for line in _compared(section)]
-    missed = [line for line in closed if half_width(line.against) > log1p(target)]
-    missed.sort(key=lambda line: half_width(line.against), reverse=True)
-    yield (
-        f"Precision: {len(closed) - len(missed)} of {len(closed)} throughput ratios (closed load) are known to "
-        f"{words.percent(target)} or better."
-    )
-    if missed:
-        more = f"; and {len(missed) - NAMED} more" if len(missed) > NAMED else ""
-        yield f"Missed, the widest first: {'; '.join(_missed(line, target) for line in missed[:NAMED])}{more}."
+    yield from _throughput(closed, target) if closed else ["Precision: this run has no throughput ratio (closed load)."]
     if stopped:
         yield f"There are no more blocks because {stopped}."
     halves = [
@@ -40,6 +32,18 @@ def _sentences(sections: list[Section], target: float, stopped: str | None) -> I
             f"Ratios of the p99 (open load) have no target: {len(known)} of {len(halves)} are known, "
             f"to {words.percent(median(known))} (median), the widest to {words.percent(max(known))}."
         )
+
+
+def _throughput(closed: list[Line], target: float) -> Iterator[str]:
+    missed = [line for line in closed if half_width(line.against) > log1p(target)]
+    missed.sort(key=lambda line: half_width(line.against), reverse=True)
+    yield (
+        f"Precision: {len(closed) - len(missed)} of {len(closed)} throughput ratios (closed load) are known to "
+        f"{words.percent(target)} or better."
+    )
+    if missed:
+        more = f"; and {len(missed) - NAMED} more" if len(missed) > NAMED else ""
+        yield f"Missed, the widest first: {'; '.join(_missed(line, target) for line in missed[:NAMED])}{more}."
 
 
 def _compared(section: Section) -> list[Line]:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lab.errors import LabError
-from lab.nouns import Block, Outcome, Profile, Scenario, Stack
+from lab.nouns import Block, Outcome, Profile, Scenario, Stack, baseline
 from lab.store import RunFolder
 
 
@@ -30,7 +30,7 @@ class Run:
     @property
     def baseline(self) -> str:
         """The stack labelled so, else the first one chosen."""
-        return next((stack.name for stack in self.stacks if stack.baseline), self.stacks[0].name)
+        return baseline(self.stacks).name
 
 
 def read(path: Path) -> Run:

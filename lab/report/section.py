@@ -11,6 +11,11 @@ from lab.nouns import Cell, Role, Scenario
 from lab.report import words
 
 
+def headline(load: str) -> str:
+    """Return the metric that decides: throughput where users push, the 99th percentile where the rate is given."""
+    return "p99_ms" if load.startswith("open:") else "rps"
+
+
 @dataclass(frozen=True)
 class Answer:
     """What the short answer says of one stack in one scenario; `tone` is better, worse or plain."""

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from lab.nouns import Cell
 from lab.report import words
 from lab.report.section import Answer, Line, Section
 
-_KINDS = ("faster", "shorter p99", "slower", "longer p99", "equal within", "cannot tell", "no claim", "no comparison",
+_KINDS = ("faster", "shorter p99", "slower", "longer p99", "equal within", "inconclusive", "no claim", "no comparison",
           "failed", "invalid", "not measured", "cannot")  # fmt: skip
 """In the order in which they are told; labels that begin so."""
 
@@ -28,11 +29,25 @@ class Phrase:
 def phrases(section: Section, compared: Sequence[str]) -> list[Phrase]:
     """Of all compared stacks, the kinds in a fixed order; inside a kind as the scenario's table ranks them."""
     ranked = [line.cell.stack for line in section.lines if line.cell.stack in compared]
-    answers = [
-        (stack, section.answer(stack)) for stack in [*ranked, *(name for name in compared if name not in ranked)]
+    named = [*ranked, *(name for name in compared if name not in ranked)]
+    answers = sorted(
+        ((_told(section, stack), section.answer(stack)) for stack in named), key=lambda item: _rank(item[1])
+    )
+    return [_phrase(list(group)) for _, group in groupby(answers, key=lambda item: item[1].label)]
+
+
+def _told(section: Section, stack: str) -> str:
+    """A stack with its ratio and, under open load, where latency is no echo of throughput, with its latency."""
+    line = next((line for line in section.lines if line.cell.stack == stack), None)
+    latency = _open_latency(line.cell) if line and section.is_open else ""
+    return " ".join(filter(None, [stack, latency, section.answer(stack).detail]))
+
+
+def _open_latency(cell: Cell) -> str:
+    known = [
+        f"{name} {words.number(ms)}" for name, ms in (("p50", cell.p50_ms), ("p99", cell.p99_ms)) if ms is not None
     ]
-    by_kind = sorted(answers, key=lambda item: _rank(item[1]))
-    return [_phrase(list(group)) for _, group in groupby(by_kind, key=lambda item: item[1].label)]
+    return f"{', '.join(known)} ms," if known else ""
 
 
 def _rank(answer: Answer) -> int:
@@ -41,7 +56,7 @@ def _rank(answer: Answer) -> int:
 
 def _phrase(answers: Sequence[tuple[str, Answer]]) -> Phrase:
     first = answers[0][1]
-    return Phrase(first.label, first.tone, tuple(f"{stack} {found.detail}".rstrip() for stack, found in answers))
+    return Phrase(first.label, first.tone, tuple(told.rstrip(",") for told, _ in answers))
 
 
 def baseline(section: Section) -> str:
@@ -49,8 +64,8 @@ def baseline(section: Section) -> str:
     line = next((line for line in section.lines if line.base is line.cell), None)
     if line is None:
         return ""
-    if section.metric == "p99_ms":
-        return f"p99 {words.number(line.cell.p99_ms)} ms" if line.cell.p99_ms else ""
+    if section.is_open:
+        return _open_latency(line.cell).rstrip(",")
     return f"{words.number(line.cell.rps.mean)} requests/s" if line.cell.rps else ""
 
 

@@ -25,7 +25,7 @@ def write_comparisons(path: Path, comparisons: Iterable[Comparison]) -> Path:
 
 # fmt: off
 _SUMMARY = [
-    "stack", "scenario", "load", "blocks", "valid", "outcome", "reason", "rps", "rps_lo", "rps_hi", "p50_ms", "p95_ms",
+    "stack", "scenario", "load", "blocks", "valid", "outcome", "reason", "rps", "rps_lo", "rps_hi", "mean_ms", "p50_ms", "p95_ms",
     "p99_ms", "error_rate", "cpu_us_per_request", "cpu_us_lo", "cpu_us_hi", "memory_mb", "connects_per_request",
     "other_cpus_busy", "bound_by", "first_event_p50_ms", "first_event_p99_ms", "event_gap_p50_ms", "event_gap_p99_ms",
     "streams_held", "reconnects_per_request", "service_p99_ms", "lag_p99_ms",

@@ -1,29 +1,31 @@
 """What both reports show, in the order a reader wants it; the templates only lay it out."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
-from statistics import median
 
 from lab.compare.paired import MIN_BLOCKS
 from lab.machine import NOT_OPTIMIZED
 from lab.nouns import Failure, Outcome, Scenario
-from lab.report import facts, knobs, noise, precision, short, start, words
+from lab.report import facts, knobs, noise, precision, resolution, short, start
 from lab.report.derive import Findings
 from lab.report.read import Run
-from lab.report.section import Line, Section
+from lab.report.section import Line, Section, headline
 from lab.summary import Judged
 
 HOW_TO_READ = (
     "A block runs every stack once, close together in time; compared is the ratio inside each block. "
     "Intervals come from the blocks, never from single requests.",
     "Different: the interval (Holm-adjusted over the stacks and loads of the scenario) excludes 1 and the effect is "
-    "beyond the margin. Equal: the 90 % interval lies inside the margin (5 % for throughput and CPU, 10 % for p99). "
-    "Anything else: this run cannot tell.",
+    "beyond the margin. Equal: the 90 % interval, which is then the one shown, lies inside the margin (5 % for throughput "
+    "and CPU, 10 % for p99); it is not adjusted, since each such statement stands for its own pair. "
+    "Anything else is inconclusive.",
     "The A/A arm is the baseline measured a second time under another label: what it shows is noise.",
-    "Latency percentiles come from the histograms of all blocks together; a p99 needs 1,000 requests.",
+    "Mean latency and percentiles are the geometric mean over blocks of each block's own, as in every ratio. A p50 needs 20 "
+    "requests, a p95 200, a p99 1,000.",
+    "Under closed load latency follows from throughput: the mean is users over requests per second (Little's law).",
     "Failed is the stack's result (errors, refusals, falling behind) and is ranked last. Invalid is the lab's fault "
     f"and carries no numbers; blocks that the machine disturbed are left out where most are valid, and a claim needs {MIN_BLOCKS}. "
     "Cannot: the stack does not offer this technique.",
@@ -71,7 +73,7 @@ class View:
         )
 
     def _cannot(self, scenario: Scenario) -> dict[str, str]:
-        reasons = {stack.name: omission(stack.omits, scenario.path) for stack in self.run.stacks}
+        reasons = {stack.name: stack.why_omitted(scenario.path) for stack in self.run.stacks}
         return {stack: reason for stack, reason in reasons.items() if reason is not None}
 
     @cached_property
@@ -90,19 +92,9 @@ class View:
         return f"Partial run: {measured} of at least {planned} blocks were measured whole before it was stopped."
 
     @cached_property
-    def resolution(self) -> str:
-        """What differences in the headline metrics this run could have seen."""
-        seen = [row.mde for s in self.sections for row in (*s.comparisons, *s.aa) if row.metric == s.metric and row.mde]
-        if self.run.profile.blocks < MIN_BLOCKS:
-            return f"With fewer than {MIN_BLOCKS} blocks this run makes no claim about any difference."
-        if not seen and any(s.comparisons or s.aa for s in self.sections):
-            return f"No pair has the {MIN_BLOCKS} blocks that a claim needs."
-        if not seen:
-            return "This run has no pair to compare."
-        return (
-            f"This run could have seen differences of {words.percent(median(seen))} (median over its comparisons; "
-            f"{words.percent(min(seen))} to {words.percent(max(seen))}). Smaller ones it cannot tell."
-        )
+    def resolution(self) -> list[str]:
+        """What differences the run could have seen in the metrics that decide."""
+        return resolution.sentences(self.sections, headlines=True)
 
     @property
     def precision(self) -> list[str]:
@@ -119,7 +111,14 @@ class View:
 
     @property
     def how_to_read(self) -> Sequence[str]:
-        return HOW_TO_READ
+        """What the words and numbers mean, after what the run could have seen in the metrics that do not decide."""
+        return [*resolution.sentences(self.sections, headlines=False), *HOW_TO_READ, *self._latency_to_quote]
+
+    @property
+    def _latency_to_quote(self) -> list[str]:
+        if any(load.kind == "open" for load in self.run.profile.loads):
+            return ["Latency to quote is that under open load."]
+        return ["Latency to quote comes from open load, which this run does not have; PROFILE=standard has it."]
 
     @property
     def title(self) -> str:
@@ -200,17 +199,6 @@ class View:
 def _quoted(text: str) -> str:
     """For a shell: a question mark would be a pattern."""
     return f"'{text}'" if "?" in text else text
-
-
-def headline(load: str) -> str:
-    """The metric that decides: throughput where users push, the 99th percentile where the rate is given."""
-    return "p99_ms" if load.startswith("open:") else "rps"
-
-
-def omission(omits: Mapping[str, str], path: str) -> str | None:
-    """Why a stack cannot do a path; a key that ends in / stands for all below it."""
-    found = (why for key, why in omits.items() if path == key or (key.endswith("/") and path.startswith(key)))
-    return next(found, None)
 
 
 def log_tail(outcome: Outcome) -> Sequence[str]:

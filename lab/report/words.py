@@ -60,9 +60,16 @@ def seconds(values: Sequence[float]) -> str:
 
 
 def ratio(row: Comparison) -> str:
-    """`1.53 x (1.45 to 1.62)`."""
-    span = "" if row.lo is None or row.hi is None else f" ({row.lo:.2f} to {row.hi:.2f})"
-    return f"{row.ratio:.2f} x{span}"
+    """`1.53 x (1.45 to 1.62)`; the level is said where it is not the usual one."""
+    return f"{row.ratio:.2f} x{_span(row)}"
+
+
+def _span(row: Comparison) -> str:
+    """The interval that decided, in brackets; empty where there is none."""
+    if row.lo is None or row.hi is None:
+        return ""
+    level = "90 %: " if row.verdict == "equivalent" else ""
+    return f" ({level}{row.lo:.2f} to {row.hi:.2f})"
 
 
 def direction(row: Comparison) -> str:
@@ -80,25 +87,25 @@ def label(row: Comparison) -> str:
         case "equivalent":
             return f"equal within {MARGIN[row.metric] * 100:.0f} %"
         case _:
-            return "cannot tell"
+            return "inconclusive"
 
 
 def detail(row: Comparison) -> str:
     """The ratio with its interval; without a difference also what difference would have been seen."""
-    sees = "" if row.verdict == "different" or row.mde is None else f", sees {percent(row.mde)}"
-    return f"{ratio(row)}{sees}"
+    detectable = "" if row.verdict == "different" or row.mde is None else f", detectable {percent(row.mde)}"
+    return f"{ratio(row)}{detectable}"
 
 
 def sentence(row: Comparison) -> str:
     """A comparison as a whole sentence, never without what the run could have seen."""
-    subject = f"{row.stack}: {METRICS[row.metric]} {ratio(row)} that of {row.baseline}"
+    subject = f"{row.stack}: {row.ratio:.2f} times the {METRICS[row.metric]} of {row.baseline}{_span(row)}"
     if row.blocks < MIN_BLOCKS:
         return f"{subject}. No claim: {row.blocks} block{'s' * (row.blocks != 1)}, at least {MIN_BLOCKS} are needed."
-    sees = f"it would have seen a difference of {percent(row.mde)}; signed-rank p {number(row.p_signed_rank, 2)}"
+    sees = f"minimum detectable difference {percent(row.mde)}; signed-rank p {number(row.p_signed_rank, 2)}"
     match row.verdict:
         case "different":
             return f"{subject}: different ({direction(row)}) over {row.blocks} blocks; {sees}."
         case "equivalent":
             return f"{subject}: equal within {MARGIN[row.metric] * 100:.0f} % over {row.blocks} blocks; {sees}."
         case _:
-            return f"{subject}: this run cannot tell; {sees}."
+            return f"{subject}: inconclusive over {row.blocks} blocks; {sees}."
