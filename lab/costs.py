@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import get_args
 
-from lab.nouns import Noun, Role, Sample
+from lab.nouns import Amount, Noun, Role, Sample
 from lab.stats import middle
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -16,15 +16,15 @@ class Cost(Noun):
     scenario: str
     load: str
     role: Role
-    cpu_us_per_request: float | None
+    cpu_us_per_request: Amount | None
     """Per correct response."""
-    cores: float | None
+    cores: Amount | None
     """CPUs kept busy: 1.0 is one whole CPU."""
-    memory_mb: float | None
+    memory_mb: Amount | None
     """At the window's end, in 10^6 bytes: PSS of processes, or the control group's memory without its page cache."""
-    threads: float | None
-    context_switches_per_request: float | None
-    connections: float | None
+    threads: Amount | None
+    context_switches_per_request: Amount | None
+    connections: Amount | None
     """Database: the most that were executing something at any of a few moments of the window."""
 
 

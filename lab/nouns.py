@@ -4,9 +4,9 @@ Units are in the names. None stands for what was not measured, never 0. A Failur
 This module imports nothing else of the lab.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
@@ -21,9 +21,26 @@ Role = Literal["server", "generator", "database", "upstream"]
 
 
 class Noun(BaseModel):
-    """A frozen value; a field that is not known is an error, so that a typing mistake in a file is seen."""
+    """A frozen value; a field that is not known is an error, so that a typing mistake in a file is seen.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Numbers are finite: NaN and infinities are refused where a value is made.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy whose updated fields are validated, as pydantic's own are not.
+
+        Raises:
+            ValidationError: an updated field has a value that it must not have.
+        """
+        copy = super().model_copy(deep=deep)
+        return self.model_validate({**dict(copy), **update}) if update else copy
+
+
+Count = Annotated[int, Field(ge=0)]
+Amount = Annotated[float, Field(ge=0)]
+"""A measured number: never negative, never NaN. What was not measured is None instead."""
 
 
 KnobValue = int | float | str | None
@@ -206,11 +223,11 @@ class Trial(Noun):
 class Usage(Noun):
     """What one role used during the window; `memory_bytes` is PSS or the cgroup's memory at the window's end."""
 
-    cpu_s: float | None = None
-    memory_bytes: int | None = None
-    threads: int | None = None
-    context_switches: int | None = None
-    connections: int | None = None
+    cpu_s: Amount | None = None
+    memory_bytes: Count | None = None
+    threads: Count | None = None
+    context_switches: Count | None = None
+    connections: Count | None = None
     """Database only: the most connections that were executing something at any of a few moments of the window."""
 
 
@@ -224,14 +241,14 @@ class Driven(Noun):
     requests that started in the window.
     """
 
-    window_s: float
-    requests: int
-    completed: int
-    errors: dict[str, int] = {}
+    window_s: Amount
+    requests: Count
+    completed: Count
+    errors: dict[str, Count] = {}
     """Reason -> requests of the window that ended so; `unfinished` after the drain is in here too."""
-    dropped: int = 0
+    dropped: Count = 0
     """Open load: due in the window but never sent."""
-    scheduled: int | None = None
+    scheduled: Count | None = None
     """Open load: arrivals that the schedule has in the window, counted from it and not from what became of them."""
     latency: str
     service: str | None = None
@@ -240,27 +257,28 @@ class Driven(Noun):
     """Open load: how late the generator itself sent."""
     asides: dict[str, str] = {}
     """Times beside the latency, by name (`first event` and `gap` of a stream): histograms of what started in the window."""
-    completed_per_second: tuple[int, ...] = ()
-    completed_halves: tuple[int, int] | None = None
+    completed_per_second: tuple[Count, ...] = ()
+    completed_halves: tuple[Count, Count] | None = None
     """`completed` of the window's first half and of its second; None in runs of before this was counted."""
-    in_flight_s: float
+    in_flight_s: Amount
     """Sum of the request times, clipped to the window (accounting: about users x window in closed load)."""
-    starved: int = 0
+    starved: Count = 0
     """Closed load: users whose one request lasted from before the window until after it."""
-    all_served_s: float | None = None
+    all_served_s: Amount | None = None
     """Closed load: from the first request until each user had been answered once; None where some never were in the
     time that they are given, and in open load. The window begins after it."""
-    connects: int | None
-    """Connections opened in the window; None in runs of results format 1, which counted those of the whole trial."""
-    reconnects: int | None = 0
-    """Of these, kept connections that the server had closed and that were opened again; None as above."""
-    checked: int
+    connects: Count | None = None
+    """Requests of the window, as counted in `requests`, for which a connection was opened; None in runs of results
+    format 1, which counted those of the whole trial."""
+    reconnects: Count | None = None
+    """Those among them whose kept connection the server had closed."""
+    checked: Count
     """Responses whose whole body was checked."""
-    began_s: float
+    began_s: Amount
     """CLOCK_MONOTONIC at the first request of the warm-up."""
-    window_start_s: float
-    window_end_s: float
-    drained_s: float
+    window_start_s: Amount
+    window_end_s: Amount
+    drained_s: Amount
     """CLOCK_MONOTONIC when the last request had ended."""
 
 
@@ -272,26 +290,26 @@ class Sample(Noun):
     started_at: datetime
     driven: Driven
     usage: dict[Role, Usage]
-    idle_cpu_s: float | None = None
+    idle_cpu_s: Amount | None = None
     """CPU time of the other stacks' servers during the window; they should have slept."""
-    server_cores_busy: float | None = None
+    server_cores_busy: Amount | None = None
     """Share (0 to 1) of the server's CPUs that was busy during the window, by all processes on them (/proc/stat)."""
-    other_cores_busy: float | None = None
+    other_cores_busy: Amount | None = None
     """The same for the CPUs of generator, database and upstream: this is summary.csv's other_cpus_busy."""
-    stolen: float | None = None
+    stolen: Amount | None = None
     """Share (0 to 1) of a CPU's time that the hypervisor kept (steal) during the window: of the CPU that lost most."""
-    server_stolen: float | None = None
+    server_stolen: Amount | None = None
     """The same of the server's CPUs alone, their mean."""
-    serving_replaced: int | None = None
+    serving_replaced: Count | None = None
     """Serving processes that ended and were replaced inside the window: at least so many; None where this is not known."""
-    server_throttled_s: float | None = None
+    server_throttled_s: Amount | None = None
     """Time in the window that a CPU quota of the server's own control group kept it from running; None where it has no
     group of its own. Summed over CPUs, as the kernel counts it: it may exceed the window."""
-    lab_throttled_s: float | None = None
+    lab_throttled_s: Amount | None = None
     """Time in the window that a CPU quota kept the lab itself, or what holds it, from running."""
-    idle_memory_bytes: int | None = None
+    idle_memory_bytes: Count | None = None
     """Memory of the server right after readiness; usage's memory_bytes depends on what ran before."""
-    overhead_s: float
+    overhead_s: Amount
     """Wall time of the trial that was neither warm-up nor window."""
 
 
@@ -312,21 +330,21 @@ class Failure(Noun):
 class Block(Noun):
     """How one attempt at a block went, beside its outcomes."""
 
-    block: int
-    attempt: int
+    block: Count
+    attempt: Count
     started_at: datetime
-    overhead_s: float
+    overhead_s: Amount
     """Wall time that was not spent in trials: starting and stopping the servers."""
-    canary_before_s: float
-    canary_after_s: float
-    pressure_s: dict[str, float] = {}
+    canary_before_s: Amount
+    canary_after_s: Amount
+    pressure_s: dict[str, Amount] = {}
     """Time during the block in which some task waited for cpu, io or memory."""
-    throttled_s: float | None = None
+    throttled_s: Amount | None = None
     """Time during the block in which a quota kept the lab, or what holds it, from running."""
-    frequency_mhz: float | None = None
-    cold_start_s: dict[str, float] = {}
+    frequency_mhz: Amount | None = None
+    cold_start_s: dict[str, Amount] = {}
     """Label -> seconds from the order to start all arms together to this one's first healthy answer."""
-    start_cpu_s: dict[str, float] = {}
+    start_cpu_s: dict[str, Amount] = {}
     """Label -> CPU time that a server had used when all were healthy: what its start costs, whoever starts beside it."""
     noise: str = ""
     """Why the block was or should have been run again; empty where nothing was wrong."""
@@ -339,9 +357,9 @@ OUTCOME: TypeAdapter[Sample | Failure] = TypeAdapter(Outcome)
 class Value(Noun):
     """An estimate with its 95 % interval over blocks; the interval is None with fewer than two blocks."""
 
-    mean: float
-    lo: float | None = None
-    hi: float | None = None
+    mean: Amount
+    lo: Amount | None = None
+    hi: Amount | None = None
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -356,41 +374,41 @@ class Cell(Noun):
     stack: str
     scenario: str
     load: str
-    blocks: int
+    blocks: Count
     """Valid blocks."""
     outcome: Literal["valid", "failed", "invalid"]
     reason: str = ""
     rps: Value | None = None
-    mean_ms: float | None = None
+    mean_ms: Amount | None = None
     """Mean latency; this and the percentiles are geometric means over blocks of each block's own."""
-    p50_ms: float | None = None
-    p95_ms: float | None = None
-    p99_ms: float | None = None
-    error_rate: float | None = None
+    p50_ms: Amount | None = None
+    p95_ms: Amount | None = None
+    p99_ms: Amount | None = None
+    error_rate: Amount | None = None
     """Share of the requests that erred unexpectedly, were dropped or stayed unfinished."""
-    expected_error_rate: float | None = None
+    expected_error_rate: Amount | None = None
     """Share that ended in an error that the scenario declares: None where it declares none."""
     cpu_us_per_request: Value | None = None
-    memory_mb: float | None = None
-    connects_per_request: float | None = None
-    reconnects_per_request: float | None = None
+    memory_mb: Amount | None = None
+    connects_per_request: Amount | None = None
+    reconnects_per_request: Amount | None = None
     """Kept connections that the server had closed, per request: what is lost where keep-alive does not hold."""
-    service_p99_ms: float | None = None
+    service_p99_ms: Amount | None = None
     """Open load: from the actual send; the latency counts from the intended one."""
-    lag_p99_ms: float | None = None
+    lag_p99_ms: Amount | None = None
     """Open load: how late the generator sent."""
-    other_cpus_busy: float | None = None
+    other_cpus_busy: Amount | None = None
     """Share (0 to 1) of all CPUs outside the server's that was busy in the window: generator, database, upstream, others."""
     bound_by: str = ""
-    first_event_p50_ms: float | None = None
+    first_event_p50_ms: Amount | None = None
     """Streams: from the request to the first event."""
-    first_event_p99_ms: float | None = None
-    event_gap_p50_ms: float | None = None
+    first_event_p99_ms: Amount | None = None
+    event_gap_p50_ms: Amount | None = None
     """Streams: from an event to the next."""
-    event_gap_p99_ms: float | None = None
-    streams_held: float | None = None
+    event_gap_p99_ms: Amount | None = None
+    streams_held: Amount | None = None
     """Streams that were open at once: mean over the window, from how long each was."""
-    all_served_s: float | None = None
+    all_served_s: Amount | None = None
     """Closed load: until each user had been answered once, median over blocks; None where in one some were not."""
     notes: tuple[str, ...] = ()
     """What a reader must know beside the outcome, one sentence each, with the amount and in how many of the blocks."""

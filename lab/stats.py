@@ -125,27 +125,20 @@ def memory_mb(samples: Iterable[Sample]) -> float | None:
 
 
 def connects_per_request(samples: Sequence[Sample]) -> float | None:
-    """Connections opened per request, both over the whole trial.
-
-    The driver counts requests in the window only; those of the warm-up are taken to have come at the same rate.
-    """
+    """Return the share of the requests sent in the window for which a connection was opened; None if not counted."""
     return _per_request([sample.driven.connects for sample in samples], samples)
 
 
 def reconnects_per_request(samples: Sequence[Sample]) -> float | None:
-    """The same of those connections that were kept and that the server had closed meanwhile."""
+    """Return the share of them whose kept connection the server had closed; None if not counted."""
     return _per_request([sample.driven.reconnects for sample in samples], samples)
 
 
 def _per_request(counts: Sequence[int | None], samples: Iterable[Sample]) -> float | None:
+    """Divide by the requests that the same windows sent: one that was dropped needed no connection."""
     known = [count for count in counts if count is not None]
-    requests = sum(_requests_of_trial(sample) for sample in samples)
-    return sum(known) / requests if requests and len(known) == len(counts) else None
-
-
-def _requests_of_trial(sample: Sample) -> float:
-    driven = sample.driven
-    return driven.requests * (driven.window_end_s - driven.began_s) / driven.window_s
+    sent = sum(sample.driven.requests - sample.driven.dropped for sample in samples)
+    return sum(known) / sent if sent and len(known) == len(counts) else None
 
 
 def all_served_s(samples: Sequence[Sample]) -> float | None:

@@ -59,9 +59,10 @@ class Connection:
     def __init__(self, address: tuple[str, int], patience: Patience) -> None:
         self.address = address
         self.patience = patience
-        self.connects = 0
-        self.reconnects = 0
-        """Kept connections that the server had closed and that were opened again."""
+        self.opened = False
+        """Whether a request has opened the connection since the load's loop last cleared this …"""
+        self.reopened = False
+        """… and whether it had been kept before, and closed by the server."""
         self.since = inf
         """CLOCK_MONOTONIC at the start of the request in flight."""
         self.status = 0
@@ -93,7 +94,7 @@ class Connection:
                     if self._gave_up:
                         raise
                     self._close()
-                    self.reconnects += 1
+                    self.reopened = True
             if self._sock is None:
                 self._open()
             return self._talk(request)
@@ -129,7 +130,7 @@ class Connection:
         self._sock = sock = socket(AF_INET, SOCK_STREAM)
         sock.setblocking(False)
         sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
-        self.connects += 1
+        self.opened = True
         try:
             sock.connect(self.address)
         except BlockingIOError:

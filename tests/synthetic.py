@@ -48,7 +48,8 @@ def sample(of: Trial | None = None, rps: float = 1000, cpu_s: float | None = 1.0
         "completed": requests,
         "latency": histogram({8.0: requests}),
         "in_flight_s": users * WINDOW_S,
-        "connects": 8,
+        "connects": 0,
+        "reconnects": 0,
         "checked": 10,
         "began_s": 100.0,
         "window_start_s": 100.5,
@@ -58,7 +59,7 @@ def sample(of: Trial | None = None, rps: float = 1000, cpu_s: float | None = 1.0
     driven |= {name: changes.pop(name) for name in list(changes) if name in Driven.model_fields}
     usage = {"server": Usage(cpu_s=cpu_s, memory_bytes=50_000_000), "generator": Usage(cpu_s=0.2)}
     outcome = {"trial": of, "started_at": NOON, "usage": usage, "overhead_s": 0.1} | changes
-    return Sample(driven=Driven(**driven), **outcome)
+    return Sample.model_validate({"driven": Driven(**driven)} | outcome)
 
 
 def failure(of: Trial | None = None, reason: str = "The server did not start.", **changes: Any) -> Failure:

@@ -7,10 +7,13 @@ from time import monotonic
 
 import pytest
 
+from lab import stats
 from lab.drive import Driver
 from lab.histogram import Histogram
+from lab.nouns import Driven
 from tests.driving import drive, order, silent_after_the_probe
 from tests.server import HELLO, Peer, Server, connections_at_most, polite, response
+from tests.synthetic import sample
 
 
 def test_a_kept_connection_that_the_server_closed_is_opened_again_and_counted(driver: Driver) -> None:
@@ -24,6 +27,7 @@ def test_a_kept_connection_that_the_server_closed_is_opened_again_and_counted(dr
         assert driven.requests == server.requests - 1
         assert driven.connects == server.connections - 1
     assert driven.errors == {}
+    assert driven.connects is not None
     assert driven.reconnects == driven.connects - 4 > 0
 
 
@@ -236,3 +240,51 @@ def test_nobody_starves_where_all_are_served(driver: Driver) -> None:
     with Server() as server:
         driven = drive(driver, order(server.port, "closed:8", warmup_s=0.1))
     assert driven.starved == 0
+
+
+def closing(announced: bool) -> Server:
+    """A server that ends each connection after one answer, and says so or does not."""
+
+    async def once(peer: Peer) -> None:
+        if await peer.request():
+            await peer.answer(headers=b"Connection: close\r\n" if announced else b"")
+
+    return Server(once)
+
+
+@pytest.mark.parametrize("load", ["closed:4", "open:200"])
+def test_connections_are_counted_over_the_same_requests(driver: Driver, load: str) -> None:
+    """Warm-up and drain have requests and connections too: neither is counted."""
+    for server, per_request in ((closing(announced=True), (1.0, 0.0)), (Server(), (0.0, 0.0))):
+        with server:
+            driven = drive(driver, order(server.port, load, warmup_s=0.3))
+            assert server.requests - 1 > driven.requests > 30
+        assert connects_and_reconnects(driven) == per_request
+
+
+def test_a_closed_connection_that_was_not_announced_is_a_reconnect_each_time(driver: Driver) -> None:
+    with closing(announced=False) as server:
+        assert connects_and_reconnects(drive(driver, order(server.port, warmup_s=0.3))) == (1.0, 1.0)
+
+
+def test_a_queue_of_first_requests_does_not_count_as_connections_of_the_window(driver: Driver) -> None:
+    """One worker at 50 ms a request for 64 users: divided by the requests of another span this was 2.3 connects each."""
+    one_worker = asyncio.Lock()
+
+    async def slow(peer: Peer) -> None:
+        async with one_worker:
+            if await peer.request():
+                await asyncio.sleep(0.05)
+                await peer.answer(headers=b"Connection: close\r\n")
+
+    with Server(slow) as server:
+        driven = drive(driver, order(server.port, "closed:128", warmup_s=0.5, window_s=2, timeout_s=10, parts=2))
+        span = (driven.window_end_s - driven.began_s) / driven.window_s
+        assert (server.connections - 1) / (driven.requests * span) == pytest.approx(2.3, abs=0.3)
+    assert connects_and_reconnects(driven) == (1.0, 0.0)
+
+
+def connects_and_reconnects(driven: Driven) -> tuple[float | None, float | None]:
+    """Per request, as a cell of this one trial has them."""
+    one = [sample(driven=driven)]
+    return stats.connects_per_request(one), stats.reconnects_per_request(one)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -137,3 +138,19 @@ def test_seconds_of_a_window_are_counted_whole_whatever_its_start() -> None:
     recorder.correct.latency.extend([0.0, 0.0999])
     digest = Digest(recorder, 2.9, 2.9 + 3.0, is_open=False)
     assert digest.completed_per_second.tolist() == [1, 0, 1]
+
+
+def test_connections_are_counted_with_the_requests_that_opened_them() -> None:
+    """In closed load a fault that reaches into the window is counted in it, and so is its connection."""
+    connection = SimpleNamespace(opened=False, reopened=False)
+    recorder = Recorder()
+    for due_s, reopened in ((0.5, False), (1.5, True), (3.5, True)):
+        connection.opened, connection.reopened = True, reopened
+        recorder.correct.note_opened(connection)
+        recorder.correct.due.extend((due_s, due_s))  # the second is asked on the kept connection
+        recorder.correct.latency.extend((0.1, 0.1))
+    connection.opened = True
+    recorder.fault(0.9, 0.5, "timeout", connection)
+    recorder.fault(1.9, 0.5, "status 500", connection)
+    figures = digest(recorder)
+    assert (figures.requests, figures.connects, figures.reconnects) == (4, 2, 1)

@@ -135,8 +135,17 @@ def test_memory_is_the_median_over_blocks_in_millions_of_bytes() -> None:
 
 
 def test_a_server_that_closes_every_connection_connects_once_per_request() -> None:
-    """2,000 requests in the window of 2 s, and 500 in the warm-up of half a second."""
-    assert only(sample(rps=1000, connects=2_500)).connects_per_request == pytest.approx(1)
+    """What was dropped was never sent, and needed no connection."""
+    cell = only(sample(rps=1000, connects=2_000, reconnects=500))
+    assert (cell.connects_per_request, cell.reconnects_per_request) == (1, 0.25)
+    assert only(sample(rps=1000, requests=2_100, dropped=100, connects=2_000)).connects_per_request == 1
+
+
+def test_connections_that_were_not_counted_inside_the_window_are_not_known() -> None:
+    """Results of format 1 counted those of warm-up, window and drain together: 2.3 for a server that has exactly 1."""
+    counted, unknown = sample(trial(0), connects=2_000), sample(trial(1), connects=None, reconnects=None)
+    cell = only(counted, unknown)
+    assert (cell.connects_per_request, cell.reconnects_per_request) == (None, None)
 
 
 def test_errors_and_dropped_requests_make_the_error_rate() -> None:

@@ -35,7 +35,7 @@ class Closed:
         self.crashes: list[str] = []
         self.ended = 0
         """Users that stopped when they were to, or were stopped."""
-        self.connections: list[Any] = []
+        self._begun = 0
         self._gate = Event()
 
     def begin(self, began_s: float) -> float:
@@ -51,12 +51,12 @@ class Closed:
 
     def task(self, user: Any) -> None:
         """What a user does, once."""
-        offset_s = len(self.connections) / self.users * self.warmup_s / 2
-        self.connections.append(user.connection)
+        offset_s = self._begun / self.users * self.warmup_s / 2
+        self._begun += 1
         self._gate.wait()
         gevent.sleep(offset_s)
         try:
-            self._ask_on(user.ask)
+            self._ask_on(user.ask, user.connection)
         except gevent.GreenletExit:
             self.ended += 1
             raise
@@ -72,24 +72,26 @@ class Closed:
         if not self._unserved:
             self._all_served.set()
 
-    def _ask_on(self, ask: Callable[[float], str | None]) -> None:
-        began_s, is_served = self.began_s, False
-        note_due, note_latency = self.recorder.correct.due.append, self.recorder.correct.latency.append
+    def _ask_on(self, ask: Callable[[float], str | None], connection: Any) -> None:
+        began_s, is_served, correct = self.began_s, False, self.recorder.correct
+        note_due, note_latency = correct.due.append, correct.latency.append
         start_s = monotonic()
         try:
             while start_s < self.stop_s:
                 reason = ask(start_s)
                 end_s = monotonic()
                 if reason is None:
+                    if connection.opened:
+                        correct.note_opened(connection)
                     note_due(start_s - began_s)
                     note_latency(end_s - start_s)
                 else:
-                    self.recorder.fault(start_s - began_s, end_s - start_s, reason)
+                    self.recorder.fault(start_s - began_s, end_s - start_s, reason, connection)
                     gevent.sleep(0)  # a refused connection comes back at once and would let nobody else run
                 if not is_served and (reason is None or reason.startswith("status ")):
                     is_served = True
                     self._served()
                 start_s = monotonic()
         except gevent.GreenletExit:
-            self.recorder.fault(start_s - began_s, monotonic() - start_s, "unfinished")
+            self.recorder.fault(start_s - began_s, monotonic() - start_s, "unfinished", connection)
             raise

@@ -37,7 +37,6 @@ class Open:
         self.length_s = warmup_s + window_s
         self.most_connections = most_connections
         self.crashes: list[str] = []
-        self.connections: list[Any] = []
         self.idle: list[_Sender] = []
         self.all: list[_Sender] = []
         self.dispatched = 0
@@ -82,10 +81,9 @@ class Open:
     def _dispatch(self, user: Any, number: int) -> None:
         if self.idle:
             self.idle.pop().send(number)
-        elif len(self.connections) < self.most_connections:
+        elif len(self.all) < self.most_connections:
             sender = _Sender(self, type(user)(user.environment))
             self.all.append(sender)
-            self.connections.append(sender.user.connection)
             sender.send(number)
         else:
             self.recorder.dropped.append(self.due_s[number])
@@ -130,18 +128,20 @@ class _Sender:
             self.user.connection.close()
 
     def _ask(self, number: int) -> None:
-        recorder, due_s = self.load.recorder, self.load.due_s[number]
+        recorder, due_s, connection = self.load.recorder, self.load.due_s[number], self.user.connection
         moment_s = self.load.began_s + due_s
         start_s = monotonic()
         try:
             reason = self.user.ask(start_s)
         except gevent.GreenletExit:
-            recorder.fault(due_s, monotonic() - moment_s, "unfinished")
+            recorder.fault(due_s, monotonic() - moment_s, "unfinished", connection)
             raise
         latency_s = monotonic() - moment_s
         if reason is None:
+            if connection.opened:
+                recorder.correct.note_opened(connection)
             recorder.correct.due.append(number)
             recorder.correct.latency.append(latency_s)
             recorder.correct.lag.append(start_s - moment_s)
         else:
-            recorder.fault(due_s, latency_s, reason)
+            recorder.fault(due_s, latency_s, reason, connection)

@@ -21,6 +21,8 @@ CENSORED = frozenset({"timeout", "unfinished"})
 """Reasons that say a request took at least so long: open load counts it in the latency."""
 
 Times = NDArray[np.float64]
+Chunks = Iterator[tuple[Times, Times, Times]]
+"""`due`, `latency` and `lag` of some requests after the other, in seconds."""
 
 
 @dataclass
@@ -33,14 +35,28 @@ class Log:
     """From `due` to the end."""
     lag: "array[float]" = field(default_factory=lambda: array("f"))
     """Open load: from `due` to the sending; empty in closed load."""
+    opened: "array[Any]" = field(default_factory=lambda: array("I"))
+    """Places in this log of the requests that opened a connection."""
+    reopened: "array[Any]" = field(default_factory=lambda: array("I"))
+    """Places of those among them whose kept connection the server had closed."""
     schedule: Times | None = None
     """Open load: all moments that were planned."""
 
-    def chunks(self) -> Iterator[tuple[Times, Times, Times]]:
-        """`due`, `latency` and `lag` as arrays, a part at a time."""
+    def note_opened(self, connection: Any) -> None:
+        """Write down that the request that is noted next opened its connection, and clear the connection's marks."""
+        self.opened.append(len(self.due))
+        if connection.reopened:
+            self.reopened.append(len(self.due))
+        connection.opened = connection.reopened = False
+
+    def chunks(self, places: "array[Any] | None" = None) -> Chunks:
+        """Yield all requests a part at a time, or only those at these places."""
         columns = [np.frombuffer(column, column.typecode) for column in (self.due, self.latency, self.lag)]
-        for first in range(0, len(self.due), CHUNK):
-            due, latency, lag = (column[first : first + CHUNK] for column in columns)
+        chosen = None if places is None else np.frombuffer(places, places.typecode)
+        for first in range(0, len(self.due if chosen is None else chosen), CHUNK):
+            part = slice(first, first + CHUNK)
+            rows = part if chosen is None else chosen[part]
+            due, latency, lag = (column[rows] if len(column) else column for column in columns)
             planned = due if self.schedule is None else self.schedule[due]
             yield planned.astype(float), latency.astype(float), lag.astype(float)
 
@@ -60,8 +76,10 @@ class Recorder:
         """Open load: correct requests are noted by their place in this schedule, in half of a moment's bytes."""
         self.correct = Log(due=array("I"), schedule=schedule)
 
-    def fault(self, due_s: float, latency_s: float, reason: str) -> None:
-        """Write down a request that was not answered correctly."""
+    def fault(self, due_s: float, latency_s: float, reason: str, connection: Any = None) -> None:
+        """Write down a request that was not answered correctly, and whether it opened its connection."""
+        if connection is not None and connection.opened:
+            self.faulty.note_opened(connection)
         self.faulty.due.append(due_s)
         self.faulty.latency.append(latency_s)
         self._codes.append(self._reasons.setdefault(reason, len(self._reasons)))
@@ -93,6 +111,9 @@ class Digest:
         for chunk in recorder.correct.chunks():
             self._count_correct(*chunk)
         self._count_faulty(recorder)
+        correct, faulty = recorder.correct, recorder.faulty
+        self.connects = self._sampled(correct.chunks(correct.opened), faulty.chunks(faulty.opened))
+        self.reconnects = self._sampled(correct.chunks(correct.reopened), faulty.chunks(faulty.reopened))
         self.dropped = int(np.count_nonzero(self._within(np.frombuffer(recorder.dropped))))
         self.requests += self.dropped
         schedule = recorder.correct.schedule
@@ -103,6 +124,9 @@ class Digest:
 
     def _reaching_in(self, due: Times, latency: Times) -> NDArray[np.bool_]:
         return (due < self.end_s) & (due + latency >= self.start_s)
+
+    def _faulty_sample(self, due: Times, latency: Times) -> NDArray[np.bool_]:
+        return self._within(due) if self.is_open else self._reaching_in(due, latency)
 
     def _outlasting(self, due: Times, latency: Times) -> int:
         return int(np.count_nonzero((due < self.start_s) & (due + latency >= self.end_s)))
@@ -125,11 +149,17 @@ class Digest:
         seconds = np.minimum((ends[self._within(ends)] - self.start_s).astype(int), last)
         self.completed_per_second += np.bincount(seconds, minlength=last + 1)
 
+    def _sampled(self, correct: Chunks, faulty: Chunks) -> int:
+        """How many of these requests belong to the sample, by the rules that `requests` is counted by."""
+        masks = [self._within(due) for due, _, _ in correct]
+        masks += [self._faulty_sample(due, latency) for due, latency, _ in faulty]
+        return sum(int(np.count_nonzero(mask)) for mask in masks)
+
     def _count_faulty(self, recorder: Recorder) -> None:
         reasons = np.array(recorder.reasons, dtype=object)
         for due, latency, _ in recorder.faulty.chunks():
             part, reasons = reasons[: len(due)], reasons[len(due) :]
-            sample = self._within(due) if self.is_open else self._reaching_in(due, latency)
+            sample = self._faulty_sample(due, latency)
             self.requests += int(np.count_nonzero(sample))
             self.in_flight_s += self._clip(due, latency)
             self.starved += 0 if self.is_open else self._outlasting(due, latency)

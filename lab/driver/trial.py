@@ -156,8 +156,8 @@ def _driven(
         in_flight_s=digest.in_flight_s,
         starved=digest.starved,
         all_served_s=load.all_served_s,
-        connects=sum(connection.connects for connection in load.connections),
-        reconnects=sum(connection.reconnects for connection in load.connections),
+        connects=digest.connects,
+        reconnects=digest.reconnects,
         checked=expected.checked,
         asides={
             name: _aside(np.asarray(starts) - start, seconds, order.window_s).encode()
