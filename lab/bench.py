@@ -5,7 +5,7 @@ import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lab import choose, facts, machine, profiles, scenarios, store
 from lab.errors import Exit, LabError
@@ -17,6 +17,9 @@ from lab.plan import Plan
 from lab.progress import Reporter
 from lab.project import COMPOSE_FILE, LOADTESTS, RESULTS, ROOT, STATE
 from lab.store import RunFolder
+
+if TYPE_CHECKING:
+    from lab.report.view import View
 
 MACHINE = ("cpu", "cpus", "system")
 """Facts that must not change while a run goes on."""
@@ -128,28 +131,28 @@ def _run(house: House, runtime: Runtime, plan: Plan, folder: RunFolder, left_out
     if not folder.outcomes():
         _drop_empty(folder)
         raise LabError("Interrupted before anything was measured.")
-    from lab.report.derive import derive  # late: scipy and Altair take seconds to import
-    from lab.report.read import read
-    from lab.report.write import write_report
+    from lab.report.write import view_of, write_report  # late: scipy and Altair take seconds to import
 
-    written = write_report(folder.path)
+    shown = view_of(folder.path)
+    written = write_report(folder.path, shown)
     if whole:
         store.point_latest(RESULTS, folder)
-    _tell(say, folder, written, whole)
-    findings = derive(read(folder.path))
-    for cell in findings.cells:
-        if cell.outcome != "valid":
-            say.step(f"{cell.outcome}: {cell.stack} {cell.scenario} {cell.load}: {cell.reason}")
-    unmeasured = any(isinstance(judged.outcome, Failure) for judged in findings.trials)
+    _tell(say, folder, shown, written, whole)
+    unmeasured = any(isinstance(judged.outcome, Failure) for judged in shown.findings.trials)
     return Exit.DONE if whole and not unmeasured else Exit.NOT_ALL_MEASURED
 
 
-def _tell(say: Reporter, folder: RunFolder, written: Sequence[Path], whole: bool) -> None:
-    overhead = folder.read_run()["overhead"]
-    say.step(
-        f"Beside warm-up and window: {overhead['trial_median_s']:.2f} s per trial (median), "
-        f"{overhead['block_median_s']:.1f} s per block, {overhead['setup_s']:.0f} s of set-up."
-    )
+def _tell(say: Reporter, folder: RunFolder, shown: "View", written: Sequence[Path], whole: bool) -> None:
+    """What the measuring cost, which cells are not valid, the answer, and where the report is."""
+    from lab.report import answer
+    from lab.report.facts import overhead
+
+    costs = overhead(folder.read_run()["overhead"])
+    say.step("Beside warm-up and window: " + "; ".join(f"{name} {value}" for name, value in costs) + ".")
+    for cell in shown.findings.cells:
+        if cell.outcome != "valid":
+            say.step(f"{cell.outcome}: {cell.stack} {cell.scenario} {cell.load}: {cell.reason}")
+    say.answer(answer.lines(shown))
     for path in written:
         if path.name in ("summary.csv", "report.md", "report.html"):
             say.step(f"{'Report' if whole else 'Partial report'}: {path.relative_to(ROOT)}")

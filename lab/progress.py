@@ -1,6 +1,7 @@
 """Says how far a run is: a bar with the time left on a terminal, plain lines elsewhere."""
 
 import time
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -36,6 +37,7 @@ class Reporter:
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or plain_console(stderr=True)
+        self._output = console or plain_console()
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -60,6 +62,11 @@ class Reporter:
     def step(self, text: str) -> None:
         """See Say.step."""
         self._console.print(Text(text), soft_wrap=True)
+
+    def answer(self, lines: Iterable[str]) -> None:
+        """What the run found, on standard output."""
+        for line in lines:
+            self._output.print(line, soft_wrap=True)
 
     def begin(self, trials: int, expected_s: float) -> None:
         """See Say.begin."""

@@ -1,7 +1,6 @@
-"""`readme`: writes the tables that README and docs quote from committed runs; a test holds them against the runs.
+"""`readme`: writes the tables that README and docs quote from committed runs; a test compares them with the runs.
 
-A quoted table stands between `<!-- run results/reference/<name> -->` and `<!-- /run -->`; `closed` or `open` after the name
-leaves the other loads out.
+A quoted table stands between `<!-- run results/reference/<name> -->` and `<!-- /run -->`.
 """
 
 import csv
@@ -15,9 +14,8 @@ from lab.project import ROOT
 from lab.report import words
 from lab.store import RunFolder
 
-_QUOTED = re.compile(r"(<!-- run (?P<run>\S+)( (?P<kind>closed|open))? -->\n).*?(?P<end><!-- /run -->)", re.DOTALL)
-_HEAD = "| scenario | stack | requests/s | 95 % interval | p50 ms | p99 ms | CPU µs/request | bound by |"
-_RULE = "| --- | --- | --: | --: | --: | --: | --: | --- |"
+Row = Mapping[str, str]
+_QUOTED = re.compile(r"(<!-- run (?P<run>\S+) -->\n).*?(?P<end><!-- /run -->)", re.DOTALL)
 
 
 def readme() -> Exit:
@@ -38,18 +36,18 @@ def quoted(text: str) -> str:
     Raises:
         LabError: it quotes a run that is not there.
     """
-    return _QUOTED.sub(lambda match: match[1] + table(ROOT / match["run"], match["kind"] or "") + match["end"], text)
+    return _QUOTED.sub(lambda match: match[1] + table(ROOT / match["run"]) + match["end"], text)
 
 
-def table(run: Path, kind: str = "") -> str:
-    """A sentence on when and where a run was made, and its cells (under that kind of load) as a table in Markdown."""
+def table(run: Path) -> str:
+    """Return when and where a run was made, and its cells in Markdown: throughput under closed, latency under open load."""
     facts = RunFolder(run).read_run()
     try:
         with (run / "summary.csv").open() as rows:
-            cells = [cell for cell in csv.DictReader(rows) if cell["load"].startswith(kind)]
+            cells = list(csv.DictReader(rows))
     except FileNotFoundError:
         raise LabError(f"{run} has no summary.csv: `make report` derives it.") from None
-    return "\n".join([_origin(run, facts, cells), "", _HEAD, _RULE, *_rows(cells), ""])
+    return "\n".join([_origin(run, facts, cells), "", *_lines(cells), ""])
 
 
 def _origin(run: Path, facts: Mapping[str, Any], cells: Sequence[Mapping[str, str]]) -> str:
@@ -68,16 +66,37 @@ def _blocks(cells: Iterable[Mapping[str, str]]) -> int:
     return max(int(cell["blocks"]) for cell in cells)
 
 
-def _rows(cells: list[dict[str, str]]) -> Iterator[str]:
-    ordered = sorted(cells, key=lambda cell: (cell["scenario"], cell["load"], -float(cell["rps"] or 0)))
-    for cell in ordered:
-        name = f"{cell['scenario']} {cell['load']}"
-        if cell["outcome"] != "valid":
-            yield f"| {name} | {cell['stack']} | {cell['outcome']} | | | | | |"
-            continue
-        interval = f"{_short(cell['rps_lo'])} to {_short(cell['rps_hi'])}" if cell["rps_lo"] else ""
-        numbers = " | ".join(_short(cell[column]) for column in ("p50_ms", "p99_ms", "cpu_us_per_request"))
-        yield f"| {name} | {cell['stack']} | {_short(cell['rps'])} | {interval} | {numbers} | {cell['bound_by']} |"
+def _lines(cells: Sequence[Row]) -> Iterator[str]:
+    """Return a line for each scenario and stack, the highest throughput first; loads are the first of each kind."""
+    closed, opened = (_first_load(cells, kind) for kind in ("closed:", "open:"))
+    yield f"| scenario | stack | requests/s, {closed} | 95 % interval | mean ms | CPU µs/request | bound by |{_head(opened)}"
+    yield "| --- | --- | --: | --: | --: | --: | --- |" + (" --: | --: |" if opened else "")
+    beside = {(cell["scenario"], cell["stack"]): cell for cell in cells if cell["load"] == opened}
+    own = [cell for cell in cells if cell["load"] == closed]
+    for cell in sorted(own, key=lambda cell: (cell["scenario"], -float(cell["rps"] or 0))):
+        yield _throughput(cell) + (_latency(beside.get((cell["scenario"], cell["stack"]))) if opened else "")
+
+
+def _first_load(cells: Sequence[Row], kind: str) -> str:
+    return next((cell["load"] for cell in cells if cell["load"].startswith(kind)), "")
+
+
+def _head(opened: str) -> str:
+    return f" p50 ms, {opened} | p99 ms, {opened} |" if opened else ""
+
+
+def _throughput(cell: Row) -> str:
+    if cell["outcome"] != "valid":
+        return f"| {cell['scenario']} | {cell['stack']} | {cell['outcome']} | | | | |"
+    interval = f"{_short(cell['rps_lo'])} to {_short(cell['rps_hi'])}" if cell["rps_lo"] else ""
+    numbers = " | ".join(_short(cell[column]) for column in ("mean_ms", "cpu_us_per_request"))
+    return f"| {cell['scenario']} | {cell['stack']} | {_short(cell['rps'])} | {interval} | {numbers} | {cell['bound_by']} |"
+
+
+def _latency(cell: Row | None) -> str:
+    if cell is None or cell["outcome"] != "valid":
+        return f" {cell['outcome'] if cell else ''} | |"
+    return f" {_short(cell['p50_ms'])} | {_short(cell['p99_ms'])} |"
 
 
 def _short(text: str) -> str:

@@ -15,8 +15,8 @@ from synthetic import failure, histogram, run_facts, sample, scenario, stack, tr
 from lab import formats, machine
 from lab.errors import LabError
 from lab.nouns import Load, Outcome
-from lab.report import words
-from lab.report.write import write_report
+from lab.report import answer, words
+from lab.report.write import view_of, write_report
 
 STACKS = [stack("first", omits={"/parse/": "it has no parser"}), stack("base", baseline=True), stack("broken")]
 SCENARIOS = [scenario("json"), scenario("parse/plain"), scenario("wait?ms=50", ms=50)]
@@ -387,3 +387,16 @@ def test_a_report_says_that_processes_ran_on_a_slow_python(
 )
 def test_how_a_python_was_built_is_read_from_its_own_words(arguments: str, build: str | None) -> None:
     assert machine.python_build(arguments) == build
+
+
+def test_a_run_ends_with_the_ratios_and_verdicts_of_its_first_table(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", run_facts(STACKS, SCENARIOS, 8), outcomes())
+    said = list(answer.lines(view_of(run)))
+    assert said[0] == "Against base, by the ratio inside each block, with its interval:"
+    assert re.fullmatch(r"json, 8 users \(baseline: (99\d|1,0\d0) requests/s\)", said[1])
+    assert any(re.fullmatch(r"  slower: first 0\.50 x \(0\.\d+ to 0\.\d+\)", line) for line in said)
+    assert "  failed: broken" in said
+    write_report(run)
+    for phrase in ("slower", "failed", "cannot"):
+        assert f"*{phrase}*: " in (run / "report.md").read_text()
+        assert any(line.startswith(f"  {phrase}: ") for line in said)

@@ -13,7 +13,7 @@ import vl_convert
 from lab.nouns import Cell
 
 _BAR, _BASE, _FAILED = "#3b82c4", "#8a8f98", "#c2504d"
-_PERCENTILES = {"p50_ms": "p50", "p95_ms": "p95", "p99_ms": "p99"}
+_LATENCIES = {"mean_ms": "mean", "p50_ms": "p50", "p95_ms": "p95", "p99_ms": "p99"}
 Chart = altair.LayerChart | altair.FacetChart
 _ROW_PX, _WIDTH_PX = 30, 360
 _LABEL_PX = 7.5
@@ -39,7 +39,7 @@ def standing_alone(svg: str) -> str:
 
 def _row(cell: Cell, baseline: str) -> dict[str, object]:
     role = "failed" if cell.outcome == "failed" else "baseline" if cell.stack == baseline else "compared"
-    row = cell.model_dump(include={"stack", "p50_ms", "p95_ms", "p99_ms"})
+    row = cell.model_dump(include={"stack", *_LATENCIES})
     return row | (cell.rps.model_dump() if cell.rps else {}) | {"role": role}
 
 
@@ -66,21 +66,21 @@ def _throughput(rows: Sequence[dict[str, object]]) -> Chart:
 
 
 def _latency(rows: Sequence[dict[str, object]]) -> Chart:
-    """p50, p95, p99 on a logarithmic axis: latencies of stacks differ by factors."""
+    """Mean, p50, p95, p99 on a logarithmic axis: latencies of stacks differ by factors."""
     points = [
-        {"stack": row["stack"], "percentile": name, "ms": row[column]}
+        {"stack": row["stack"], "figure": name, "ms": row[column]}
         for row in rows
-        for column, name in _PERCENTILES.items()
+        for column, name in _LATENCIES.items()
         if row[column]
     ]
     base = _chart(points).encode(y=_stacks(rows, labels=False))
     axis = altair.Axis(tickCount=5, labelOverlap="greedy", format="~g")
     x = altair.X("ms:Q", title="latency, ms (logarithmic)", axis=axis).scale(type="log", nice=False, padding=24)
-    shape = altair.Shape("percentile:N", title=None).scale(
-        domain=list(_PERCENTILES.values()), range=["circle", "diamond", "triangle-right"]
+    shape = altair.Shape("figure:N", title=None).scale(
+        domain=list(_LATENCIES.values()), range=["stroke", "circle", "diamond", "triangle-right"]
     )
-    shade = altair.Fill("percentile:N", title=None).scale(
-        domain=list(_PERCENTILES.values()), range=["#9cc3e6", _BAR, "#d08a2e"]
+    shade = altair.Fill("figure:N", title=None).scale(
+        domain=list(_LATENCIES.values()), range=["currentColor", "#9cc3e6", _BAR, "#d08a2e"]
     )
     lines = base.mark_line(strokeWidth=1.5, color=_BASE).encode(x=x, detail="stack:N")
     marks = base.mark_point(filled=True, size=90, opacity=1).encode(x=x, shape=shape, fill=shade)

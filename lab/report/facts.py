@@ -49,7 +49,7 @@ def tables(run: Run) -> dict[str, Table]:
         | _cpus(run),
         "Run": dict(_run(run)),
         "Noise": dict(_noise(run)),
-        "What the measuring cost": dict(_overhead(run.facts.get("overhead") or {})),
+        "What the measuring cost": dict(overhead(run.facts.get("overhead") or {})),
         "Versions": _versions(run.facts.get("versions", {})),
     }
     return {title: table for title, table in found.items() if table}
@@ -110,15 +110,16 @@ def _noise(run: Run) -> Iterator[tuple[str, str]]:
         yield f"time in which something waited for {kind}, median per block", f"{words.number(waited_s)} s"
 
 
-def _overhead(overhead: Mapping[str, float | None]) -> Iterator[tuple[str, str]]:
+def overhead(costs: Mapping[str, float | None]) -> Iterator[tuple[str, str]]:
+    """Yield what the measuring itself took, name and time, of what is known."""
     names = {
         "setup_s": "set-up before the first block",
         "block_median_s": "starting and stopping all stacks, median per block",
         "trial_median_s": "beside warm-up and window, median per trial",
     }
     for key, name in names.items():
-        if overhead.get(key) is not None:
-            yield name, f"{words.number(overhead[key])} s"
+        if costs.get(key) is not None:
+            yield name, f"{words.number(costs[key])} s"
 
 
 def _versions(found: Mapping[str, Mapping[str, str]]) -> Table:

@@ -5,26 +5,30 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from lab.report import charts, short, tables, view, words
+from lab.report import charts, short, tables, words
 from lab.report.derive import derive
 from lab.report.read import read
-from lab.report.view import View
+from lab.report.view import View, log_tail
 
 
-def write_report(folder: Path) -> list[Path]:
-    """Writes all derived files into the run's folder and returns their paths.
+def view_of(folder: Path) -> View:
+    """Return what follows from the originals in a run's folder.
 
     Raises:
-        LabError: the originals are missing, broken, or of another format version.
+        LabError: the originals are missing or broken, or a newer lab wrote them.
     """
     run = read(folder)
-    findings = derive(run)
-    shown = View(run, findings)
+    return View(run, derive(run))
+
+
+def write_report(folder: Path, shown: View | None = None) -> list[Path]:
+    """Write all derived files into the run's folder and return their paths; errors are those of `view_of`."""
+    shown = shown or view_of(folder)
     drawn = _charts(shown)
     return [
-        tables.write_summary(folder / "summary.csv", findings.cells),
-        tables.write_costs(folder / "costs.csv", findings.costs),
-        tables.write_comparisons(folder / "comparisons.csv", findings.comparisons),
+        tables.write_summary(folder / "summary.csv", shown.findings.cells),
+        tables.write_costs(folder / "costs.csv", shown.findings.costs),
+        tables.write_comparisons(folder / "comparisons.csv", shown.findings.comparisons),
         *_write_charts(folder / "charts", drawn),
         _write(folder / "report.md", render("report.md", shown, drawn)),
         _write(folder / "report.html", render("report.html", shown, drawn)),
@@ -56,7 +60,7 @@ def render(template: str, shown: View, drawn: dict[str, str]) -> str:
     environment.filters["one_line"] = one_line
     svgs = {slug: Markup(svg) for slug, svg in drawn.items()}  # noqa: S704 - drawn here, Vega escapes its texts
     return environment.get_template(f"{template}.j2").render(
-        view=shown, run=shown.run, words=words, short=short, charts=svgs, log_tail=view.log_tail
+        view=shown, run=shown.run, words=words, short=short, charts=svgs, log_tail=log_tail
     )
 
 

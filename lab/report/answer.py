@@ -1,0 +1,26 @@
+"""What a run ends with on the terminal: its answer, in the words of the report's first table."""
+
+from collections.abc import Iterator
+
+from lab.report import short
+from lab.report.section import Section
+from lab.report.view import View
+
+
+def lines(view: View) -> Iterator[str]:
+    """Yield the ratios and verdicts of each scenario, then what the run could have seen."""
+    if view.compared:
+        yield f"Against {view.run.baseline}, by the ratio inside each block, with its interval:"
+        for section in view.sections:
+            yield from _section(view, section)
+    yield from view.resolution
+    yield from view.warnings
+
+
+def _section(view: View, section: Section) -> Iterator[str]:
+    base = short.baseline(section)
+    yield f"{section.title}{f' (baseline: {base})' if base else ''}"
+    for phrase in view.phrases(section):
+        yield from (f"  {phrase.label}: {stack}" for stack in phrase.stacks)
+    if bounds := short.not_by_cpu(section):
+        yield f"  Not bound by the server's CPU: {bounds}."

@@ -1,0 +1,54 @@
+"""The committed runs: what their derived files say agrees with itself, and is what this lab derives."""
+
+import csv
+import math
+from pathlib import Path
+
+import pytest
+
+from lab.compare.rows import MARGIN
+from lab.project import RESULTS
+
+RUNS = sorted(path.parent for path in (RESULTS / "reference").glob("*/run.json"))
+Row = dict[str, str]
+
+
+def table(run: Path, name: str) -> list[Row]:
+    with (run / name).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(params=RUNS, ids=lambda run: run.name)
+def run(request: pytest.FixtureRequest) -> Path:
+    return Path(request.param)
+
+
+def test_a_ratio_of_p99s_is_that_of_the_table_where_both_cells_have_the_same_blocks(run: Path) -> None:
+    cells = {(cell["stack"], cell["scenario"], cell["load"]): cell for cell in table(run, "summary.csv")}
+    found = 0
+    for row in table(run, "comparisons.csv"):
+        own, base = (cells.get((row[arm], row["scenario"], row["load"])) for arm in ("stack", "baseline"))
+        if row["metric"] == "p99_ms" and own and base and own["blocks"] == base["blocks"] == row["blocks"]:
+            assert float(own["p99_ms"]) / float(base["p99_ms"]) == pytest.approx(float(row["ratio"]), rel=1e-4)
+            found += 1
+    assert found
+
+
+def test_every_interval_holds_its_ratio_and_agrees_with_its_verdict(run: Path) -> None:
+    for row in table(run, "comparisons.csv"):
+        ratio, lo, hi = (float(row[column]) for column in ("ratio", "lo", "hi"))
+        margin = 1 + MARGIN[row["metric"]]
+        assert lo <= ratio <= hi
+        if row["verdict"] == "equivalent":
+            assert 1 / margin < lo <= hi < margin
+        if row["verdict"] == "different":
+            assert lo > 1 or hi < 1
+            assert not 1 / margin <= ratio <= margin
+
+
+def test_the_mean_of_a_closed_load_is_what_littles_law_says(run: Path) -> None:
+    """Users over requests per second; runs of which some users were never served before the window know less."""
+    for cell in table(run, "summary.csv"):
+        if cell["load"].startswith("closed:") and cell["outcome"] == "valid" and cell["all_served_s"]:
+            users = int(cell["load"].partition(":")[2])
+            assert math.log(float(cell["mean_ms"]) / (users / float(cell["rps"]) * 1e3)) == pytest.approx(0, abs=0.1)
