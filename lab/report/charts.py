@@ -77,10 +77,10 @@ def _latency(rows: Sequence[dict[str, object]]) -> Chart:
     axis = altair.Axis(tickCount=5, labelOverlap="greedy", format="~g")
     x = altair.X("ms:Q", title="latency, ms (logarithmic)", axis=axis).scale(type="log", nice=False, padding=24)
     shape = altair.Shape("figure:N", title=None).scale(
-        domain=list(_LATENCIES.values()), range=["stroke", "circle", "diamond", "triangle-right"]
+        domain=list(_LATENCIES.values()), range=["square", "circle", "diamond", "triangle-right"]
     )
     shade = altair.Fill("figure:N", title=None).scale(
-        domain=list(_LATENCIES.values()), range=["currentColor", "#9cc3e6", _BAR, "#d08a2e"]
+        domain=list(_LATENCIES.values()), range=[_BASE, "#9cc3e6", _BAR, "#d08a2e"]
     )
     lines = base.mark_line(strokeWidth=1.5, color=_BASE).encode(x=x, detail="stack:N")
     marks = base.mark_point(filled=True, size=90, opacity=1).encode(x=x, shape=shape, fill=shade)
