@@ -9,7 +9,7 @@ so long that a single interruption (some ms) is lost in the mean, while a neighb
 
 import contextlib
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from lab import cgroups
@@ -72,14 +72,28 @@ def _pressure_s() -> dict[str, float]:
 
 def throttled_s(pid: int | str = "self") -> float | None:
     """Seconds that quotas have kept the control groups of a process waiting so far, the hardest of them."""
+    return throttled_in(_groups_of(pid))
+
+
+def own_groups(pid: int, others: Iterable[int]) -> list[Path]:
+    """Return the control groups that hold a process and none of the others: a quota of theirs is its own alone."""
+    shared = {group for other in others for group in _groups_of(other)}
+    return [group for group in _groups_of(pid) if group not in shared]
+
+
+def throttled_in(groups: Iterable[Path]) -> float | None:
+    """Return the seconds that quotas have kept these control groups waiting so far, the hardest of them; None without any."""
+    return max((total for group in groups if (total := _throttled_s(group)) is not None), default=None)
+
+
+def _groups_of(pid: int | str) -> list[Path]:
     try:
-        groups = cgroups.above(pid, "cpu")
+        return cgroups.above(pid, "cpu")
     except (OSError, KeyError):
-        return None
-    return max((total for group in groups if (total := _throttled_in(group)) is not None), default=None)
+        return []
 
 
-def _throttled_in(group: Path) -> float | None:
+def _throttled_s(group: Path) -> float | None:
     """From the nanoseconds of cgroup v1 or the microseconds of v2; a root group has neither."""
     with contextlib.suppress(OSError):
         totals = dict(line.split() for line in (group / "cpu.stat").read_text().splitlines())

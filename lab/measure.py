@@ -1,11 +1,13 @@
 """Measures one trial: the driver loads, the watcher reads the counters at both edges of the window."""
 
+import os
 import time
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
-from lab import watch
+from lab import guards, watch
 from lab.drive import Driver, DriverError
 from lab.errors import LabError
 from lab.launch.postgres import Monitor
@@ -13,12 +15,16 @@ from lab.launch.runtime import Runtime
 from lab.machine import CpuPlan
 from lab.nouns import Arm, Driven, Failure, Role, Sample, Scenario, Target, Trial, Usage
 from lab.orders import Order
+from lab.processes import Accounts, has_ended
 from lab.servers import DATABASE, UPSTREAM, died
+from lab.turnover import Turnover
 
 Share = Callable[[watch.CoreReading, watch.CoreReading], float | None]
 """What of a CPU's time between two readings went where."""
-LOOKS = 3
+DATABASE_LOOKS = 3
 """How often the database is asked during a window how many of its connections are busy; it takes about 1 ms each time."""
+LOOK_EVERY_S = 0.25
+"""How often the server's processes are looked at during a window; it takes about 0.3 ms each time."""
 
 
 class PartError(LabError):
@@ -73,6 +79,9 @@ class Bench:
             other_cores_busy=window.busy_share(self.cpus.others),
             stolen=window.most_stolen(),
             server_stolen=window.stolen_share(self.cpus.server),
+            serving_replaced=window.replaced(),
+            server_throttled_s=window.server_throttled_s(),
+            lab_throttled_s=window.lab_throttled_s(),
             idle_memory_bytes=self.idle_memory_bytes.get(trial.stack),
             overhead_s=time.monotonic() - began_s - (driven.window_end_s - driven.began_s),
         )
@@ -120,9 +129,11 @@ class _Window:
 
     def __init__(self, targets: dict[Role, Target], idle: list[Target], cpus: CpuPlan, monitor: Monitor) -> None:
         self._monitor = monitor
-        self._connections: int | None = None
+        self._connections: list[int] = []
         self._targets = targets
-        self._idle = idle
+        self._idle = [target for target in idle if not has_ended(target.pid)]
+        self._turnover = Turnover(targets["server"])
+        self._groups = _groups(targets, idle)
         self._all_cpus = sorted({*cpus.server, *cpus.others})
         self._edges: list[_Edge] = []
         self._memory: dict[Role, int | None] = {}
@@ -130,21 +141,24 @@ class _Window:
     def watch(self, start_s: float, end_s: float) -> None:
         """Called before the window: reads everything at `start_s` and at `end_s` (CLOCK_MONOTONIC)."""
         self._read_at(start_s)
-        self._connections = self._most_connections(start_s, end_s)
+        self._look_between(start_s, end_s)
         self._read_at(end_s)
         self._memory = {role: watch.memory_bytes(target) for role, target in self._targets.items()}
 
     def _read_at(self, at_s: float) -> None:
         _sleep_until(at_s)
-        self._edges.append(_Edge.read(self._targets, self._idle, self._all_cpus))
+        self._edges.append(_Edge.read(self._targets, self._idle, self._all_cpus, self._groups))
+        self._turnover.look()
 
-    def _most_connections(self, start_s: float, end_s: float) -> int | None:
-        """Asked inside the window: after it nothing is sent any more, and the database is idle within a millisecond."""
-        counts = []
-        for look in range(1, LOOKS + 1):
-            _sleep_until(start_s + (end_s - start_s) * look / (LOOKS + 1))
-            counts.append(self._monitor.busy_connections())
-        return max((count for count in counts if count is not None), default=None)
+    def _look_between(self, start_s: float, end_s: float) -> None:
+        """Look at processes, and now and then at the database: after the window nothing is sent, and it is idle at once."""
+        parts = DATABASE_LOOKS + 1
+        looks_in_part = max(1, round((end_s - start_s) / parts / LOOK_EVERY_S))
+        for look in range(1, parts * looks_in_part):
+            _sleep_until(start_s + (end_s - start_s) * look / (parts * looks_in_part))
+            self._turnover.look()
+            if look % looks_in_part == 0 and (busy := self._monitor.busy_connections()) is not None:
+                self._connections.append(busy)
 
     def usage(self, window_s: float) -> dict[Role, Usage]:
         """What each role used, in the window."""
@@ -153,14 +167,26 @@ class _Window:
             role: watch.usage(before.roles[role], after.roles[role], window_s, self._memory[role])
             for role in self._targets
         }
-        used["database"] = used["database"].model_copy(update={"connections": self._connections})
+        used["database"] = used["database"].model_copy(update={"connections": max(self._connections, default=None)})
         return used
 
     def idle_cpu_s(self) -> float | None:
-        """CPU time of the servers that were not loaded; one that ended meanwhile counts no more."""
-        before, after = self._edges
-        used_s = (end_s - start_s for start_s, end_s in zip(before.idle_cpu_s, after.idle_cpu_s, strict=True))
-        return sum(max(0.0, one_s) for one_s in used_s) if self._idle else None
+        """Return the CPU time of the servers that ran and were not loaded; None where that of one is not known."""
+        used_s = list(map(watch.used_s, *(edge.idle for edge in self._edges)))
+        known_s = [one_s for one_s in used_s if one_s is not None]
+        return sum(known_s) if self._idle and len(known_s) == len(used_s) else None
+
+    def replaced(self) -> int | None:
+        """Return how many of the server's processes were replaced, at least; None where this is not known."""
+        return self._turnover.replaced()
+
+    def server_throttled_s(self) -> float | None:
+        """Return how long a CPU quota of the server's own kept it from running; None where it has no group of its own."""
+        return _grown(*(edge.server_throttled_s for edge in self._edges))
+
+    def lab_throttled_s(self) -> float | None:
+        """Return how long a CPU quota kept the lab from running; None where this is not known."""
+        return _grown(*(edge.lab_throttled_s for edge in self._edges))
 
     def busy_share(self, cpus: tuple[int, ...]) -> float | None:
         """Mean share (0 to 1) of these CPUs that was busy."""
@@ -184,6 +210,16 @@ def _mean(shares: list[float]) -> float | None:
     return sum(shares) / len(shares) if shares else None
 
 
+def _grown(before: float | None, after: float | None) -> float | None:
+    return None if before is None or after is None or after < before else after - before
+
+
+def _groups(targets: Mapping[Role, Target], idle: Iterable[Target]) -> list[Path]:
+    """Return the control groups that hold the server and nothing else of the run."""
+    others = [target.pid for role, target in targets.items() if role != "server"]
+    return guards.own_groups(targets["server"].pid, [os.getpid(), *others, *(target.pid for target in idle)])
+
+
 def _sleep_until(at_s: float) -> None:
     time.sleep(max(0.0, at_s - time.monotonic()))
 
@@ -202,14 +238,18 @@ class _Edge:
     """All readings at one edge of the window."""
 
     roles: dict[Role, watch.Reading]
-    idle_cpu_s: list[float]
+    idle: list[Accounts | None]
     """Of each server that is not loaded."""
     cores: dict[int, watch.CoreReading]
+    server_throttled_s: float | None
+    lab_throttled_s: float | None
 
     @classmethod
-    def read(cls, targets: Mapping[Role, Target], idle: list[Target], cpus: list[int]) -> "_Edge":
+    def read(cls, targets: Mapping[Role, Target], idle: list[Target], cpus: list[int], groups: list[Path]) -> "_Edge":
         return cls(
             roles={role: _reading(role, target) for role, target in targets.items()},
-            idle_cpu_s=[watch.cpu_s(target) for target in idle],
+            idle=[watch.cpu(target) for target in idle],
             cores=watch.cores(cpus),
+            server_throttled_s=guards.throttled_in(groups),
+            lab_throttled_s=guards.throttled_s(),
         )

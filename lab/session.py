@@ -149,7 +149,8 @@ class Session:
         logs.mkdir(exist_ok=True)
         with serving(self.runtime, list(self.arms.values()), logs) as standing:
             bench = self._bench(driver, standing)
-            start_cpu_s = {label: watch.cpu_s(bench.targets[label]) for label in self.arms if label in bench.targets}
+            used_s = {label: watch.cpu_s(bench.targets[label]) for label in self.arms if label in bench.targets}
+            start_cpu_s = {label: used for label, used in used_s.items() if used is not None}
             for trial in self.plan.block(number, attempt):
                 trial_began_s = time.monotonic()
                 outcomes.append(self._kept(self._refusal(trial) or bench.measure(trial)))

@@ -4,26 +4,28 @@ CPU time of a process is read from its CPU-time clock in nanoseconds (/proc's ti
 cgroup v1 `cpuacct.usage` or v2 `cpu.stat`. The engine's own `stats` call takes a second and is not used.
 """
 
-import contextlib
-import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from lab import cgroups
+from lab import cgroups, processes
 from lab.errors import LabError
 from lab.nouns import Noun, Target, Usage
+from lab.processes import Account, Accounts, Process
 
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_TICKS_PER_S = processes.TICKS_PER_S
+Switches = Mapping[int, int]
+"""Thread -> its context switches so far."""
 
 
-class Reading(Noun):
-    """Running totals of one target at one moment."""
+@dataclass(frozen=True)
+class Reading:
+    """Running totals of one target at one moment; None where they cannot be read."""
 
     at_s: float
-    cpu_s: float
-    context_switches: int | None
-    threads: int | None
+    cpu: Accounts | None
+    switches: Switches | None
 
 
 class CoreReading(Noun):
@@ -35,51 +37,56 @@ class CoreReading(Noun):
 
 
 def read(target: Target) -> Reading:
-    """The totals of a target now.
+    """Return the totals of a target now.
 
     Raises:
         LabError: it has ended.
     """
+    reading = Reading(at_s=time.monotonic(), cpu=cpu(target), switches=_switches(target))
+    if processes.has_ended(target.pid):
+        raise LabError(f"Process {target.pid} ended while it was watched.")
+    return reading
+
+
+def cpu(target: Target) -> Accounts | None:
+    """Return what each process of a target has used so far, or its control group as a whole; None where that is not known."""
+    if not target.contained:
+        return processes.accounts(target.pid)
     try:
-        pids = _pids(target)
-        if _is_zombie(target.pid):
-            raise ProcessLookupError
-        return Reading(
-            at_s=time.monotonic(), cpu_s=_used_s(target), context_switches=_switches(pids), threads=_threads(pids)
-        )
+        return {Process(target.pid, started=0): Account(parent=0, own_s=_cgroup_cpu_s(target.pid))}
     except (OSError, KeyError):
-        raise LabError(f"Process {target.pid} ended while it was watched.") from None
+        return None
 
 
-def _is_zombie(pid: int) -> bool:
-    """Whether a process has ended and waits for its parent to ask how; an OSError where it is gone altogether."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+def cpu_s(target: Target) -> float | None:
+    """Return the CPU seconds that a target has used since its start; None where they cannot be read, or it has ended."""
+    accounts = cpu(target)
+    return None if accounts is None else processes.total_s(accounts)
 
 
-def cpu_s(target: Target) -> float:
-    """CPU seconds that a target has used since its start; 0.0 for one that has ended."""
-    try:
-        return _used_s(target)
-    except (OSError, KeyError):
-        return 0.0
-
-
-def _used_s(target: Target) -> float:
-    return _cgroup_cpu_s(target.pid) if target.contained else sum(map(_process_cpu_s, _pids(target)))
+def used_s(before: Accounts | None, after: Accounts | None) -> float | None:
+    """Return the CPU seconds between two readings of a target; None where they are not known."""
+    return None if before is None or after is None else processes.used_s(before, after)
 
 
 def usage(before: Reading, after: Reading, window_s: float, memory_bytes: int | None) -> Usage:
     """What was used in a window; the CPU time is scaled from the time between the two readings to `window_s`."""
     between_s = after.at_s - before.at_s
-    switches = None
-    if before.context_switches is not None and after.context_switches is not None:
-        switches = max(0, after.context_switches - before.context_switches)
+    used = used_s(before.cpu, after.cpu)
     return Usage(
-        cpu_s=max(0.0, after.cpu_s - before.cpu_s) * window_s / between_s,  # less than 0: some processes have ended
+        cpu_s=None if used is None else used * window_s / between_s,
         memory_bytes=memory_bytes,
-        threads=after.threads,
-        context_switches=switches,
+        threads=None if after.switches is None else len(after.switches),
+        context_switches=_switched(before.switches, after.switches),
     )
+
+
+def _switched(before: Switches | None, after: Switches | None) -> int | None:
+    """Context switches between two readings; a thread that ended took its own with it, and the sum is not known."""
+    if before is None or after is None or not before.keys() <= after.keys():
+        return None
+    switched = sum(after.values()) - sum(before.values())
+    return switched if switched >= 0 else None
 
 
 def memory_bytes(target: Target) -> int | None:
@@ -87,7 +94,7 @@ def memory_bytes(target: Target) -> int | None:
     try:
         if target.contained:
             return _cgroup_memory(target.pid)
-        return sum(_pss(pid) for pid in _pids(target))
+        return sum(_pss(pid) for pid in processes.tree(target.pid))
     except (OSError, KeyError):
         return None
 
@@ -108,41 +115,17 @@ def _core(  # the columns of proc_stat(5)
 
 def busy_share(before: CoreReading, after: CoreReading) -> float | None:
     """Share (0 to 1) of the CPUs' time between two readings that was spent working; None if no tick passed."""
-    total_s = after.total_s - before.total_s
-    return (after.busy_s - before.busy_s) / total_s if total_s > 0 else None
+    return _share(after.busy_s - before.busy_s, after.total_s - before.total_s)
 
 
 def stolen_share(before: CoreReading, after: CoreReading) -> float | None:
     """Share (0 to 1) that the hypervisor gave to others."""
-    total_s = after.total_s - before.total_s
-    return (after.stolen_s - before.stolen_s) / total_s if total_s > 0 else None
+    return _share(after.stolen_s - before.stolen_s, after.total_s - before.total_s)
 
 
-def _pids(target: Target) -> list[int]:
-    if target.contained:
-        folder = cgroups.folder(target.pid, "pids")
-        return [int(line) for line in (folder / "cgroup.procs").read_text().split()]
-    return _tree(target.pid)
-
-
-def _tree(pid: int) -> list[int]:
-    """The process and its descendants, from the kernel's own lists: walking all of /proc would load the generator's core."""
-    children = (int(child) for task in _tasks(pid) for child in _children(task))
-    return [pid, *(descendant for child in children for descendant in _tree(child))]
-
-
-def _children(task: Path) -> list[str]:
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        return (task / "children").read_text().split()
-    return []
-
-
-def _process_cpu_s(pid: int) -> float:
-    """CPU time of all threads of a process, ended ones included (see clock_getcpuclockid(3))."""
-    try:
-        return time.clock_gettime((~pid << 3) | 2)
-    except OSError:
-        return 0.0
+def _share(part_s: float, total_s: float) -> float | None:
+    """None where a counter went backwards, as some virtual machines' do."""
+    return part_s / total_s if total_s > 0 and part_s >= 0 else None
 
 
 def _cgroup_cpu_s(pid: int) -> float:
@@ -174,22 +157,19 @@ def _pss(pid: int) -> int:
     raise KeyError("Pss")
 
 
-def _threads(pids: Iterable[int]) -> int:
-    return sum(len(_tasks(pid)) for pid in pids)
+def _switches(target: Target) -> Switches | None:
+    """Context switches of each thread; one that ends while its process is read is left out."""
+    try:
+        tasks = (task for pid in processes.pids_of(target) for task in processes.tasks(pid))
+        found = {int(task.name): _task_switches(task) for task in tasks}
+    except (OSError, KeyError):
+        return None
+    return {task: count for task, count in found.items() if count is not None}
 
 
-def _switches(pids: Iterable[int]) -> int:
-    return sum(_task_switches(task) for pid in pids for task in _tasks(pid))
-
-
-def _tasks(pid: int) -> list[Path]:
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        return list(Path(f"/proc/{pid}/task").iterdir())
-    return []
-
-
-def _task_switches(task: Path) -> int:
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+def _task_switches(task: Path) -> int | None:
+    try:
         lines = (line.partition(":") for line in (task / "status").read_text().splitlines())
-        return sum(int(value) for name, _, value in lines if name.endswith("_ctxt_switches"))
-    return 0
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return sum(int(value) for name, _, value in lines if name.endswith("_ctxt_switches"))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import cgroups, guards, watch
+from lab import cgroups, guards, processes, watch
 from lab.errors import LabError
 from lab.nouns import Target
 
@@ -16,6 +16,7 @@ CONTAINER = Target(pid=PID, contained=True)
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(cgroups, "_CGROUPS", tmp_path / "cgroup")
     monkeypatch.setattr(cgroups, "_PROC", tmp_path / "proc")
+    monkeypatch.setattr(processes, "_PROC", tmp_path / "proc")
     return tmp_path
 
 
@@ -66,10 +67,10 @@ def test_where_no_group_has_a_quota_the_time_is_not_known(root: Path) -> None:
     assert guards.throttled_s() is None
 
 
-def test_a_container_that_has_ended_uses_no_more_cpu_time(root: Path) -> None:
-    """The run goes on with the other stacks, whose idle neighbours it is then among."""
+def test_the_cpu_time_of_a_container_that_has_ended_is_not_zero(root: Path) -> None:
     assert not (root / "proc").exists()
-    assert watch.cpu_s(CONTAINER) == 0.0
+    assert watch.cpu_s(CONTAINER) is None
+    assert watch.used_s(None, watch.cpu(CONTAINER)) is None
     with pytest.raises(LabError, match="ended while it was watched"):
         watch.read(CONTAINER)
 

@@ -10,7 +10,7 @@ from lab.house import House
 from lab.project import ROOT
 
 LEAVES = {
-    "formats", "errors", "nouns", "cpus", "histogram", "student", "project", "orders", "interrupt", "cgroups", "console",
+    "formats", "errors", "nouns", "cpus", "histogram", "student", "project", "orders", "interrupt", "cgroups", "processes", "console",
 }  # fmt: skip
 ABOVE = {
     "session", "measure", "servers", "bench", "stand", "house", "cli", "listing", "images", "doctor", "lock", "readme", "report",

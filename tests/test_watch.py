@@ -1,22 +1,143 @@
-"""A process that is watched while it ends."""
+"""Processes that are watched while they end, are replaced, or cannot be read: nothing of it becomes 0."""
 
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
-from lab import watch
+from lab import processes, stats, watch
 from lab.errors import LabError
-from lab.nouns import Target
+from lab.nouns import Target, Usage
+from tests.synthetic import sample
+
+Tell = Callable[[str], str]
+"""Give the process a line and wait for the one that it answers."""
+
+SUPERVISOR = """
+import os, signal, sys, time
+IGNORED and signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+
+def worker(burns_s):
+    ended, may_end = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(ended)
+        return pid, may_end
+    os.close(may_end)
+    while time.process_time() < burns_s: pass
+    print("burnt", flush=True)
+    os.read(ended, 1)
+    os._exit(0)
+
+for line in sys.stdin:
+    match line.split():
+        case ["start", burns_s]: pid, may_end = worker(float(burns_s))
+        case ["end"]:
+            os.close(may_end)
+            try: os.waitpid(pid, 0)
+            except ChildProcessError: pass  # nobody may wait for it: SIGCHLD is ignored
+            print("ended", flush=True)
+"""
+"""Starts a worker that burns so much CPU time and ends when it is told to, as a server replaces one."""
+
+
+@pytest.fixture
+def supervise() -> Iterator[Callable[..., tuple[Target, Tell]]]:
+    """Start a supervisor, which waits for its workers or lets the kernel forget them."""
+    with ExitStack() as running:
+
+        def start(waits: bool) -> tuple[Target, Tell]:
+            code = SUPERVISOR.replace("IGNORED", str(not waits))
+            process = subprocess.Popen(
+                [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+            running.enter_context(process)
+            running.callback(process.kill)
+            orders, answers = process.stdin, process.stdout
+            assert orders is not None
+            assert answers is not None
+
+            def tell(line: str) -> str:
+                print(line, file=orders, flush=True)
+                return answers.readline().strip()
+
+            return Target(pid=process.pid, contained=False), tell
+
+        yield start
+
+
+def used_while_replaced(target: Target, tell: Tell) -> Usage:
+    """The first worker has used 83 ms when the window begins, the second uses 500 ms in it."""
+    assert tell("start 0.083") == "burnt"
+    before = watch.read(target)
+    assert tell("end") == "ended"
+    assert tell("start 0.5") == "burnt"
+    after = watch.read(target)
+    return watch.usage(before, after, after.at_s - before.at_s, None)
+
+
+def test_a_worker_that_ended_in_the_window_keeps_its_cpu_time(supervise: Callable[..., tuple[Target, Tell]]) -> None:
+    """Sums of who is alive say 417 us for each of 1,000 requests; 500 us were used."""
+    used = used_while_replaced(*supervise(waits=True))
+    cost = stats.cpu_us_per_request(sample(rps=500, usage={"server": used}))
+    assert cost == pytest.approx(500, abs=25)
+    assert used.context_switches is None, "its threads took theirs with them"
+
+
+def test_cpu_time_that_nobody_waited_for_is_not_known(supervise: Callable[..., tuple[Target, Tell]]) -> None:
+    used = used_while_replaced(*supervise(waits=False))
+    assert used.cpu_s is None
+    assert stats.cpu_us_per_request(sample(rps=500, usage={"server": used})) is None
+
+
+def test_a_worker_that_is_killed_with_its_supervisor_is_not_known() -> None:
+    gone, heir = processes.Process(2, 1), processes.Process(1, 1)
+    alive = {heir: processes.Account(parent=0, own_s=1.0)}
+    assert processes.used_s(alive | {gone: processes.Account(parent=9, own_s=0.3)}, alive) is None
+
+
+def test_a_pid_that_was_given_again_is_another_process() -> None:
+    parent, before, after = processes.Process(1, 1), processes.Process(2, 10), processes.Process(2, 900)
+    first = {parent: processes.Account(0, 1.0), before: processes.Account(1, 5.0)}
+    second = {parent: processes.Account(0, 1.0, reaped_s=5.5), after: processes.Account(1, 0.25)}
+    assert processes.used_s(first, second) == pytest.approx(0.75)
+
+
+def test_on_a_kernel_without_lists_of_children_nothing_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CONFIG_PROC_CHILDREN: such a kernel has the folder of the thread and no `children` in it."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        target = Target(pid=process.pid, contained=False)
+        assert watch.cpu_s(target) is not None
+        (tmp_path / str(process.pid) / "task" / str(process.pid)).mkdir(parents=True)
+        stat = Path(f"/proc/{process.pid}/stat").read_text()
+        (tmp_path / str(process.pid) / "stat").write_text(stat)
+        monkeypatch.setattr(processes, "_PROC", tmp_path)
+        reading = watch.read(target)
+        assert (reading.cpu, reading.switches) == (None, None)
+        assert watch.cpu_s(target) is None
+        assert watch.memory_bytes(target) is None
+        assert watch.usage(reading, watch.read(target), 1, None) == Usage()
 
 
 def test_a_process_that_has_ended_is_not_read_although_its_parent_has_not_asked_for_it() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         target = Target(pid=process.pid, contained=False)
-        assert watch.read(target).threads == 1
+        assert len(watch.read(target).switches or ()) == 1
         process.kill()
         deadline = time.monotonic() + 5
         with pytest.raises(LabError, match=f"Process {process.pid} ended"):
             while time.monotonic() < deadline:
                 watch.read(target)
+
+
+def test_counters_that_went_backwards_are_no_share() -> None:
+    before = watch.CoreReading(busy_s=5, stolen_s=2, total_s=10)
+    after = watch.CoreReading(busy_s=5.5, stolen_s=1.9, total_s=11)
+    assert watch.busy_share(before, after) == 0.5
+    assert watch.stolen_share(before, after) is None
