@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 from synthetic import failure, histogram, sample, scenario, stack, trial
 
+from lab.judge import notes
 from lab.judge.bounds import MEANING, Setting, bound_by, setting
 from lab.judge.causes import Cause
 from lab.judge.checks import CHECKS
+from lab.judge.notes import Kind
 from lab.judge.verdict import judge
 from lab.nouns import Knob, Usage
 
@@ -214,3 +216,15 @@ def test_a_stream_holds_a_thread_where_no_event_loop_sends_it(loop: str | None, 
 
 def test_what_is_not_known_limits_nothing() -> None:
     assert setting(stack(model="threads"), scenario("wait", ms=50), {}, {}) == Setting(wait_ms=50)
+
+
+def test_a_mean_far_above_the_p50_is_named_because_a_few_connections_are_served_at_once() -> None:
+    """Flask on gevent, json: p50 0.5 ms, mean 27 ms."""
+    uneven = sample(trial(load="closed:64"), rps=1_185, latency=histogram({0.5: 2_300, 872.6: 70}))
+    (note,) = judge(uneven, Setting()).notes
+    assert note.kind is Kind.UNEVEN
+    assert note.amount == pytest.approx(52.5, rel=0.02)
+    (said,) = notes.said([[note], [note], []])
+    assert said.startswith("In 2 of 3 blocks (median): the mean latency was 5")
+    even = sample(trial(load="closed:64"), latency=histogram({10.0: 1_900, 400.0: 100}))
+    assert judge(even, Setting()).notes == ()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from statistics import median
 
+from lab.histogram import Histogram
 from lab.judge.bounds import Setting, quota_share
 from lab.nouns import Sample
 
@@ -23,6 +24,11 @@ class Kind(Enum):
     QUOTA = (
         "a CPU quota kept the server from running for {:.0%} of the window",
         "this is the quota's result and not the stack's: remove `cpus:` or compare stacks with the same quota only",
+    )
+
+    UNEVEN = (
+        "the mean latency was {:,.0f} times the p50",
+        "a few connections are served at once while the others wait: read the mean, not the p50",
     )
 
     def __init__(self, what: str, advice: str) -> None:
@@ -54,9 +60,22 @@ def _throttled(sample: Sample, _: Setting) -> float | None:
     return share if share is not None and share >= QUOTA_NAMED else None
 
 
+UNEVEN = 5
+"""Closed load: how many times its p50 a mean latency may be before it is named."""
+
+
+def _served_unevenly(sample: Sample, _: Setting) -> float | None:
+    if sample.trial.load.kind == "open":
+        return None
+    latency = Histogram.decode(sample.driven.latency)
+    mean_us, p50_us = latency.mean_us(), latency.percentile_us(50)
+    return mean_us / p50_us if mean_us and p50_us and mean_us > UNEVEN * p50_us else None
+
+
 NOTES: tuple[tuple[Kind, Measure], ...] = (
     (Kind.REPLACED, _replaced),
     (Kind.QUOTA, _throttled),
+    (Kind.UNEVEN, _served_unevenly),
 )
 
 

@@ -69,6 +69,12 @@ def baseline(section: Section) -> str:
     return f"{words.number(line.cell.rps.mean)} requests/s" if line.cell.rps else ""
 
 
+def noted(section: Section) -> str:
+    """Which stacks have notes that a reader must know before quoting their figures; empty where none has."""
+    stacks = [line.cell.stack for line in section.lines if line.cell.notes]
+    return f"See the notes on {', '.join(stacks)}." if stacks else ""
+
+
 def not_by_cpu(section: Section) -> str:
     """Which stacks were bound by something else than the server's CPU; empty where none was."""
     return "; ".join(_bounds([line for line in section.lines if line.cell.bound_by]))

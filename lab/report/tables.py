@@ -29,7 +29,7 @@ _SUMMARY = [
     "p99_ms", "error_rate", "cpu_us_per_request", "cpu_us_lo", "cpu_us_hi", "memory_mb", "connects_per_request",
     "other_cpus_busy", "bound_by", "first_event_p50_ms", "first_event_p99_ms", "event_gap_p50_ms", "event_gap_p99_ms",
     "streams_held", "reconnects_per_request", "service_p99_ms", "lag_p99_ms",
-    "expected_error_rate", "all_served_s",
+    "expected_error_rate", "all_served_s", "notes",
 ]
 _COMPARISONS = [
     "scenario", "load", "stack", "baseline", "metric", "ratio", "lo", "hi", "verdict", "mde", "blocks", "confidence",
@@ -48,6 +48,7 @@ def _cell(cell: Cell) -> Row:
         "cpu_us_per_request": cpu and cpu.mean,
         "cpu_us_lo": cpu and cpu.lo,
         "cpu_us_hi": cpu and cpu.hi,
+        "notes": " ".join(cell.notes),
     }
 
 
