@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from lab.errors import LabError
 from lab.nouns import AA, Profile, Scenario, Stack, baseline
 from lab.plan import Plan
-
-ALL = "all"
+from lab.scenarios import ALL
 
 
 def words(text: str) -> list[str]:

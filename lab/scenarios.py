@@ -1,30 +1,32 @@
-"""Which scenarios there are: read from the text of loadtests/*.py, since importing them would bring gevent in.
+"""Which scenarios there are, from what the user classes of loadtests/*.py declare.
 
 A user class with a `path` is a scenario. Its id is that path without its first slash; the first word is the workload.
 """
 
-import ast
-from collections.abc import Container, Iterable
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl
 
+from lab import declared
 from lab.errors import LabError
 from lab.nouns import Scenario
 
 ALL = "all"
+"""The word for every scenario, and for every stack."""
+_PATH = re.compile(r"(/[^/?#\s]+)+/?")
 
 
 @dataclass(frozen=True)
 class Declared:
-    """What a user class says in its load test; `params` with None are left to the server's default."""
+    """What a user class declares; `params` with None are left to the server's default."""
 
     workload: str
     name: str
     file: str
     user: str
     path: str
-    about: str
     params: dict[str, int | str | None]
     expected_errors: dict[str, list[str]]
     """Parameter -> reasons of errors that are to be expected where it is given and not 0."""
@@ -83,60 +85,48 @@ def _named(text: str, available: list[Declared]) -> list[Scenario]:
 
 
 def _declared_in(folder: Path) -> list[Declared]:
-    return [declared for file in sorted(folder.glob("*.py")) for declared in _in_file(file)]
+    found: dict[str, Declared] = {}
+    for one in declared.user_classes(folder):
+        scenario = _declared(one)
+        if (other := found.setdefault(scenario.name, scenario)) is not scenario:
+            raise LabError(
+                f"{one.where}: {one.name} has the path {scenario.path}, as {other.user} of {other.file} has."
+            )
+    return list(found.values())
 
 
-def _in_file(file: Path) -> list[Declared]:
-    classes: dict[str, dict[str, object]] = {}
-    found = []
-    for node in _parsed(file).body:
-        if isinstance(node, ast.ClassDef):
-            inherited = [classes[base.id] for base in node.bases if isinstance(base, ast.Name) and base.id in classes]
-            classes[node.name] = {**(inherited[0] if inherited else {}), "abstract": False, **_literals(node)}
-            if "path" in classes[node.name] and not classes[node.name]["abstract"]:
-                found.append(_declared(file, node, classes[node.name]))
-    return found
-
-
-def _parsed(file: Path) -> ast.Module:
-    try:
-        return ast.parse(file.read_text(), str(file))
-    except SyntaxError as error:
-        raise LabError(f"{file}, line {error.lineno}: {error.msg}.") from None
-
-
-def _literals(node: ast.ClassDef) -> dict[str, object]:
-    """Attributes of a class that are plain values."""
-    values = {}
-    for statement in node.body:
-        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            try:
-                values[statement.targets[0].id] = ast.literal_eval(statement.value)
-            except ValueError:
-                continue
-    return values
-
-
-def _declared(file: Path, node: ast.ClassDef, attributes: dict[str, object]) -> Declared:
-    path, params = attributes["path"], attributes.get("params", {})
-    if not isinstance(path, str) or not isinstance(params, dict):
-        raise LabError(f"{file.name}, class {node.name}: `path` must be a string and `params` a dictionary.")
-    name = path.strip("/")
+def _declared(one: declared.UserClass) -> Declared:
+    path = one.attributes["path"]
+    params = one.attributes.get("params", declared.Literal({}, one.where))
+    errors = one.attributes.get("expected_errors", declared.Literal({}, one.where))
+    if not (isinstance(path.value, str) and _PATH.fullmatch(path.value)):
+        raise LabError(f"{path.where}: `path` of {one.name} must be a path without a query, such as '/db/one'.")
+    if not (isinstance(params.value, dict) and all(map(_is_param, params.value.items()))):
+        raise LabError(f"{params.where}: `params` of {one.name} must be a dictionary of whole numbers, texts and None.")
+    if not (isinstance(errors.value, dict) and all(map(_is_reasons, errors.value.values()))):
+        raise LabError(
+            f"{errors.where}: `expected_errors` of {one.name} must be a parameter's name and a list of reasons."
+        )
+    if unknown := set(errors.value) - set(params.value):
+        raise LabError(
+            f"{errors.where}: `expected_errors` of {one.name} names {min(unknown)!r}, which is no parameter."
+        )
+    name = path.value.strip("/")
     return Declared(
         workload=name.split("/")[0],
         name=name,
-        file=f"{file.parent.name}/{file.name}",
-        user=node.name,
-        path=path,
-        about=ast.get_docstring(node) or "",
-        params=params,
-        expected_errors=_expected_errors(file, node, attributes.get("expected_errors", {}), params),
+        file=one.file,
+        user=one.name,
+        path=path.value,
+        params=params.value,
+        expected_errors=errors.value,
     )
 
 
-def _expected_errors(file: Path, node: ast.ClassDef, value: object, params: Container[str]) -> dict[str, list[str]]:
-    if not isinstance(value, dict) or not all(name in params and isinstance(value[name], list) for name in value):
-        raise LabError(
-            f"{file.name}, class {node.name}: `expected_errors` must be a parameter's name and a list of reasons."
-        )
-    return value
+def _is_param(item: tuple[object, object]) -> bool:
+    name, value = item
+    return isinstance(name, str) and (value is None or type(value) in (int, str))
+
+
+def _is_reasons(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(reason, str) for reason in value)

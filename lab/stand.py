@@ -15,6 +15,7 @@ from lab.launch.runtime import Runtime
 from lab.nouns import Knob, Stack
 from lab.progress import Reporter, Say
 from lab.project import STATE
+from lab.scenarios import ALL
 from lab.servers import DATABASE, UPSTREAM, arm_of, backing, serving, start, start_backing
 
 BEYOND_S = 5
@@ -30,7 +31,7 @@ def verify(stacks: str, runtime_name: str) -> Exit:
         LabError: nothing could be started.
     """
     house = House.here()
-    names = choose.words(stacks) or [choose.ALL]
+    names = choose.words(stacks) or [ALL]
     choose.stacks(names, house.stacks)  # an unknown word is refused before an engine is asked
     with contextlib.closing(house.runtime(runtime_name)) as runtime:
         return _verify(house, runtime, names)
@@ -55,7 +56,7 @@ def up(stacks: str, runtime_name: str) -> Exit:
     """
     house = House.here()
     if not stacks:
-        raise LabError(f"Say which stack to start, STACK=<name>: {', '.join(house.stacks)}, or {choose.ALL}.")
+        raise LabError(f"Say which stack to start, STACK=<name>: {', '.join(house.stacks)}, or {ALL}.")
     choose.stacks(choose.words(stacks), house.stacks)  # an unknown word is refused before an engine is asked
     with contextlib.closing(house.runtime(runtime_name)) as runtime:
         return _up(house, runtime, choose.words(stacks))

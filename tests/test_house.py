@@ -10,7 +10,7 @@ from lab.house import House
 from lab.project import ROOT
 
 LEAVES = {
-    "formats", "errors", "nouns", "cpus", "histogram", "student", "project", "orders", "interrupt", "cgroups", "processes", "console",
+    "cgroups", "console", "cpus", "declared", "errors", "formats", "histogram", "interrupt", "nouns", "orders", "processes", "project", "student",
 }  # fmt: skip
 ABOVE = {
     "session", "measure", "servers", "bench", "stand", "house", "cli", "listing", "images", "doctor", "lock", "readme", "report",

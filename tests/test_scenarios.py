@@ -93,12 +93,6 @@ def test_a_class_inherits_its_literals_and_abstract_classes_are_no_scenarios(tmp
     assert (scenario.id, scenario.workload, scenario.params) == ("thing/one", "thing", {"n": 1})
 
 
-def test_literals_of_the_wrong_kind_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "wrong.py").write_text("class Wrong:\n    path = '/wrong'\n    params = ['n']\n")
-    with pytest.raises(LabError, match=r"wrong\.py, class Wrong: `path` must be a string"):
-        scenarios.all_of(tmp_path)
-
-
 def test_a_load_test_that_is_no_python_is_named(tmp_path: Path) -> None:
     (tmp_path / "wrong.py").write_text("class Wrong(:\n")
     with pytest.raises(LabError, match=r"wrong\.py, line 1: "):

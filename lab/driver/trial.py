@@ -2,7 +2,7 @@
 
 import gc
 import resource
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import cache
 from time import monotonic
 from typing import Any
@@ -19,7 +19,7 @@ from lab.driver.recorder import Digest, Recorder
 from lab.driver.schedule import schedule
 from lab.errors import LabError
 from lab.histogram import Histogram
-from lab.nouns import Driven
+from lab.nouns import Driven, Scenario
 from lab.orders import Began, Order
 
 GRACE_S = 1.0
@@ -58,16 +58,37 @@ def _check_descriptors(order: Order) -> None:
 
 
 def _user_class(order: Order) -> Any:
-    """The scenario's user class with this trial's parameters, in the state all users of the trial share."""
+    """The scenario's user class in the state all users of the trial share; it sends the order's path and parameters."""
     scenario = order.scenario
     base = _classes(scenario.file).get(scenario.user)
     if base is None:
         raise LabError(f"{scenario.file} has no user class {scenario.user}.")
-    own = {"params": {**base.params, **scenario.params}, "seed": order.seed + order.part, "timeout_s": order.timeout_s}
-    user_class: Any = type(base.__name__, (base,), own)
+    if not isinstance(base.params, Mapping):
+        raise _another(scenario, "params", scenario.params, base.params)
+    own = {"params": dict.fromkeys(base.params) | scenario.params}
+    user_class: Any = type(
+        base.__name__, (base,), own | {"seed": order.seed + order.part, "timeout_s": order.timeout_s}
+    )
+    _hold_to(scenario, own, user_class)
     user_class.host = f"http://{order.host}:{order.port}"
     user_class.prepare(user_class.host)
+    _hold_to(scenario, own, user_class)
     return user_class
+
+
+def _hold_to(scenario: Scenario, own: Mapping[str, object], user_class: Any) -> None:
+    """Raise LabError where the class would send something else than what was ordered: the lab read it in the file's text."""
+    for name, ordered in {"path": scenario.path, **own}.items():
+        if getattr(user_class, name) != ordered:
+            raise _another(scenario, name, ordered, getattr(user_class, name))
+
+
+def _another(scenario: Scenario, name: str, ordered: object, found: object) -> LabError:
+    """The error of a class that is not, once it runs, what the lab read in its text."""
+    return LabError(
+        f"{scenario.file}: `{name}` of {scenario.user} is {found!r} when the file runs, and {ordered!r} was ordered: "
+        "assign it as a literal in the class, and nowhere else."
+    )
 
 
 @cache
