@@ -6,16 +6,12 @@ the standard profile on both, scenario json, is then kept under results/referenc
 
 import argparse
 import csv
-import os
-import re
-import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-STACK, TWIN, PORT = "fastapi-uvicorn", "fastapi-burning", "8150"
+from benchmarks.copies import Twin, add, bench, copy_to, keep
+
+STACK, TWIN, PORT = "fastapi-uvicorn", "fastapi-burning", 8150
 
 APP = '''
 """The FastAPI application, burning BURN_NS of CPU time in each request."""
@@ -44,14 +40,12 @@ def main() -> None:
     runtime, profile = (words := parser.parse_args()).runtime, words.profile
     with tempfile.TemporaryDirectory(prefix="lab-slower-") as folder:
         copy = Path(folder) / "checkout"
-        _copy(copy)
-        _bench(copy, "alone", runtime, "smoke", STACK)
+        copy_to(copy)
+        bench(copy, "alone", RUNTIME=runtime, PROFILE="smoke", STACKS=STACK, SCENARIOS="json")
         cpu_us = _cpu_us(copy / "results/alone")
-        _add_twin(copy, round(cpu_us * 100))
-        _bench(copy, "twin", runtime, profile, f"{STACK},{TWIN}")
-        kept = ROOT / f"results/reference/slower-copy-{runtime}"
-        shutil.rmtree(kept, ignore_errors=True)
-        shutil.copytree(copy / "results/twin", kept, ignore=shutil.ignore_patterns("logs"))
+        add(copy, [_twin(round(cpu_us * 100))])
+        bench(copy, "twin", RUNTIME=runtime, PROFILE=profile, STACKS=f"{STACK},{TWIN}", SCENARIOS="json")
+        kept = keep(copy, "twin", f"slower-copy-{runtime}")
     print(f"{STACK} takes {cpu_us:.1f} us of CPU per request; {TWIN} burns {cpu_us / 10:.1f} us more.")
     for row in csv.DictReader((kept / "comparisons.csv").open()):
         if row["metric"] != "p99_ms":
@@ -59,36 +53,17 @@ def main() -> None:
             print(f"{row['stack']:24} {row['load']:10} {row['metric']:20} {interval:30} {row['verdict']}")
 
 
-def _copy(copy: Path) -> None:
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file() and not name.startswith("results/"):
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, copy / name)
-
-
-def _add_twin(copy: Path, burn_ns: int) -> None:
-    """The same service under another name, with another module and port."""
-    (copy / "stacks/fastapi/burning.py").write_text(APP)
-    compose = copy / "docker-compose.yml"
-    text = compose.read_text()
-    service = re.search(rf"^  {STACK}:\n(?:    .*\n|\n)+", text, re.MULTILINE)
-    if not service:
-        raise SystemExit(f"docker-compose.yml has no service {STACK}.")
-    twin = (
-        service[0]
-        .replace(STACK, TWIN)
-        .replace("8102", PORT)
-        .replace("stacks.fastapi.app:app", "stacks.fastapi.burning:app")
-        .replace("<<: *budget,", f'<<: *budget, LAB_BURN_NS: "{burn_ns}",')
-        .replace('      lab.baseline: "true"\n', "")
+def _twin(burn_ns: int) -> Twin:
+    return Twin(
+        name=TWIN,
+        of=STACK,
+        port=PORT,
+        replaced=(
+            ("stacks.fastapi.app:app", "stacks.fastapi.burning:app"),
+            ("<<: *budget,", f'<<: *budget, LAB_BURN_NS: "{burn_ns}",'),
+        ),
+        files=(("stacks/fastapi/burning.py", APP),),
     )
-    compose.write_text(text.replace(service[0], service[0] + twin))
-
-
-def _bench(copy: Path, run: str, runtime: str, profile: str, stacks: str) -> None:
-    words = {"RUN": run, "RUNTIME": runtime, "PROFILE": profile, "STACKS": stacks, "SCENARIOS": "json"}
-    subprocess.run([sys.executable, "-m", "lab", "bench"], cwd=copy, env=os.environ | words, check=True)
 
 
 def _cpu_us(run: Path) -> float:
