@@ -62,6 +62,33 @@ def test_the_quota_of_a_group_above_counts_too(root: Path, groups: str, inner: s
     assert guards.throttled_s() == pytest.approx(0.4)
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_quota_of_the_servers_own_group_is_told_from_one_above_the_lab_too(root: Path, version: int) -> None:
+    """The machine's slice was throttled for 9 s, with the lab, the database and the server in it; the server's own for 0.4 s."""
+    base = root / "cgroup" / ("cpu" if version == 1 else "")
+    line = (
+        "nr_throttled 3\nthrottled_time {}000000000\n" if version == 1 else "nr_throttled 3\nthrottled_usec {}000000\n"
+    )
+    write(root / "cgroup/cgroup.controllers", "cpu\n")
+    for pid, group in ((PID, "slice/server"), (1, "slice/lab"), (2, "slice/database")):
+        write(root / f"proc/{pid}/cgroup", f"3:cpu,cpuacct:/{group}\n" if version == 1 else f"0::/{group}\n")
+        write(base / group / "cpu.stat", line.format(7))
+    write(base / "slice/cpu.stat", line.format(9))
+    write(base / "slice/server/cpu.stat", line.format(0).replace(" 0000", " 4000").replace("4000000000", "400000000"))
+    groups = guards.own_groups(PID, [1, 2])
+    assert groups == [base / "slice/server"]
+    assert guards.throttled_in(groups) == pytest.approx(0.4 if version == 1 else 4.0)
+
+
+def test_a_server_in_the_labs_own_group_has_no_quota_of_its_own(root: Path) -> None:
+    write(root / "cgroup/cgroup.controllers", "cpu\n")
+    for pid in (PID, 1):
+        write(root / f"proc/{pid}/cgroup", "0::/lab\n")
+    write(root / "cgroup/lab/cpu.stat", "nr_throttled 3\nthrottled_usec 400000\n")
+    assert guards.own_groups(PID, [1]) == []
+    assert guards.throttled_in([]) is None
+
+
 def test_where_no_group_has_a_quota_the_time_is_not_known(root: Path) -> None:
     write(root / "proc/self/cgroup", "3:cpuacct:/\n")
     assert guards.throttled_s() is None
