@@ -3,6 +3,7 @@
 import asyncio
 import json
 import resource
+import socket
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -64,7 +65,11 @@ async def polite(peer: Peer) -> None:
 
 
 class Server:
-    """Runs `talk` for each connection, then closes it; counts connections and requests, the driver's probe included."""
+    """Runs `talk` for each connection, then closes it; counts connections and requests, the driver's probe included.
+
+    It accepts by itself: asyncio's server loses a transport when it is closed while a connection is being accepted, and
+    whoever is running when that is collected fails. What `talk` raises is raised at the end of the `with` block.
+    """
 
     def __init__(self, talk: Talk = polite) -> None:
         self.talk = talk
@@ -73,13 +78,17 @@ class Server:
         self.counted = 0
         """For the test's own use."""
         self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
+        self._wrong: list[BaseException] = []
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
     def __enter__(self) -> Self:
         self._loop = asyncio.new_event_loop()
-        self._listener = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=4096))
-        self.port: int = self._listener.sockets[0].getsockname()[1]
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        self._listener.setblocking(False)
+        self._loop.add_reader(self._listener, self._accept)
+        self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
         return self
@@ -91,24 +100,42 @@ class Server:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+        if self._wrong and error is None:
+            raise self._wrong[0]
 
     def stop_listening(self) -> None:
         """Refuse new connections from now on; called by `talk`."""
-        self._listener.close()
+        if self._listener.fileno() != -1:
+            self._loop.remove_reader(self._listener)
+            self._listener.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self) -> None:
+        with suppress(BlockingIOError, ConnectionError):
+            task = self._loop.create_task(self._serve(self._listener.accept()[0]))
+            self._serving.add(task)
+            task.add_done_callback(self._served)
+
+    def _served(self, task: "asyncio.Task[None]") -> None:
+        self._serving.discard(task)
+        if wrong := task.exception():
+            self._wrong.append(wrong)
+
+    async def _serve(self, client: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=client)
         self.connections += 1
         self._writers.add(writer)
-        with suppress(ConnectionError):
-            await self.talk(Peer(self, reader, writer))
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
-        self._writers.discard(writer)
+        try:
+            with suppress(ConnectionError):
+                await self.talk(Peer(self, reader, writer))
+        finally:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+            self._writers.discard(writer)
 
     async def _stop(self) -> None:
-        self._listener.close()
-        while len(asyncio.all_tasks()) > 1:  # connections, and those that are just being accepted
+        self.stop_listening()
+        while self._serving:
             for writer in self._writers:
                 writer.transport.abort()
             await asyncio.sleep(0.001)
