@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from lab import stats
+from lab.compare.paired import MIN_BLOCKS
 from lab.compare.pairs import Observation
 from lab.costs import Cost
 from lab.costs import costs as costs_of
+from lab.judge.blocks import notes_of, outcome_of
 from lab.judge.bounds import Setting
-from lab.judge.causes import Result
-from lab.judge.notes import said
 from lab.judge.verdict import Verdict, judge, unanswered
 from lab.nouns import Cell, Outcome, Sample, Trial
 
@@ -63,44 +63,21 @@ def cells(trials: Iterable[Judged]) -> list[Cell]:
 
 
 def _cell(trials: Sequence[Judged]) -> Cell:
-    result, reason = _result(trials)
+    verdicts = [t.verdict for t in trials]
+    result, reason = outcome_of(verdicts, MIN_BLOCKS)
     trial = trials[0].trial
     counted = [t for t in trials if isinstance(t.outcome, Sample) and t.verdict.result != "invalid"]
     named = Cell(
         stack=trial.stack,
         scenario=trial.scenario,
         load=str(trial.load),
-        blocks=sum(t.verdict.result == "valid" for t in trials),
+        blocks=len(counted) if result == "valid" else sum(verdict.result == "valid" for verdict in verdicts),
         outcome=result,
         reason=reason,
         other_cpus_busy=stats.middle(t.outcome.other_cores_busy for t in trials if isinstance(t.outcome, Sample)),
-        notes=tuple(said([t.verdict.notes for t in counted])),
+        notes=tuple(notes_of(verdicts, MIN_BLOCKS)),
     )
     return named if result == "invalid" or not counted else _with_numbers(named, counted)
-
-
-def _result(trials: Sequence[Judged]) -> tuple[Result, str]:
-    """A stack that failed in one block has failed; failing that, what the lab lost decides.
-
-    A block in which the machine disturbed the trial is left out, which chooses blocks by the machine and not by what the
-    stack did in them, as running them again does. The cell is grey where most were lost, or where the lab itself was
-    wrong; how many blocks a claim needs is the comparison's business.
-    """
-    failed = [t.verdict for t in trials if t.verdict.result == "failed"]
-    if failed:
-        return "failed", _of_blocks(failed, trials)
-    lost = [t.verdict for t in trials if t.verdict.result == "invalid"]
-    if not lost:
-        return "valid", ""
-    passing = all(verdict.cause is not None and verdict.cause.passing for verdict in lost)
-    result: Result = "valid" if passing and 2 * len(lost) < len(trials) else "invalid"
-    return result, ("left out " if result == "valid" else "") + _of_blocks(lost, trials)
-
-
-def _of_blocks(verdicts: Sequence[Verdict], trials: Sequence[Judged]) -> str:
-    """Their most frequent reason, and in how many blocks they were so."""
-    reason = Counter(verdict.reason for verdict in verdicts).most_common(1)[0][0]
-    return reason if len(trials) == 1 else f"{len(verdicts)} of {len(trials)} blocks: {reason}"
 
 
 def _with_numbers(cell: Cell, trials: Sequence[Judged]) -> Cell:
@@ -165,14 +142,14 @@ def costs(trials: Iterable[Judged], cells: Iterable[Cell]) -> list[Cost]:
 
 
 def observations(trials: Iterable[Judged], cells: Iterable[Cell]) -> list[Observation]:
-    """What each valid block of a valid cell measured: failed and invalid cells leave every comparison, and so does a p99
+    """What each counted block of a valid cell measured: failed and invalid cells leave every comparison, and so does a p99
     that too few requests stand for.
     """
     compared = {(cell.scenario, cell.load, cell.stack): cell for cell in cells if cell.outcome == "valid"}
     return [
         Observation(t.trial.stack, t.trial.scenario, str(t.trial.load), t.trial.block, metric, value)
         for t in trials
-        if t.key in compared and t.verdict.result == "valid" and isinstance(t.outcome, Sample)
+        if t.key in compared and t.verdict.result != "invalid" and isinstance(t.outcome, Sample)
         for metric, value in _metrics(t.outcome).items()
         if value is not None and value > 0 and (metric != "p99_ms" or compared[t.key].p99_ms is not None)
     ]
