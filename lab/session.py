@@ -12,7 +12,7 @@ from lab.cpus import running_on
 from lab.drive import Driver
 from lab.errors import LabError
 from lab.interrupt import deaf, deferred, interruptible
-from lab.judge.bounds import Setting, setting
+from lab.judge.setting import Setting, setting
 from lab.knobs.budget import unequal
 from lab.knobs.known import Knobs, configured, known
 from lab.launch.postgres import Monitor

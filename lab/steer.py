@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from lab import summary
 from lab.compare.paired import MIN_BLOCKS, is_wide
 from lab.compare.pairs import Pair, pairs
-from lab.judge.bounds import Setting
+from lab.judge.setting import Setting
 from lab.judge.verdict import judge
 from lab.nouns import Block, Outcome, Trial
 

@@ -11,7 +11,7 @@ from lab.compare.pairs import Observation
 from lab.costs import Cost
 from lab.costs import costs as costs_of
 from lab.judge.blocks import notes_of, outcome_of
-from lab.judge.bounds import Setting
+from lab.judge.setting import Setting
 from lab.judge.verdict import Verdict, judge, unanswered
 from lab.nouns import Cell, Outcome, Sample, Trial
 

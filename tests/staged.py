@@ -20,9 +20,9 @@ from typing import Any
 from lab import scenarios, store
 from lab.drive import Driver
 from lab.house import House
-from lab.judge.bounds import setting
 from lab.judge.causes import Cause
 from lab.judge.checks import CHECKS
+from lab.judge.setting import setting
 from lab.knobs.known import known as running
 from lab.launch.postgres import Monitor
 from lab.launch.runtime import Runtime

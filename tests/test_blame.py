@@ -6,8 +6,8 @@ import pytest
 from synthetic import failure, histogram, sample, trial
 
 from lab import steer, summary
-from lab.judge.bounds import Setting
 from lab.judge.causes import Cause
+from lab.judge.setting import Setting
 from lab.judge.verdict import judge
 from lab.nouns import Cell, Outcome, Trial, Usage
 
@@ -145,7 +145,7 @@ def test_a_server_with_replaced_workers_says_how_often() -> None:
     cell = only(*(sample(trial(number), serving_replaced=count) for number, count in enumerate([3, 2, 0, 4])))
     assert cell.outcome == "valid"
     (note,) = cell.notes
-    assert note.startswith("In 3 of 4 blocks (median): its serving processes were replaced 3 times in the window")
+    assert note.startswith("In 3 of 4 blocks (median): serving processes were replaced 3 times in the window")
     assert "--max-requests" in note
 
 

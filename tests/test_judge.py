@@ -6,10 +6,11 @@ import pytest
 from synthetic import failure, histogram, sample, scenario, stack, trial
 
 from lab.judge import notes
-from lab.judge.bounds import MEANING, Setting, bound_by, setting
+from lab.judge.bounds import MEANING, bound_by
 from lab.judge.causes import Cause
 from lab.judge.checks import CHECKS
 from lab.judge.notes import Kind
+from lab.judge.setting import Setting, setting
 from lab.judge.verdict import judge
 from lab.nouns import Knob, Usage
 
@@ -47,6 +48,8 @@ LATE = {"lag": histogram({3.0: 2000}), "service": histogram({8.0: 2000})}
 CASES: list[tuple[Cause, dict[str, Any]]] = [
     (Cause.NOTHING, {"of": CLOSED, "completed": 0, "latency": histogram({}), "errors": {"refused": 2000}}),
     (Cause.ERRED, {"of": CLOSED, "requests": 2003, "errors": {"status 500": 3}}),
+    (Cause.UNANSWERED, {"of": CLOSED, "requests": 2003, "errors": {"timeout": 3}}),
+    (Cause.UNANSWERED, {"of": CLOSED, "requests": 2003, "errors": {"status 500": 1, "reset": 2}}),
     (Cause.ACCOUNTS, {"of": CLOSED, "requests": 2001}),
     (Cause.ACCOUNTS, {"of": OPEN, "scheduled": 2001}),
     (Cause.LATE, {"of": OPEN, **LATE}),
@@ -56,6 +59,7 @@ CASES: list[tuple[Cause, dict[str, Any]]] = [
     (Cause.NEIGHBOURS, {"of": CLOSED, "idle_cpu_s": 0.2}),
     (Cause.FOREIGN, {"of": CLOSED, "server_cores_busy": 0.95, "usage": usage(server=0.6)}),
     (Cause.STOLEN, {"of": CLOSED, "stolen": 0.25}),
+    (Cause.QUOTA, {"of": CLOSED, "lab_throttled_s": 0.2}),
     (Cause.CEILING, {"of": CLOSED, "rps": 840}),
     (Cause.STARVED, {"of": CLOSED, "starved": 1}),
     (Cause.DROPPED, {"of": OPEN, "requests": 2003, "dropped": 3}),
@@ -79,6 +83,7 @@ INSIDE: list[dict[str, Any]] = [
     {"of": trial(load="closed:3"), "in_flight_s": 1.0},
     {"of": CLOSED, "idle_cpu_s": 0.09},
     {"of": CLOSED, "stolen": 0.05},
+    {"of": CLOSED, "lab_throttled_s": 0.09},
     {"of": trial(load="closed:512"), "in_flight_s": 512 * 2, "starved": 5},
     {"of": CLOSED, "starved": 64, "latency": histogram({210.0: 2000})},
     {"of": CLOSED, "server_cores_busy": 0.78, "usage": usage(server=0.7)},
@@ -188,6 +193,10 @@ KNOBS = {
         ("async", "db/one", {"ms": 10}, 20, 10),
         ("async", "db/sequential", {"ms": 10, "n": 5}, 20, 50),
         ("async", "file/thread", {"ms": 20, "kb": 64}, 40, 20),
+        ("async", "file/async", {"ms": 20, "kb": 64}, 40, 20),
+        ("async", "file/blocking", {"ms": 20, "kb": 64}, 1, 20),
+        ("greenlets", "file/async", {"ms": 20, "kb": 64}, 40, 20),
+        ("threads", "file/blocking", {"ms": 20, "kb": 64}, 40, 20),
         ("async", "hazard/blocking-wait", {"ms": 20}, 1, 20),
         ("async", "http/one", {"ms": 20}, 100, 20),
         ("async", "http/sequential", {"ms": 20, "n": 5}, 100, 100),

@@ -15,9 +15,11 @@ import pytest
 from conftest import checkout_copied_to, edit, environment
 
 from lab import stats
-from lab.judge.bounds import MEANING, Setting, bound_by, cpu_share
+from lab.judge.bounds import MEANING, bound_by
 from lab.judge.causes import Cause
 from lab.judge.checks import CHECKS
+from lab.judge.setting import Setting
+from lab.judge.use import cpu_share
 from lab.judge.verdict import judge
 from lab.nouns import OUTCOME, Failure, Sample
 

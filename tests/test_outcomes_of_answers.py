@@ -8,9 +8,9 @@ import pytest
 
 from lab import watch
 from lab.drive import Driver, DriverError
-from lab.judge.bounds import Setting
 from lab.judge.causes import Cause
 from lab.judge.checks import CHECKS
+from lab.judge.setting import Setting
 from lab.judge.verdict import judge
 from lab.nouns import Sample, Trial
 from tests.driving import drive, load_test, order

@@ -10,7 +10,7 @@ from synthetic import failure, histogram, sample, trial
 
 from lab import stats, summary
 from lab.compare.rows import compare
-from lab.judge.bounds import Setting
+from lab.judge.setting import Setting
 from lab.nouns import Cell, Outcome, Usage
 
 

@@ -6,7 +6,7 @@ import pytest
 import synthetic
 
 from lab import steer
-from lab.judge.bounds import Setting
+from lab.judge.setting import Setting
 from lab.nouns import Block, Trial
 
 

@@ -1,20 +1,24 @@
-"""What limited a trial: server CPU, server slots, generator, database, upstream, or only the load that was offered."""
+"""What limited a trial: a CPU, a quota, the slots, a stall that no CPU explains, or only the load that was offered."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from math import ceil
 from typing import Literal
 
-from lab.nouns import Knob, Role, Sample, Scenario, Stack
+from lab.judge.setting import Setting, ceiling_per_s
+from lab.judge.stalls import stall_ms
+from lab.judge.use import cpu_share, generator_share, quota_share
+from lab.nouns import Sample
 
-Bound = Literal["server CPU", "server slots", "generator", "database", "upstream", "offered rate", ""]
+Bound = Literal[
+    "CPU quota", "server CPU", "server slots", "generator", "database", "upstream", "stall", "offered rate", ""
+]
 
 MEANING: dict[Bound, str] = {
+    "CPU quota": "a CPU quota kept the server from running: the quota was measured, not the stack",
     "server CPU": "the server's CPU was full: this is what the stack can do",
     "server slots": "all slots waited: the number of slots was measured, not the framework",
     "generator": "the load generator was full: the stack may be faster than shown",
     "database": "the database was full: the stack may be faster than shown",
     "upstream": "the upstream service was full: the stack may be faster than shown",
+    "stall": "all CPUs were idle, and requests took far longer than their waits and CPU time: something else held them up",
     "offered rate": "nothing was full: more users or a higher rate would have given more",
 }
 FULL = 0.9
@@ -22,144 +26,18 @@ FULL = 0.9
 MOST = 0.6
 """Share of a full CPU that the server itself must have used to count as what filled it."""
 
+THROTTLED = 0.1
+"""Share of the window for which a quota must have kept the server from running to count as what limited it."""
 SERVED = 0.95
 """Share of an open load's arrivals whose responses say that the schedule was kept."""
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a trial could do at most.
-
-    `slots` is how many requests may wait at once (None: no such limit; a fraction where each makes several calls),
-    `wait_ms` how long one holds its slot at least.
-    """
-
-    slots: float | None = None
-    wait_ms: float = 0
-    server_cpus: int = 1
-    other_cpus: int = 1
-    expected_errors: frozenset[str] = frozenset()
-
-
-def setting(
-    stack: Stack, scenario: Scenario, knobs: Mapping[str, Knob], cpu_plan: Mapping[str, Sequence[int]]
-) -> Setting:
-    """From what run.json knows; `knobs` are those of the stack, CPUs that are not known count as one."""
-    wait_ms = _wait_ms(scenario)
-    return Setting(
-        slots=min(_gates(stack, scenario, knobs), default=None),
-        wait_ms=wait_ms,
-        server_cpus=max(1, len(cpu_plan.get("server", ()))),
-        other_cpus=max(1, len(cpu_plan.get("others", ()))),
-        expected_errors=frozenset(scenario.expected_errors),
-    )
-
-
-def _gates(stack: Stack, scenario: Scenario, knobs: Mapping[str, Knob]) -> Iterator[float]:
-    """How many requests each gate on their way lets wait at once: threads, a blocked loop, the pools of connections."""
-    names = []
-    if stack.model == "sync":
-        names.append("workers")
-    elif scenario.path == "/file/thread" or (stack.model == "threads" and not _relayed(scenario, knobs)):
-        names.append("slots")
-    if stack.model == "async" and scenario.path == "/hazard/blocking-wait":
-        names.append("workers")
-    if scenario.path.startswith("/db/"):
-        names.append("db_pool")
-    yield from (known for name in names if (known := _number(knobs, name)) is not None)
-    if scenario.path.startswith("/http/") or scenario.path == "/stream":
-        yield from _calls_gate(stack, scenario, knobs)
-
-
-def _calls_gate(stack: Stack, scenario: Scenario, knobs: Mapping[str, Knob]) -> Iterator[float]:
-    """Connections to upstream, where all requests share them; without coroutines fan-out has no more threads than slots.
-
-    In requests: each occupies as much of the gate as it makes calls, for as many of its rounds as they take.
-    """
-    width = _number(knobs, "upstream_connections")
-    if width is None:
-        return
-    fans_out = scenario.path in ("/http/concurrent", "/http/bounded")
-    if fans_out and stack.model != "async":
-        width = min(width, _number(knobs, "slots") or width)
-    yield width * _rounds(scenario) / _calls(scenario) if fans_out else width
-
-
-def _relayed(scenario: Scenario, knobs: Mapping[str, Knob]) -> bool:
-    """Whether the stack may send a stream from an event loop, which holds no thread between two of its events."""
-    return scenario.path == "/stream" and not ("loop" in knobs and knobs["loop"].value is None)
-
-
-def _number(knobs: Mapping[str, Knob], name: str) -> int | None:
-    value = knobs[name].value if name in knobs else None
-    return value if isinstance(value, int) else None
-
-
-def _wait_ms(scenario: Scenario) -> float:
-    """How long one request waits at least, and holds what it waits in."""
-    wait = float(scenario.params.get("ms", 0))
-    match scenario.path:
-        case "/db/sequential" | "/http/sequential":
-            return wait * _calls(scenario)
-        case "/http/concurrent" | "/http/bounded":
-            return wait * _rounds(scenario)
-        case "/stream":
-            return wait * int(scenario.params.get("chunks", 1))
-        case _:
-            return wait
-
-
-def _calls(scenario: Scenario) -> int:
-    return max(1, int(scenario.params.get("n", 1)))
-
-
-def _rounds(scenario: Scenario) -> int:
-    """Of calls at once, which a request makes one after the other."""
-    return ceil(_calls(scenario) / max(1, int(scenario.params.get("limit", _calls(scenario)))))
-
-
-def ceiling_per_s(setting: Setting, early_ms: float = 0) -> float | None:
-    """Responses a second that the slots allow; None where they limit nothing."""
-    wait_ms = setting.wait_ms - early_ms
-    return None if setting.slots is None or wait_ms <= 0 else setting.slots / wait_ms * 1e3
-
-
-def cpu_share(sample: Sample, role: Role) -> float | None:
-    """CPUs that a role kept busy during the window (1.0: one whole CPU)."""
-    usage = sample.usage.get(role)
-    return None if usage is None or usage.cpu_s is None else usage.cpu_s / sample.driven.window_s
-
-
-def generator_share(sample: Sample, other_cpus: int = 1) -> float | None:
-    """How busy the generator's core was, by all that runs on it; of several CPUs no less than the generator alone."""
-    alone = cpu_share(sample, "generator")
-    if sample.other_cores_busy is not None:
-        return max(alone or 0, sample.other_cores_busy)
-    if alone is None:
-        return None
-    together = alone + (cpu_share(sample, "database") or 0) + (cpu_share(sample, "upstream") or 0)
-    return max(alone, together / other_cpus)
-
-
-def quota_share(sample: Sample) -> float | None:
-    """Share of the window for which a CPU quota of the server's own kept it from running: above 1 on several CPUs."""
-    throttled_s = sample.server_throttled_s
-    return None if throttled_s is None else throttled_s / sample.driven.window_s
-
-
-def foreign_share(sample: Sample, server_cpus: int = 1) -> float | None:
-    """Share of the server's CPUs that was taken by something that is neither the server nor a stack of the run."""
-    own = cpu_share(sample, "server")
-    if sample.server_cores_busy is None or own is None:
-        return None
-    idle = (sample.idle_cpu_s or 0) / sample.driven.window_s
-    return sample.server_cores_busy - (own + idle) / server_cpus
 
 
 def bound_by(sample: Sample, setting: Setting) -> Bound:
     """The first limit that was reached, the server's own first."""
     if not sample.driven.completed:
         return ""
+    if _quota_reached(sample, setting):
+        return "CPU quota"
     if _server_full(sample, setting):
         return "server CPU"
     if _slots_full(sample, setting):
@@ -169,7 +47,13 @@ def bound_by(sample: Sample, setting: Setting) -> Bound:
             return _largest_beside_server(sample)
         if (cpu_share(sample, "upstream") or 0) >= FULL:  # one process on one thread: further CPUs do not help it
             return "upstream"
+    if stall_ms(sample, setting):
+        return "stall"
     return "server slots" if _users_queue(sample, setting) else "offered rate"
+
+
+def _quota_reached(sample: Sample, setting: Setting) -> bool:
+    return (quota_share(sample) or 0) >= THROTTLED and not _load_served(sample, setting)
 
 
 def _server_full(sample: Sample, setting: Setting) -> bool:

@@ -7,8 +7,10 @@ starved, dropped, behind) is the stack's only where nothing disturbed the machin
 from collections.abc import Callable
 
 from lab.histogram import Histogram
-from lab.judge.bounds import Setting, bound_by, ceiling_per_s, foreign_share, generator_share
+from lab.judge.bounds import bound_by
 from lab.judge.causes import Cause
+from lab.judge.setting import Setting, ceiling_per_s
+from lab.judge.use import foreign_share, generator_share
 from lab.nouns import Sample
 
 ERRORS_ALLOWED = 0.001

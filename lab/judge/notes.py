@@ -5,35 +5,28 @@ A note has an amount. A cell says each kind once: in how many of its blocks, wit
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, auto
 from statistics import median
 
 from lab.histogram import Histogram
-from lab.judge.bounds import Setting, quota_share
+from lab.judge.setting import Setting
+from lab.judge.stalls import stall_ms, usual_causes
+from lab.judge.use import quota_share
 from lab.nouns import Sample
+
+QUOTA_NAMED = 0.01
+"""Share of the window from which on a quota of the server is named."""
+UNEVEN = 5
+"""Closed load: how many times its p50 a mean latency may be before it is named."""
 
 
 class Kind(Enum):
-    """What is said, with a place for the amount; why it may be, what to do next."""
+    """What a note is about."""
 
-    REPLACED = (
-        "its serving processes were replaced {:,.0f} times in the window",
-        "a limit of requests per worker (such as --max-requests) may do this, or workers that die: look for it in the "
-        "command and the log; throughput and p99 include the restarts",
-    )
-    QUOTA = (
-        "a CPU quota kept the server from running for {:.0%} of the window",
-        "this is the quota's result and not the stack's: remove `cpus:` or compare stacks with the same quota only",
-    )
-
-    UNEVEN = (
-        "the mean latency was {:,.0f} times the p50",
-        "a few connections are served at once while the others wait: read the mean, not the p50",
-    )
-
-    def __init__(self, what: str, advice: str) -> None:
-        self.what = what
-        self.advice = advice
+    STALL = auto()
+    REPLACED = auto()
+    QUOTA = auto()
+    UNEVEN = auto()
 
 
 @dataclass(frozen=True)
@@ -47,9 +40,6 @@ class Note:
 Measure = Callable[[Sample, Setting], float | None]
 """Returns the amount to be named, or None where there is nothing to say."""
 
-QUOTA_NAMED = 0.01
-"""Share of the window from which on a quota of the server is named."""
-
 
 def _replaced(sample: Sample, _: Setting) -> float | None:
     return sample.serving_replaced or None
@@ -60,10 +50,6 @@ def _throttled(sample: Sample, _: Setting) -> float | None:
     return share if share is not None and share >= QUOTA_NAMED else None
 
 
-UNEVEN = 5
-"""Closed load: how many times its p50 a mean latency may be before it is named."""
-
-
 def _served_unevenly(sample: Sample, _: Setting) -> float | None:
     if sample.trial.load.kind == "open":
         return None
@@ -72,26 +58,49 @@ def _served_unevenly(sample: Sample, _: Setting) -> float | None:
     return mean_us / p50_us if mean_us and p50_us and mean_us > UNEVEN * p50_us else None
 
 
-NOTES: tuple[tuple[Kind, Measure], ...] = (
-    (Kind.REPLACED, _replaced),
-    (Kind.QUOTA, _throttled),
-    (Kind.UNEVEN, _served_unevenly),
+def _say_stall(ms: float) -> str:
+    return f"{ms:,.0f} ms per request are neither waiting nor CPU: all CPUs were idle; {usual_causes(ms)}"
+
+
+def _say_replaced(times: float) -> str:
+    return (
+        f"serving processes were replaced {times:,.0f} time{'s' * (times != 1)} in the window, which throughput and p99 "
+        "include; a limit of requests per worker (such as --max-requests) may do this, or workers that die: see the "
+        "command and the log"
+    )
+
+
+def _say_throttled(share: float) -> str:
+    return (
+        f"a CPU quota kept the server from running for {100 * share:.0f} % of the window: it was throttled, which does "
+        "not say that the stack is slow; remove `cpus:`, or compare stacks with the same quota only"
+    )
+
+
+def _say_uneven(times: float) -> str:
+    return (
+        f"the mean latency was {times:,.0f} times the p50; a few connections are served at once while the others wait: "
+        "read the mean, not the p50"
+    )
+
+
+NOTES: tuple[tuple[Kind, Measure, Callable[[float], str]], ...] = (
+    (Kind.STALL, stall_ms, _say_stall),
+    (Kind.REPLACED, _replaced, _say_replaced),
+    (Kind.QUOTA, _throttled, _say_throttled),
+    (Kind.UNEVEN, _served_unevenly, _say_uneven),
 )
 
 
 def noted(sample: Sample, setting: Setting) -> tuple[Note, ...]:
     """Return what must be said of one trial beside its verdict."""
-    found = ((kind, measure(sample, setting)) for kind, measure in NOTES)
+    found = ((kind, measure(sample, setting)) for kind, measure, _ in NOTES)
     return tuple(Note(kind, amount) for kind, amount in found if amount is not None)
 
 
 def said(notes: Sequence[Sequence[Note]]) -> Iterator[str]:
     """Yield one sentence for each kind, from the notes of each of a cell's blocks."""
-    for kind, _ in NOTES:
+    for kind, _, say in NOTES:
         amounts = [note.amount for block in notes for note in block if note.kind is kind]
         if amounts:
-            yield f"{_in_blocks(len(amounts), len(notes))}: {kind.what.format(median(amounts))}; {kind.advice}."
-
-
-def _in_blocks(some: int, blocks: int) -> str:
-    return f"In {some} of {blocks} blocks (median)" if blocks > 1 else "In its only block"
+            yield f"In {len(amounts)} of {len(notes)} blocks (median): {say(median(amounts))}."

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lab.judge.bounds import Setting, bound_by
+from lab.judge.bounds import bound_by
 from lab.judge.causes import Cause, Result
 from lab.judge.checks import CHECKS, unexpected_errors
 from lab.judge.notes import Note, noted
+from lab.judge.setting import Setting
 from lab.nouns import Failure, Outcome, Sample
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lab import summary
 from lab.compare.rows import Comparison, compare
 from lab.costs import Cost
-from lab.judge.bounds import Setting, setting
+from lab.judge.setting import Setting, setting
 from lab.knobs.known import recorded
 from lab.nouns import AA, Cell
 from lab.report.read import Run
@@ -24,8 +24,7 @@ class Findings:
 
 
 def derive(run: Run) -> Findings:
-    settings = _settings(run)
-    trials = summary.judged(run.outcomes, lambda trial: settings[trial.stack.removesuffix(AA), trial.scenario])
+    trials = judged(run)
     cells = summary.cells(trials)
     return Findings(
         trials=tuple(trials),
@@ -33,6 +32,12 @@ def derive(run: Run) -> Findings:
         comparisons=tuple(compare(summary.observations(trials, cells), run.baseline)),
         costs=tuple(cost for cost in summary.costs(trials, cells) if not cost.stack.endswith(AA)),
     )
+
+
+def judged(run: Run) -> list[Judged]:
+    """Return the trials that count with their verdicts."""
+    settings = _settings(run)
+    return summary.judged(run.outcomes, lambda trial: settings[trial.stack.removesuffix(AA), trial.scenario])
 
 
 def _settings(run: Run) -> Mapping[tuple[str, str], Setting]:
