@@ -13,7 +13,8 @@ from lab.judge.use import cpu_share, quota_share
 from lab.nouns import Role, Sample
 
 IDLE = 0.5
-"""Share of the server's CPUs, and of the others, that may have been busy at most: on a busier one requests may queue."""
+"""Share of the server's CPUs, of the others and of one CPU by all roles together that may have been used: above it requests
+may queue."""
 STALL_MS = 10
 """Less may be a CPU that wakes up, a timer or the scheduler: over all reference runs such rests are at most 2 ms."""
 STALL_SHARE = 0.25
@@ -58,7 +59,8 @@ def usual_causes(stalled_ms: float) -> str:
 
 
 def _idle(sample: Sample) -> bool:
-    return all((share or 0) <= IDLE for share in (sample.server_cores_busy, sample.other_cores_busy))
+    shares = (sample.server_cores_busy, sample.other_cores_busy, _kept_busy(sample))
+    return all((share or 0) <= IDLE for share in shares)
 
 
 def _kept_busy(sample: Sample) -> float:
