@@ -12,7 +12,7 @@ from lab.errors import Exit, LabError
 from lab.house import House
 from lab.launch import auto
 from lab.launch.runtime import Runtime
-from lab.nouns import Failure, Profile
+from lab.nouns import Cell, Profile
 from lab.plan import Plan
 from lab.progress import Reporter
 from lab.project import COMPOSE_FILE, LOADTESTS, RESULTS, ROOT, STATE
@@ -138,8 +138,16 @@ def _run(house: House, runtime: Runtime, plan: Plan, folder: RunFolder, left_out
     if whole:
         store.point_latest(RESULTS, folder)
     _tell(say, folder, shown, written, whole)
-    unmeasured = any(isinstance(judged.outcome, Failure) for judged in shown.findings.trials)
-    return Exit.DONE if whole and not unmeasured else Exit.NOT_ALL_MEASURED
+    lacking = [] if whole else [f"the run is not whole; RUN={folder.path.name} resumes it"]
+    lacking += [*shown.run.damaged, *_without_numbers(shown.findings.cells)]
+    if lacking:
+        say.step(f"Exit status 1, because not all of this run was measured: {'; '.join(lacking)}.")
+    return Exit.NOT_ALL_MEASURED if lacking else Exit.DONE
+
+
+def _without_numbers(cells: Sequence[Cell]) -> list[str]:
+    """Cells of which nothing can be shown; what a rejected attempt at a block lacked is not among them."""
+    return [f"{cell.stack} {cell.scenario} {cell.load} is {cell.outcome}" for cell in cells if cell.rps is None]
 
 
 def _tell(say: Reporter, folder: RunFolder, shown: "View", written: Sequence[Path], whole: bool) -> None:

@@ -11,15 +11,14 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from lab import formats
+from lab import formats, jsonlines
 from lab.errors import LabError
-from lab.nouns import OUTCOME, Block, Failure, Noun, Sample
-
-T = TypeVar("T")
+from lab.jsonlines import Lines
+from lab.nouns import OUTCOME, Block, Failure, Noun, Sample, Trial
 
 LOCK = "lock"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
@@ -73,21 +72,37 @@ class RunFolder:
         """Adds a line to blocks.jsonl and makes sure that it is on disk."""
         _append(self.path / "blocks.jsonl", block)
 
-    def outcomes(self) -> list[Sample | Failure]:
-        """All outcomes; a line that a kill cut off is passed over.
+    def outcomes(self) -> tuple[Sample | Failure, ...]:
+        """Return all outcomes that can be read.
 
         Raises:
-            LabError: a whole line is not what a lab of the run's format version writes.
+            LabError: a newer lab wrote one.
         """
-        return _read(self.path / "trials.jsonl", OUTCOME, self._version)
+        return self.outcome_lines().values
 
-    def blocks(self) -> list[Block]:
-        """How each attempt at a block went; the same errors as `outcomes`."""
-        return _read(self.path / "blocks.jsonl", TypeAdapter(Block), self._version)
+    def outcome_lines(self) -> Lines[Sample | Failure]:
+        """Return all outcomes with what could not be read; the same errors as `outcomes`."""
+        return jsonlines.read(
+            self.path / "trials.jsonl", OUTCOME, self._version, lambda one: (one.trial.attempt, *_place(one.trial))
+        )
+
+    def blocks(self) -> tuple[Block, ...]:
+        """Return how each attempt at a block went; the same errors as `outcomes`."""
+        return self.block_lines().values
+
+    def block_lines(self) -> Lines[Block]:
+        """Return all attempts at blocks with what could not be read; the same errors as `outcomes`."""
+        return jsonlines.read(
+            self.path / "blocks.jsonl", TypeAdapter(Block), self._version, lambda one: (one.block, one.attempt)
+        )
 
     @property
     def _version(self) -> int:
         return int(self.read_run()["format"]) if self.exists else formats.VERSION
+
+
+def _place(trial: Trial) -> tuple[int, str, str, str]:
+    return trial.block, trial.stack, trial.scenario, str(trial.load)
 
 
 def new_name(profile: str) -> str:
@@ -152,34 +167,6 @@ def _append(path: Path, noun: Noun) -> None:
         lines.write(noun.model_dump_json().encode() + b"\n")
         lines.flush()
         os.fsync(lines.fileno())
-
-
-def _read(path: Path, adapter: TypeAdapter[T], version: int) -> list[T]:
-    lines = path.read_text().splitlines() if path.exists() else []
-    found: list[T] = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            found.append(_parsed(line, adapter, version))
-        except ValidationError as error:
-            if error.errors()[0]["type"] != "json_invalid":
-                raise LabError(f"{path}, line {number} cannot be read: {_said(error)}") from None
-        except json.JSONDecodeError:
-            continue
-    return found
-
-
-def _parsed(line: str, adapter: TypeAdapter[T], version: int) -> T:
-    if version == formats.VERSION:
-        return adapter.validate_json(line)
-    return adapter.validate_python(formats.upgraded(json.loads(line), version))
-
-
-def _said(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(map(str, first["loc"]))
-    if first["type"] == "extra_forbidden":
-        return f"this lab does not know its field {where}: this run was written by a newer lab; update this checkout."
-    return f"{where}: {first['msg']}."
 
 
 def _end_last_line(lines: Any) -> None:

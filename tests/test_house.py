@@ -10,6 +10,7 @@ from lab.house import House
 from lab.project import ROOT
 
 LEAVES = {
+    "jsonlines",
     "cgroups", "console", "cpus", "declared", "errors", "formats", "histogram", "interrupt", "nouns", "orders", "processes", "project", "student",
 }  # fmt: skip
 ABOVE = {

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from synthetic import failure, histogram, run_facts, sample, scenario, stack, trial, write_run
 
 from lab import formats, machine
-from lab.errors import LabError
+from lab.errors import Exit, LabError
 from lab.nouns import Load, Outcome
-from lab.report import answer, words
+from lab.report import again, answer, words
 from lab.report.write import view_of, write_report
 
 STACKS = [stack("first", omits={"/parse/": "it has no parser"}), stack("base", baseline=True), stack("broken")]
@@ -228,7 +228,7 @@ def test_a_line_that_a_kill_cut_off_is_left_out_with_a_warning(tmp_path: Path) -
     with (run / "trials.jsonl").open("a") as lines:
         lines.write('{"kind":"sample","trial":{"bl')
     write_report(run)
-    assert "1 line(s) of trials.jsonl were cut off" in (run / "report.md").read_text()
+    assert "1 line(s) of the run's files were cut off" in (run / "report.md").read_text()
 
 
 def test_blocks_that_were_run_again_are_counted(tmp_path: Path) -> None:
@@ -400,3 +400,26 @@ def test_a_run_ends_with_the_ratios_and_verdicts_of_its_first_table(tmp_path: Pa
     for phrase in ("slower", "failed", "cannot"):
         assert f"*{phrase}*: " in (run / "report.md").read_text()
         assert any(line.startswith(f"  {phrase}: ") for line in said)
+
+
+def test_outcomes_of_a_stack_that_the_run_does_not_have_are_left_out_and_named(tmp_path: Path) -> None:
+    strange = sample(trial(0, "nowhere"))
+    run = write_run(tmp_path / "run", run_facts(STACKS, SCENARIOS, 8), [*outcomes(), strange])
+    shown = view_of(run)
+    assert shown.run.damaged == (
+        "Outcomes of the stack 'nowhere' are left out: run.json does not have it. Restore the file that was changed.",
+    )
+    write_report(run, shown)
+    assert "Outcomes of the stack 'nowhere'" in (run / "report.md").read_text()
+
+
+def test_report_exits_with_1_and_says_last_what_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(again, "RESULTS", tmp_path)
+    run = write_run(tmp_path / "run", run_facts(STACKS, SCENARIOS, 8), outcomes())
+    assert again.report("run") == Exit.DONE
+    file = run / "trials.jsonl"
+    file.write_text(file.read_text().replace('"requests":', '"requests":-', 1))
+    assert again.report("run") == Exit.NOT_ALL_MEASURED
+    assert capsys.readouterr().err.startswith("lab: trials.jsonl, line 1 is left out: field sample.driven.requests: ")

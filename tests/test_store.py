@@ -32,22 +32,60 @@ def test_outcomes_come_back_as_they_were_written(folder: RunFolder) -> None:
     written = [outcome(block) for block in range(3)]
     for one in written:
         folder.append(one)
-    assert folder.outcomes() == written
+    assert folder.outcomes() == tuple(written)
 
 
 def test_a_line_that_a_kill_cut_off_is_passed_over_and_later_ones_are_kept(folder: RunFolder) -> None:
     folder.append(outcome(0))
     with (folder.path / "trials.jsonl").open("a") as lines:
         lines.write('{"kind":"failure","tri')
-    assert folder.outcomes() == [folder.outcomes()[0]]
+    assert [one.trial.block for one in folder.outcomes()] == [0]
     folder.append(outcome(1))
     assert [one.trial.block for one in folder.outcomes()] == [0, 1]
 
 
-def test_a_whole_line_of_something_else_is_an_error(folder: RunFolder) -> None:
-    (folder.path / "trials.jsonl").write_text('{"kind":"sample"}\n')
-    with pytest.raises(LabError, match="line 1 cannot be read"):
-        folder.outcomes()
+def test_a_damaged_line_is_left_out_and_named_with_its_field(folder: RunFolder) -> None:
+    for block in range(3):
+        folder.append(outcome(block))
+    file = folder.path / "trials.jsonl"
+    first, second, third = file.read_text().splitlines()
+    file.write_text("\n".join([first, second.replace('"seed":1', '"seed":"x"'), third]) + "\n")
+    lines = folder.outcome_lines()
+    assert [one.trial.block for one in lines.values] == [0, 2]
+    assert lines.cut == 0
+    (said,) = lines.damaged
+    assert said.startswith(
+        "trials.jsonl, line 2 is left out: field failure.trial.seed: Input should be a valid integer"
+    )
+    assert "No kill does that" in said
+
+
+@pytest.mark.parametrize(
+    "line", ['{"kind":"sample"}', "not JSON", '{"kind":"failure",]}', "[1, 2]", '{"kind" "failure"}']
+)
+def test_a_line_of_something_else_is_damage_and_no_kill(folder: RunFolder, line: str) -> None:
+    (folder.path / "trials.jsonl").write_text(line + "\n")
+    lines = folder.outcome_lines()
+    assert (lines.values, lines.cut, len(lines.damaged)) == ((), 0, 1)
+
+
+def test_every_end_of_a_line_that_a_kill_can_leave_is_known_as_cut(folder: RunFolder) -> None:
+    whole = outcome(0).model_dump_json()
+    for length in range(1, len(whole)):
+        (folder.path / "trials.jsonl").write_text(whole[:length] + "\n")
+        lines = folder.outcome_lines()
+        assert (lines.values, lines.cut, lines.damaged) == ((), 1, ()), whole[:length]
+
+
+def test_a_line_that_is_there_twice_counts_once_and_is_named(folder: RunFolder) -> None:
+    folder.append(outcome(0))
+    folder.append(outcome(1))
+    folder.append(outcome(0))
+    lines = folder.outcome_lines()
+    assert [one.trial.block for one in lines.values] == [0, 1]
+    assert lines.damaged == (
+        "trials.jsonl, line 3 is left out: it repeats line 1. No kill does that: restore the file, or measure again.",
+    )
 
 
 def test_a_run_of_a_newer_lab_is_refused_with_what_to_do(folder: RunFolder) -> None:
@@ -60,7 +98,7 @@ def test_a_field_that_this_lab_does_not_know_was_written_by_a_newer_lab(folder: 
     folder.append(outcome(0))
     file = folder.path / "trials.jsonl"
     file.write_text(file.read_text().replace('"kind"', '"quantum":1,"kind"', 1))
-    with pytest.raises(LabError, match=r"line 1 cannot be read: .* field failure.quantum: .* a newer lab"):
+    with pytest.raises(LabError, match=r"does not know the field failure.quantum: .* a newer lab"):
         folder.outcomes()
 
 

@@ -1,20 +1,30 @@
 """`report`: derives a run's files again from its originals."""
 
+import sys
+
 from lab import store
 from lab.errors import Exit
 from lab.project import RESULTS
 
 
 def report(run: str) -> Exit:
-    """Writes summary, comparisons and reports of the run of that name anew, and prints where they are.
+    """Write summary, comparisons and reports of the run of that name again, and print where they are.
+
+    What is damaged is said last, and makes the exit status 1.
 
     Raises:
-        LabError: there is no such run, or its originals cannot be read.
+        LabError: there is no such run, or its run.json cannot be read.
     """
     folder = store.folder(RESULTS, run)
     folder.read_run()
-    from lab.report.write import write_report  # late, after a wrong name: scipy and Altair take seconds to import
+    from lab.report.write import (
+        view_of,
+        write_report,
+    )  # late, after a wrong name: scipy and Altair take seconds to import
 
-    for path in write_report(folder.path):
+    shown = view_of(folder.path)
+    for path in write_report(folder.path, shown):
         print(path)  # noqa: T201  # the answer
-    return Exit.DONE
+    for sentence in shown.run.damaged:
+        print(f"lab: {sentence}", file=sys.stderr)  # noqa: T201
+    return Exit.NOT_ALL_MEASURED if shown.run.damaged else Exit.DONE

@@ -162,7 +162,8 @@ class View:
             yield f"{again} trials of interrupted or noisy blocks were measured again; the last whole attempt counts."
         yield from noise.warnings(self.run.blocks)
         if self.run.cut_lines:
-            yield f"{self.run.cut_lines} line(s) of trials.jsonl were cut off by a kill and are left out."
+            yield f"{self.run.cut_lines} line(s) of the run's files were cut off by a kill and are left out."
+        yield from self.run.damaged
         if (self.run.facts.get("git") or {}).get("dirty"):
             yield "The checkout had uncommitted changes: the recorded commit is not exactly what was measured."
         if (
