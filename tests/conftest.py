@@ -1,6 +1,7 @@
 """What several tests share: a copy of this checkout, a container engine, commands of the lab."""
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -19,7 +20,7 @@ from lab.drive import Driver
 from lab.errors import LabError
 from lab.house import House
 from lab.launch.docker import connect
-from lab.nouns import Stack
+from lab.nouns import OUTCOME, Sample, Stack
 from lab.project import ROOT
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -93,6 +94,25 @@ def all_standing(folder: Path, runtime: str) -> Iterator[dict[str, Stack]]:
         here = set(started.stdout.split())
         described = compose.stacks(compose.read(copy / "docker-compose.yml", House.here().variables))
         yield {name: stack for name, stack in described.items() if f"http://127.0.0.1:{stack.port}" in here}
+
+
+def measured(copy: Path, stack: str, window_s: float, runtime: str = "process") -> Sample:
+    """What one trial of a stack with eight users gives, in a copy of this checkout and with services of its own."""
+    trial = {"stack": stack, "scenario": "json", "load": "closed:8", "window_s": window_s}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.staged", runtime],
+        cwd=copy,
+        env=environment(),
+        input=json.dumps([{"stacks": [stack], "trials": [trial]}]),
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    outcome = OUTCOME.validate_python(json.loads(done.stdout)["outcome"])
+    assert isinstance(outcome, Sample), outcome
+    return outcome
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Measures trials one by one with faults put beside them, by the parts that a run is made of: `python -m tests.staged`.
+"""Measures trials one by one with faults put beside them, by the parts that a run is made of: `python -m tests.staged [docker]`.
 
 It runs inside a copy of the checkout whose applications may be broken on purpose, so no stack is held to the contract.
 Standard input: a JSON list of scenes, each the stacks that run together and the trials on them. Standard output: one
@@ -60,12 +60,14 @@ def main() -> None:
     """Plays the scenes."""
     house = House.here()
     os.sched_setaffinity(0, house.cpus.others)
-    runtime = house.runtime("process")
+    runtime = house.runtime(*(sys.argv[1:] or ["process"]))
     with tempfile.TemporaryDirectory() as folder, store.only_one(STATE):
         logs = Path(folder)
         try:
+            scenes = json.load(sys.stdin)
+            runtime.prepare([DATABASE, UPSTREAM, *(stack for scene in scenes for stack in scene["stacks"])])
             with backing(runtime, house.services, logs), DoomedDriver(logs / "driver.log", house.cpus.others) as driver:
-                for scene in json.load(sys.stdin):
+                for scene in scenes:
                     _play(scene, house, runtime, driver, logs)
         finally:
             runtime.stop_all()

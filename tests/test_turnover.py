@@ -1,6 +1,5 @@
 """Serving processes that are replaced under load are counted; helpers that come and go with a request are not."""
 
-import json
 import os
 import subprocess
 import sys
@@ -12,10 +11,10 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from conftest import checkout_copied_to, edit, environment, until
+from conftest import checkout_copied_to, edit, measured, until
 
 from lab import cgroups, processes
-from lab.nouns import OUTCOME, Sample, Target
+from lab.nouns import Target
 from lab.turnover import LASTS_S, Turnover
 
 FLASK, LIMITED = "flask-gunicorn", 2000
@@ -39,28 +38,9 @@ for line in sys.stdin:
 """Has one child at a time: a worker that inherits its socket, or a program that helps with a request."""
 
 
-def measured(copy: Path, window_s: float) -> Sample:
-    """One trial of flask-gunicorn with its own services."""
-    trial = {"stack": FLASK, "scenario": "json", "load": "closed:8", "window_s": window_s}
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.staged"],
-        cwd=copy,
-        env=environment(),
-        input=json.dumps([{"stacks": [FLASK], "trials": [trial]}]),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    outcome = OUTCOME.validate_python(json.loads(done.stdout)["outcome"])
-    assert isinstance(outcome, Sample), outcome
-    return outcome
-
-
 def test_workers_that_gunicorn_replaces_after_so_many_requests_are_counted(tmp_path: Path) -> None:
     with checkout_copied_to(tmp_path / "checkout") as copy:
-        assert measured(copy, window_s=1).serving_replaced == 0
+        assert measured(copy, FLASK, window_s=1).serving_replaced == 0
         edit(
             copy / "docker-compose.yml",
             "      - --worker-class=gthread\n      - --workers=1\n      - --threads=40\n      - --keep-alive=75\n"
@@ -70,7 +50,7 @@ def test_workers_that_gunicorn_replaces_after_so_many_requests_are_counted(tmp_p
             "      - --worker-class=gthread\n      - --workers=1\n      - --threads=40\n"
             f"      - --max-requests={LIMITED}\n      - stacks.flask.app:app\n",
         )
-        limited = measured(copy, window_s=6)
+        limited = measured(copy, FLASK, window_s=6)
     assert limited.serving_replaced is not None
     assert limited.serving_replaced >= 2
     assert limited.serving_replaced == pytest.approx(limited.driven.completed / LIMITED, abs=1)
