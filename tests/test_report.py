@@ -10,12 +10,12 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from synthetic import failure, histogram, run_facts, sample, scenario, stack, trial, write_run
+from synthetic import NOON, failure, histogram, run_facts, sample, scenario, stack, trial, write_run
 
 from lab import formats, machine
 from lab.errors import Exit, LabError
-from lab.nouns import Load, Outcome
-from lab.report import again, answer, words
+from lab.nouns import Block, Load, Outcome
+from lab.report import again, answer, noise, words
 from lab.report.write import view_of, write_report
 
 STACKS = [stack("first", omits={"/parse/": "it has no parser"}), stack("base", baseline=True), stack("broken")]
@@ -423,3 +423,28 @@ def test_report_exits_with_1_and_says_last_what_is_damaged(
     file.write_text(file.read_text().replace('"requests":', '"requests":-', 1))
     assert again.report("run") == Exit.NOT_ALL_MEASURED
     assert capsys.readouterr().err.startswith("lab: trials.jsonl, line 1 is left out: field sample.driven.requests: ")
+
+
+def test_markup_from_a_run_stays_text_in_markdown(tmp_path: Path) -> None:
+    """Most viewers of Markdown pass HTML through."""
+    stacks = [stack("first", omits={"/json": "<script>alert(1)</script>"}), stack("base", baseline=True)]
+    found: list[Outcome] = [failure(trial(0, "base"), "<img src=x onerror=alert(1)>", log_tail=("```", "<b>"))]
+    run = write_run(tmp_path / "run", run_facts(stacks, [scenario("json")], 1), found)
+    write_report(run)
+    text = (run / "report.md").read_text()
+    assert "&lt;script>alert(1)&lt;/script>" in text
+    assert "&lt;img src=x" in text
+    assert "````\n```\n<b>\n````" in text
+    assert "<" not in text.replace("````\n```\n<b>\n````", "")
+
+
+@pytest.mark.parametrize(
+    ("noisy", "said"), [([4], "block 5 counts although noisy"), ([1, 4], "blocks 2, 5 count although noisy")]
+)
+def test_noisy_blocks_that_count_are_named_and_not_counted(noisy: list[int], said: str) -> None:
+    found = [
+        Block(block=number, attempt=0, started_at=NOON, overhead_s=1, canary_before_s=1e-3, canary_after_s=1e-3,
+              noise="The canary was off." if number in noisy else "")
+        for number in range(6)
+    ]  # fmt: skip
+    assert f"Of 6 blocks, {said}" in list(noise.warnings(found))[1]

@@ -13,7 +13,8 @@ def warnings(blocks: Sequence[Block]) -> Iterator[str]:
     yield f"{len(noisy)} of {len(blocks)} attempts at a block were noisy; the first: {noisy[0].noise}"
     last = {block.block: block for block in blocks}
     if kept := [str(number + 1) for number, block in sorted(last.items()) if block.noise]:
+        named = f"block {kept[0]} counts" if len(kept) == 1 else f"blocks {', '.join(kept)} count"
         yield (
-            f"Noisy blocks that count all the same, because no time or try was left: {', '.join(kept)} (of {len(last)}). "
-            "What was disturbed in them is left out where enough is left."
+            f"Of {len(last)} blocks, {named} although noisy, because no time or try was left. "
+            "What was disturbed there is left out where enough is left."
         )

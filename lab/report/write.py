@@ -1,5 +1,7 @@
 """Derives a run's summary, comparisons, charts and reports from its originals, again and again the same."""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -49,19 +51,34 @@ def _write_charts(folder: Path, drawn: dict[str, str]) -> list[Path]:
 
 
 def render(template: str, shown: View, drawn: dict[str, str]) -> str:
-    """A report as text; HTML escapes everything that the run brought along."""
+    """Return a report as text; what the run brought along is escaped, in Markdown as in HTML."""
+    is_html = template.endswith(".html")
     environment = Environment(
         loader=PackageLoader("lab.report"),
-        autoescape=template.endswith(".html"),
+        autoescape=is_html,  # noqa: S701 - Markdown is escaped by _without_tags
+        finalize=None if is_html else _without_tags,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters["one_line"] = one_line
+    environment.filters["fenced"] = fenced
     svgs = {slug: Markup(svg) for slug, svg in drawn.items()}  # noqa: S704 - drawn here, Vega escapes its texts
     return environment.get_template(f"{template}.j2").render(
         view=shown, run=shown.run, words=words, short=short, charts=svgs, log_tail=log_tail
     )
+
+
+def _without_tags(value: object) -> object:
+    """Markdown passes HTML through, so that a reason or a log could bring a script; code in fences stays as it is."""
+    return value if isinstance(value, Markup) else str(value).replace("<", "&lt;")
+
+
+def fenced(lines: Sequence[str]) -> Markup:
+    """Return lines as a code block of Markdown, whose fence is longer than any in them."""
+    text = "\n".join(lines)
+    fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`{3,}", text))])
+    return Markup(f"{fence}\n{text}\n{fence}")  # noqa: S704 - nothing in a fence is Markdown or HTML
 
 
 def one_line(text: object) -> str:
