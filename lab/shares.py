@@ -28,6 +28,7 @@ def merged(parts: Sequence[Driven]) -> Driven:
             "lag": _merged([part.lag for part in parts]),
             "asides": {name: _merged([part.asides.get(name) for part in parts]) for name in first.asides},
             "completed_per_second": tuple(map(sum, per_second)),
+            "completed_halves": _halves(parts),
             "in_flight_s": sum(part.in_flight_s for part in parts),
             "starved": sum(part.starved for part in parts),
             "connects": _summed([part.connects for part in parts]),
@@ -36,6 +37,11 @@ def merged(parts: Sequence[Driven]) -> Driven:
             "drained_s": max(part.drained_s for part in parts),
         }
     )
+
+
+def _halves(parts: Sequence[Driven]) -> tuple[int, int] | None:
+    known = [part.completed_halves for part in parts if part.completed_halves is not None]
+    return (sum(one[0] for one in known), sum(one[1] for one in known)) if len(known) == len(parts) else None
 
 
 def _summed(counts: Sequence[int | None]) -> int | None:

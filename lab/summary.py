@@ -1,7 +1,7 @@
 """From outcomes to cells: each block's last attempt is judged and summed up per stack, scenario and load."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -12,6 +12,7 @@ from lab.costs import Cost
 from lab.costs import costs as costs_of
 from lab.judge.blocks import notes_of, outcome_of
 from lab.judge.setting import Setting
+from lab.judge.steady import trend
 from lab.judge.verdict import Verdict, judge, unanswered
 from lab.nouns import Cell, Outcome, Sample, Trial
 
@@ -75,7 +76,7 @@ def _cell(trials: Sequence[Judged]) -> Cell:
         outcome=result,
         reason=reason,
         other_cpus_busy=stats.middle(t.outcome.other_cores_busy for t in trials if isinstance(t.outcome, Sample)),
-        notes=tuple(notes_of(verdicts, MIN_BLOCKS)),
+        notes=(*notes_of(verdicts, MIN_BLOCKS), *_trend(counted)),
     )
     return named if result == "invalid" or not counted else _with_numbers(named, counted)
 
@@ -101,10 +102,21 @@ def _with_numbers(cell: Cell, trials: Sequence[Judged]) -> Cell:
             "all_served_s": stats.all_served_s(samples),
             "service_p99_ms": stats.percentile_ms([sample.driven.service for sample in samples], stats.P99),
             "lag_p99_ms": stats.percentile_ms([sample.driven.lag for sample in samples], stats.P99),
-            "bound_by": Counter(t.verdict.bound_by for t in trials).most_common(1)[0][0],
+            "bound_by": _bound(trials),
             **_of_streams(samples),
         }
     )
+
+
+def _bound(trials: Iterable[Judged]) -> str:
+    return Counter(t.verdict.bound_by for t in trials).most_common(1)[0][0]
+
+
+def _trend(trials: Sequence[Judged]) -> Iterator[str]:
+    """Whether the cell was steady; a full CPU serves its users one after the other, so that they are not in step."""
+    samples = [t.outcome for t in trials if isinstance(t.outcome, Sample)]
+    if samples and (found := trend(samples, MIN_BLOCKS, in_step=_bound(trials) != "server CPU")):
+        yield found
 
 
 def _expected_error_rate(trials: Iterable[Judged], requests: int) -> float | None:

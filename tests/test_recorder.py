@@ -52,6 +52,7 @@ def test_requests_belong_to_the_window_in_which_they_began() -> None:
 def test_completions_belong_to_the_second_in_which_they_ended() -> None:
     figures = digest(recorded((0.5, 0.1), (0.5, 1), (1.9, 0.2), (2.5, 0.4), (2.9, 0.2)))
     assert figures.completed_per_second.tolist() == [1, 2]
+    assert figures.completed_halves.tolist() == [1, 2]
 
 
 def test_time_in_flight_is_clipped_to_the_window() -> None:
@@ -62,6 +63,7 @@ def test_time_in_flight_is_clipped_to_the_window() -> None:
 def test_a_window_of_part_of_a_second_has_one_count() -> None:
     figures = Digest(recorded((0.1, 0.01), (0.25, 0.01)), 0, 0.2, is_open=False)
     assert figures.completed_per_second.tolist() == [1]
+    assert figures.completed_halves.tolist() == [0, 1]
 
 
 def test_errors_are_counted_by_reason_and_stay_out_of_the_latency() -> None:

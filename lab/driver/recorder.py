@@ -107,6 +107,7 @@ class Digest:
         self.errors: Counter[str] = Counter()
         self.latency, self.service, self.lag = Histogram(), Histogram(), Histogram()
         self.completed_per_second = np.zeros(ceil(end_s - start_s - 1e-9), dtype=int)
+        self.completed_halves = np.zeros(2, dtype=int)
         self.is_open = is_open
         for chunk in recorder.correct.chunks():
             self._count_correct(*chunk)
@@ -145,9 +146,14 @@ class Digest:
             self.lag.add(lag[sample])
             self.service.add((latency - lag)[sample])
         ends = due + latency
+        self._count_completed(ends[self._within(ends)] - self.start_s)
+
+    def _count_completed(self, ends: Times) -> None:
         last = len(self.completed_per_second) - 1
-        seconds = np.minimum((ends[self._within(ends)] - self.start_s).astype(int), last)
+        seconds = np.minimum(ends.astype(int), last)
         self.completed_per_second += np.bincount(seconds, minlength=last + 1)
+        second_half = int(np.count_nonzero(ends >= (self.end_s - self.start_s) / 2))
+        self.completed_halves += (len(ends) - second_half, second_half)
 
     def _sampled(self, correct: Chunks, faulty: Chunks) -> int:
         """How many of these requests belong to the sample, by the rules that `requests` is counted by."""

@@ -174,6 +174,7 @@ def _driven(
         service=digest.service.encode() if is_open else None,
         lag=digest.lag.encode() if is_open else None,
         completed_per_second=tuple(digest.completed_per_second.tolist()),
+        completed_halves=(int(digest.completed_halves[0]), int(digest.completed_halves[1])),
         in_flight_s=digest.in_flight_s,
         starved=digest.starved,
         all_served_s=load.all_served_s,
