@@ -11,12 +11,12 @@ from lab import guards, watch
 from lab.drive import Driver, DriverError
 from lab.errors import LabError
 from lab.launch.postgres import Monitor
-from lab.launch.runtime import Runtime
+from lab.launch.runtime import Runtime, died
 from lab.machine import CpuPlan
 from lab.nouns import Arm, Driven, Failure, Role, Sample, Scenario, Target, Trial, Usage
 from lab.orders import Order
 from lab.processes import Accounts, has_ended
-from lab.servers import DATABASE, UPSTREAM, died
+from lab.servers import DATABASE, UPSTREAM
 from lab.turnover import Turnover
 
 Share = Callable[[watch.CoreReading, watch.CoreReading], float | None]
@@ -45,8 +45,8 @@ class Bench:
     monitor: Monitor
     unhealthy: Mapping[str, str] = field(default_factory=dict)
     """Label -> why it cannot be measured."""
-    not_started: Container[str] = ()
-    """Labels of those among them that never ran, which is not the stack's fault."""
+    blameless: Container[str] = ()
+    """Labels of those among them that are not at fault: they never ran, or the machine was disturbed."""
     idle_memory_bytes: Mapping[str, int | None] = field(default_factory=dict)
 
     def measure(self, trial: Trial) -> Sample | Failure:
@@ -56,7 +56,7 @@ class Bench:
         for label in (trial.stack, DATABASE, UPSTREAM):
             if label in self.unhealthy:
                 failure = self._failure(trial, started_at, self.unhealthy[label])
-                return failure.model_copy(update={"lab_fault": failure.lab_fault or label in self.not_started})
+                return failure.model_copy(update={"lab_fault": failure.lab_fault or label in self.blameless})
         try:
             window = self._window(trial.stack)
             driven = self.driver.run(self._order(trial), window.watch)

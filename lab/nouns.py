@@ -343,9 +343,9 @@ class Block(Noun):
     """Time during the block in which a quota kept the lab, or what holds it, from running."""
     frequency_mhz: Amount | None = None
     cold_start_s: dict[str, Amount] = {}
-    """Label -> seconds from the order to start all arms together to this one's first healthy answer."""
+    """Label -> seconds from the order to start this arm to its first healthy answer (older runs: to start all arms)."""
     start_cpu_s: dict[str, Amount] = {}
-    """Label -> CPU time that a server had used when all were healthy: what its start costs, whoever starts beside it."""
+    """Label -> CPU time that a server had used when it was healthy (older runs: when all were): what its start costs."""
     noise: str = ""
     """Why the block was or should have been run again; empty where nothing was wrong."""
 

@@ -96,6 +96,7 @@ def first_facts(
         "not_applied": facts.not_applied(chosen) if runtime == "process" else [],
         "started_at": datetime.now(UTC),
         "interruptions": [],
+        "starts_in_sequence": True,  # older runs, which do not say so, started the servers of a block together
     }
 
 

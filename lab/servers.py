@@ -1,17 +1,16 @@
-"""Starts arms and stops them again, whatever happens in between: the stacks of a block, and the services they lean on."""
+"""Starts arms and stops them again, whatever happens in between: the stacks of a block, and their backing services."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lab.errors import LabError
 from lab.interrupt import deferred
 from lab.launch import ready
-from lab.launch.runtime import Runtime
+from lab.launch.runtime import Runtime, died
 from lab.nouns import AA, AA_PORT_OFFSET, Arm, Service
+from lab.starting import READY_WITHIN_S, Standing, start
 
-_READY_WITHIN_S = 20
 DATABASE, UPSTREAM = "postgres", "upstream"
 
 
@@ -29,45 +28,14 @@ def arm_of(label: str, services: Mapping[str, Service]) -> Arm:
 
 @contextlib.contextmanager
 def serving(
-    runtime: Runtime, arms: Sequence[Arm], logs: Path, within_s: float = _READY_WITHIN_S
-) -> Iterator[ready.Standing]:
+    runtime: Runtime, arms: Sequence[Arm], logs: Path, cpus: Collection[int], within_s: float = READY_WITHIN_S
+) -> Iterator[Standing]:
     """`start`, and at the end all of them are stopped."""
     try:
-        yield start(runtime, arms, logs, within_s)
+        yield start(runtime, arms, logs, cpus, within_s)
     finally:
         with deferred():
             runtime.stop([arm.label for arm in arms])
-
-
-def start(runtime: Runtime, arms: Sequence[Arm], logs: Path, within_s: float = _READY_WITHIN_S) -> ready.Standing:
-    """Starts arms together, and says which cannot be measured and when the others were healthy.
-
-    A port that is taken, an engine that refuses and a server that dies or never gets healthy are reasons, not errors:
-    the others can still be measured. Only a server that was started and does not serve is at fault itself.
-    """
-    taken = {arm.label: f"Port {arm.port} is taken by another program." for arm in arms if ready.port_taken(arm.port)}
-    free = [arm for arm in arms if arm.label not in taken]
-    with ready.Answers(free) as answers:
-        refused = _started(runtime, free, logs)
-        standing = answers.wait(lambda label: refused.get(label) or died(runtime, label), within_s)
-    return replace(standing, unhealthy=taken | standing.unhealthy, not_started=frozenset({*taken, *refused}))
-
-
-def _started(runtime: Runtime, arms: Sequence[Arm], logs: Path) -> dict[str, str]:
-    """Starts all together or, where that is refused, one by one, so that one takes no other down; says who was refused."""
-    try:
-        runtime.start(arms, logs)
-    except LabError:
-        runtime.stop([arm.label for arm in arms])
-    else:
-        return {}
-    refused: dict[str, str] = {}
-    for arm in arms:
-        try:
-            runtime.start([arm], logs)
-        except LabError as error:
-            refused[arm.label] = str(error)
-    return refused
 
 
 @contextlib.contextmanager
@@ -81,32 +49,65 @@ def backing(runtime: Runtime, services: Mapping[str, Service], logs: Path) -> It
 
 
 def start_backing(runtime: Runtime, services: Mapping[str, Service], logs: Path) -> str:
-    """Starts PostgreSQL, seeded, and upstream; gives PostgreSQL's version.
+    """Start PostgreSQL, seeded, and upstream; return PostgreSQL's version.
 
     Raises:
-        LabError: one of them cannot be had; without them nothing can be measured.
+        LabError: one of them cannot be had, with the end of its log; without them nothing can be measured.
     """
-    from lab.launch import postgres  # late: psycopg takes 0.1 s to import
-
     database, upstream = arm_of(DATABASE, services), arm_of(UPSTREAM, services)
     for arm in (database, upstream):
         if ready.port_taken(arm.port):
             raise LabError(
                 f"Port {arm.port} of {arm.label} is taken by another program: stop it (`make down` stops what the lab left)."
             )
-    runtime.start([database, upstream], logs)
-    version = postgres.seed(database.port, lambda: died(runtime, database.label), _READY_WITHIN_S)
-    with ready.Answers([upstream]) as answers:
-        reasons = answers.wait(lambda label: died(runtime, label), _READY_WITHIN_S).unhealthy
-    if reasons:
-        raise LabError(reasons[UPSTREAM] + "".join(f"\n  {line}" for line in runtime.log_tail(UPSTREAM)))
+    runtime.create([database, upstream], logs)
+    version = _run_backing(runtime, database)
+    _run_backing(runtime, upstream)
     return version
 
 
-def died(runtime: Runtime, label: str) -> str | None:
-    """Why an arm is not running; None while it is."""
+def restore_backing(runtime: Runtime, services: Mapping[str, Service], logs: Path) -> list[str]:
+    """Start again, as new, whichever of PostgreSQL and upstream no longer serves; return a sentence for each.
+
+    Raises:
+        LabError: it cannot be had again, with the end of its log.
+    """
+    found = []
+    for arm in (arm_of(DATABASE, services), arm_of(UPSTREAM, services)):
+        if wrong := died(runtime, arm.label) or _WRONG[arm.label](arm):
+            runtime.stop([arm.label])
+            runtime.create([arm], logs)
+            _run_backing(runtime, arm)
+            found.append(f"{wrong} {arm.label} was started again.")
+    return found
+
+
+def _run_backing(runtime: Runtime, arm: Arm) -> str:
+    """Run a created service until it serves; return what it says of its version."""
     try:
-        runtime.target(label)
+        runtime.run(arm.label)
+        return _AWAIT[arm.label](runtime, arm)
     except LabError as error:
-        return str(error)
-    return None
+        raise LabError("\n  ".join([str(error), *runtime.log_tail(arm.label)])) from None
+
+
+def _await_database(runtime: Runtime, arm: Arm) -> str:
+    from lab.launch import postgres  # late: psycopg takes 0.1 s to import
+
+    return postgres.seed(arm.port, lambda: died(runtime, arm.label), READY_WITHIN_S)
+
+
+def _await_upstream(runtime: Runtime, arm: Arm) -> str:
+    if wrong := ready.wrong_after(arm, lambda: died(runtime, arm.label), READY_WITHIN_S):
+        raise LabError(wrong)
+    return ""
+
+
+def _wrong_database(arm: Arm) -> str | None:
+    from lab.launch import postgres  # late: psycopg takes 0.1 s to import
+
+    return postgres.wrong(arm.port)
+
+
+_AWAIT: dict[str, Callable[[Runtime, Arm], str]] = {DATABASE: _await_database, UPSTREAM: _await_upstream}
+_WRONG: dict[str, Callable[[Arm], str | None]] = {DATABASE: _wrong_database, UPSTREAM: ready.ask_health}

@@ -1,11 +1,12 @@
 """One run from nothing to its outcomes: images, services, contract check, blocks of trials. Reports come afterwards."""
 
 import time
-from collections.abc import Iterable, Mapping
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 
 from lab import contract, guards, steer, watch
 from lab.cpus import running_on
@@ -16,7 +17,6 @@ from lab.judge.setting import Setting, setting
 from lab.knobs.budget import unequal
 from lab.knobs.known import Knobs, configured, known
 from lab.launch.postgres import Monitor
-from lab.launch.ready import Standing
 from lab.launch.runtime import Runtime
 from lab.machine import CpuPlan
 from lab.measure import Bench
@@ -25,7 +25,8 @@ from lab.pace import Pace
 from lab.plan import Plan, expected_s
 from lab.progress import Say
 from lab.record import Record, first_facts
-from lab.servers import DATABASE, UPSTREAM, arm_of, backing, serving
+from lab.servers import DATABASE, UPSTREAM, arm_of, backing, restore_backing, serving
+from lab.starting import Standing
 from lab.store import RunFolder
 
 EXPECTED_TRIAL_OVERHEAD_S = 0.1
@@ -87,10 +88,7 @@ class Session:
         with backing(self.runtime, self.services, self.folder.logs) as database_version:
             self._record.version(DATABASE, {"postgresql": database_version})
             self._broken = self._check_contract()
-            with (
-                closing(Monitor(arm_of(DATABASE, self.services).port)) as self._monitor,
-                Driver(cpus=self.cpus.others, log=self.folder.logs / "driver.log") as driver,
-            ):
+            with Driver(cpus=self.cpus.others, log=self.folder.logs / "driver.log") as driver:
                 self._record.set(setup_s=time.monotonic() - began_s, measuring_started_at=datetime.now(UTC))
                 self._run_blocks(driver)
                 self._record.set(measuring_ended_at=datetime.now(UTC))
@@ -142,15 +140,17 @@ class Session:
     def _run_block(self, driver: Driver, number: int, attempt: int) -> str:
         """Starts all stacks afresh, measures the block's trials one by one, stops all stacks; says if it was noisy."""
         self.say.block(number, max(self.plan.profile.blocks, number + 1))
+        logs = self.folder.logs / f"block-{number:02d}{f'-again-{attempt}' if attempt else ''}"
+        logs.mkdir(exist_ok=True)
+        self._restore_backing(logs)
         started_at, began_s, before = datetime.now(UTC), time.monotonic(), guards.look(self.cpus.server)
         in_trials_s = 0.0
         outcomes: list[Sample | Failure] = []
-        logs = self.folder.logs / f"block-{number:02d}{f'-again-{attempt}' if attempt else ''}"
-        logs.mkdir(exist_ok=True)
-        with serving(self.runtime, list(self.arms.values()), logs) as standing:
-            bench = self._bench(driver, standing)
-            used_s = {label: watch.cpu_s(bench.targets[label]) for label in self.arms if label in bench.targets}
-            start_cpu_s = {label: used for label, used in used_s.items() if used is not None}
+        with (
+            closing(Monitor(arm_of(DATABASE, self.services).port)) as monitor,
+            self._serving(list(self.arms.values()), logs) as standing,
+        ):
+            bench = self._bench(driver, standing, monitor)
             for trial in self.plan.block(number, attempt):
                 trial_began_s = time.monotonic()
                 outcomes.append(self._kept(self._refusal(trial) or bench.measure(trial)))
@@ -167,7 +167,7 @@ class Session:
             throttled_s=_grown(before.throttled_s, after.throttled_s),
             frequency_mhz=after.frequency_mhz,
             cold_start_s=standing.healthy_after_s,
-            start_cpu_s=start_cpu_s,
+            start_cpu_s=standing.start_cpu_s,
         )
         return self._judged(block, outcomes)
 
@@ -196,7 +196,21 @@ class Session:
         reason = self._broken.get(trial.stack.removesuffix(AA), {}).get(self._scenarios[trial.scenario].path)
         return Failure(trial=trial, started_at=datetime.now(UTC), reason=reason) if reason else None
 
-    def _bench(self, driver: Driver, standing: Standing) -> Bench:
+    @contextmanager
+    def _serving(self, arms: Sequence[Arm], logs: Path) -> Iterator[Standing]:
+        with serving(self.runtime, arms, logs, self.cpus.server) as standing:
+            for sentence in standing.again:
+                self.say.step(f"  {sentence}")
+            yield standing
+
+    def _restore_backing(self, logs: Path) -> bool:
+        """Start a database or upstream that no longer serves again, and say so; True where that was necessary."""
+        sentences = restore_backing(self.runtime, self.services, logs)
+        for sentence in sentences:
+            self.say.step(f"  {sentence}")
+        return bool(sentences)
+
+    def _bench(self, driver: Driver, standing: Standing, monitor: Monitor) -> Bench:
         targets: dict[str, Target] = {}
         unhealthy = dict(standing.unhealthy)
         for label in (*self.arms, DATABASE, UPSTREAM):
@@ -213,9 +227,9 @@ class Session:
             scenarios=self._scenarios,
             arms=self.arms,
             targets=targets,
-            monitor=self._monitor,
+            monitor=monitor,
             unhealthy=unhealthy,
-            not_started=standing.not_started,
+            blameless=standing.blameless,
             idle_memory_bytes={label: watch.memory_bytes(target) for label, target in targets.items()},
         )
 
@@ -227,9 +241,10 @@ class Session:
         logs = self.folder.logs / "contract"
         logs.mkdir(exist_ok=True)
         for arm in (arm for label, arm in self.arms.items() if not label.endswith(AA)):
-            with serving(self.runtime, [arm], logs) as standing:
+            self._restore_backing(logs)
+            with self._serving([arm], logs) as standing:
                 healthy = arm.label not in standing.unhealthy
-                found[arm.label] = self._broken_paths(arm) if healthy else {}
+                found[arm.label] = self._broken_paths(arm, logs) if healthy else {}
                 self._knobs[arm.label] = self._known(arm, healthy)
                 alone_s |= standing.healthy_after_s
             for sentence in found[arm.label].values():
@@ -254,10 +269,12 @@ class Session:
                 self.say.step(f"  {sentence}")
         self._record.runs_with(self._knobs, found)
 
-    def _broken_paths(self, arm: Arm) -> dict[str, str]:
+    def _broken_paths(self, arm: Arm, logs: Path) -> dict[str, str]:
         """Path -> finding; only what is found twice counts, since some checks look at the clock."""
         url, stack = f"http://127.0.0.1:{arm.port}", self.stacks[arm.label]
         first = contract.verify(url, stack)
+        if first and self._restore_backing(logs):  # what was found may have been the service's
+            first = contract.verify(url, stack)
         again = {finding.path for finding in contract.verify(url, stack)} if first else set()
         return {finding.path: str(finding) for finding in first if finding.path in again}
 

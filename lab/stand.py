@@ -16,7 +16,8 @@ from lab.nouns import Knob, Stack
 from lab.progress import Reporter, Say
 from lab.project import STATE
 from lab.scenarios import ALL
-from lab.servers import DATABASE, UPSTREAM, arm_of, backing, serving, start, start_backing
+from lab.servers import DATABASE, UPSTREAM, arm_of, backing, serving, start_backing
+from lab.starting import start
 
 BEYOND_S = 5
 """So much longer than the budget says is an idle connection watched."""
@@ -69,7 +70,7 @@ def _up(house: House, runtime: Runtime, names: list[str]) -> Exit:
         for reason in left_out:
             say.step(f"Left out: {reason}")
         start_backing(runtime, house.services, logs)
-        unhealthy = start(runtime, arms, logs).unhealthy
+        unhealthy = start(runtime, arms, logs, house.cpus.server).unhealthy
         if unhealthy:
             raise LabError(
                 "\n  ".join(line for label in unhealthy for line in (unhealthy[label], *runtime.log_tail(label)))
@@ -124,7 +125,7 @@ def _holds(house: House, runtime: Runtime, stack: Stack, logs: Path, say: Say) -
     from lab.knobs.known import known
 
     arm = arm_of(stack.name, house.services)
-    with serving(runtime, [arm], logs) as standing:
+    with serving(runtime, [arm], logs, house.cpus.server) as standing:
         if standing.unhealthy:
             findings = [*standing.unhealthy.values(), *runtime.log_tail(stack.name)]
         else:
@@ -143,7 +144,7 @@ def _keep_idle(house: House, runtime: Runtime, chosen: list[Stack], logs: Path, 
     most_s = BEYOND_S + max(house.services[stack.name].budget.get("LAB_KEEP_ALIVE_S", 0) for stack in chosen)
     say.step(f"Watching an idle connection to each of them for at most {most_s} s …")
     arms = [arm_of(stack.name, house.services) for stack in chosen]
-    with serving(runtime, arms, logs):
+    with serving(runtime, arms, logs, house.cpus.server):
         kept = kept_s({arm.label: arm.port for arm in arms}, most_s)
     findings = [finding for stack in chosen for finding in _idle_findings(house, stack, kept)]
     times = (f"{label} {'still open' if time_s is None else f'{time_s:.1f} s'}" for label, time_s in kept.items())

@@ -77,7 +77,7 @@ def _play(scene: dict[str, Any], house: House, runtime: Runtime, driver: DoomedD
     arms = {name: arm_of(name, house.services) for name in scene["stacks"]}
     known = {one.id: one for one in scenarios.find(LOADTESTS, [trial["scenario"] for trial in scene["trials"]])}
     with (
-        serving(runtime, list(arms.values()), logs) as standing,
+        serving(runtime, list(arms.values()), logs, house.cpus.server) as standing,
         contextlib.closing(Monitor(arm_of(DATABASE, house.services).port)) as monitor,
     ):
         assert not standing.unhealthy, standing.unhealthy
@@ -93,7 +93,7 @@ def _play(scene: dict[str, Any], house: House, runtime: Runtime, driver: DoomedD
             cpus = {"server's CPU taken": house.cpus.server, "generator's CPU taken": house.cpus.others}.get(fault, ())
             stack, scenario = house.stacks[trial.stack], known[trial.scenario]
             most = setting(stack, scenario, knobs[trial.stack], house.cpus.model_dump())
-            with _spinning(cpus):
+            with spinning(cpus):
                 outcome = bench.measure(trial)
                 for _ in range(TRIES - 1):
                     disturbed = DISTURBED.get(fault, ALONE)
@@ -106,7 +106,7 @@ def _play(scene: dict[str, Any], house: House, runtime: Runtime, driver: DoomedD
 
 
 @contextlib.contextmanager
-def _spinning(cpus: Collection[int]) -> Iterator[None]:
+def spinning(cpus: Collection[int]) -> Iterator[None]:
     """Other programs that take all they can get of these CPUs."""
     with contextlib.ExitStack() as ending:
         for cpu in [*cpus] * SPINNERS:
@@ -115,6 +115,7 @@ def _spinning(cpus: Collection[int]) -> Iterator[None]:
             ending.callback(process.wait)
             ending.callback(process.kill)
             assert process.stdout is not None
+            ending.callback(process.stdout.close)
             process.stdout.readline()
         yield
 

@@ -40,7 +40,8 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
         )
         runtime = ProcessRuntime(lambda _: {"one": service}, {})
         runtimes.append(runtime)
-        runtime.start([Arm(label="one", service="one", port=1)], tmp_path)
+        runtime.create([Arm(label="one", service="one", port=1)], tmp_path)
+        runtime.run("one")
         return runtime
 
     yield started

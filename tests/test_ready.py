@@ -1,13 +1,14 @@
-"""When a server counts as healthy, and how long that took; real servers on free ports."""
+"""When a server counts as healthy; real servers on free ports."""
 
 import asyncio
 import json
 import socket
+import time
 
 import pytest
 from server import Peer, Server
 
-from lab.launch.ready import Answers
+from lab.launch.ready import wrong_after
 from lab.nouns import Arm
 
 
@@ -31,34 +32,30 @@ def nowhere() -> int:
         return int(taken.getsockname()[1])
 
 
-def alive(_label: str) -> None:
+def alive() -> None:
     """Nothing has died."""
 
 
-def test_the_time_to_the_first_answer_is_each_arms_own() -> None:
-    with Server(Health("slow", 0.5)) as slow, Server(Health("quick")) as quick:
-        arms = [Arm(label="slow", service="slow", port=slow.port), Arm(label="quick", service="quick", port=quick.port)]
-        with Answers(arms) as answers:
-            standing = answers.wait(alive, 10)
-    assert standing.unhealthy == {}
-    assert standing.healthy_after_s["quick"] < 0.4 < 0.5 <= standing.healthy_after_s["slow"]
+def arm(label: str, port: int) -> Arm:
+    return Arm(label=label, service=label, port=port)
 
 
-def test_an_arm_that_died_has_its_reason_and_no_time(nowhere: int) -> None:
-    with Answers([Arm(label="gone", service="gone", port=nowhere)]) as answers:
-        standing = answers.wait(lambda label: f"{label} ended with 1.", 10)
-    assert standing.unhealthy == {"gone": "gone ended with 1."}
-    assert standing.healthy_after_s == {}
+def test_an_arm_is_waited_for_until_its_first_answer() -> None:
+    with Server(Health("slow", 0.5)) as slow:
+        began_s = time.monotonic()
+        assert wrong_after(arm("slow", slow.port), alive, 10) == ""
+        assert 0.5 <= time.monotonic() - began_s < 5
+
+
+def test_an_arm_that_died_has_its_reason(nowhere: int) -> None:
+    assert wrong_after(arm("gone", nowhere), lambda: "gone ended with 1.", 10) == "gone ended with 1."
 
 
 def test_an_arm_that_never_answers_is_waited_for_no_longer_than_allowed(nowhere: int) -> None:
-    with Answers([Arm(label="mute", service="mute", port=nowhere)]) as answers:
-        standing = answers.wait(alive, 0.3)
-    assert standing.unhealthy["mute"].startswith("mute did not get healthy within 0 s: /health on port")
-    assert standing.healthy_after_s == {}
+    wrong = wrong_after(arm("mute", nowhere), alive, 0.3)
+    assert wrong.startswith("mute did not get healthy within 0.3 s: /health on port")
 
 
 def test_another_server_on_the_port_is_no_healthy_answer() -> None:
-    with Server(Health("foreign")) as server, Answers([Arm(label="mine", service="mine", port=server.port)]) as answers:
-        standing = answers.wait(alive, 0.3)
-    assert "is answered by another server" in standing.unhealthy["mine"]
+    with Server(Health("foreign")) as server:
+        assert "is answered by another server" in wrong_after(arm("mine", server.port), alive, 0.3)

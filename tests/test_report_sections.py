@@ -138,7 +138,13 @@ def test_what_it_takes_to_start_is_told_of_every_stack(tmp_path: Path) -> None:
     assert "| stack-00 | 0.400 | - | 0.500 (0.50 to 0.50) | 40.0 | - | - |" in text
     assert text.index("| stack-00 | 0.400 | -") < text.index("| base | 0.800"), "the cheapest first"
     assert "take 900 MB together" in text
-    assert "The 3 servers of a block are started together" in text
+    assert "The 3 servers of a block were started together" in text, "a run of before says nothing else"
+
+
+def test_servers_that_were_started_one_after_the_other_are_told_so(tmp_path: Path) -> None:
+    text = started(tmp_path, arms=["base", "stack-00", "base@aa"], starts_in_sequence=True)
+    assert "The 3 servers of a block are started one after the other" in text
+    assert "together and share" not in text
 
 
 def test_processes_have_no_image(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import subprocess
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -14,7 +14,7 @@ from docker.models.containers import Container
 from lab.errors import LabError
 from lab.launch import engine
 from lab.launch.layers import Layers, layers
-from lab.launch.runtime import Describe
+from lab.launch.runtime import Describe, last_lines
 from lab.nouns import Arm, Target
 from lab.project import COMPOSE_FILE, COMPOSE_PROJECT, ROOT
 
@@ -33,6 +33,9 @@ class DockerRuntime:
         self._variables = {"LAB_PROJECT": COMPOSE_PROJECT, **variables}
         self._client = connect()
         self._running: dict[str, tuple[Arm, Container, Path]] = {}
+        """Label -> what was created under it, run or not, and its log."""
+        self._logs: dict[str, Path] = {}
+        """Label -> the log of one that was stopped."""
 
     def lacks(self, service: str) -> str | None:
         """See Runtime.lacks: an image brings along what its service needs."""
@@ -47,21 +50,24 @@ class DockerRuntime:
         """
         _compose(["build", "--quiet", *services], COMPOSE_PROJECT, self._variables, _BUILD_TIMEOUT_S)
 
-    def start(self, arms: Sequence[Arm], logs: Path) -> None:
-        """See Runtime.start."""
-        for project, group in _by_project(arms).items():
-            variables = self._variables | group[0].variables
+    def create(self, arms: Sequence[Arm], logs: Path) -> None:
+        """See Runtime.create: Compose makes the containers, since it takes longer than to start them."""
+        for project, variables, group in _by_project(arms):
             names = [arm.service for arm in group]
-            up = ["up", "--detach", "--no-deps", "--no-build", "--force-recreate", "--quiet-pull", *names]
+            up = ["up", "--no-start", "--no-deps", "--no-build", "--force-recreate", "--quiet-pull", *names]
             try:
-                _compose(up, project, variables)
+                _compose(up, project, self._variables | variables)
             except LabError:
-                with contextlib.suppress(LabError):  # what came up all the same would hold its port
-                    _compose(["rm", "--stop", "--force", *names], project, variables)
+                with contextlib.suppress(LabError):  # what was made all the same would be in the way
+                    _compose(["rm", "--stop", "--force", *names], project, self._variables)
                 raise
             containers = {_service_of(container): container for container in self._containers(project)}
             for arm in group:
                 self._running[arm.label] = (arm, containers[arm.service], logs / f"{arm.label}.log")
+
+    def run(self, label: str) -> None:
+        """See Runtime.run."""
+        _asked(self._running[label][1].start)
 
     def target(self, label: str) -> Target:
         """See Runtime.target."""
@@ -77,7 +83,7 @@ class DockerRuntime:
     def log_tail(self, label: str, lines: int = 20) -> tuple[str, ...]:
         """See Runtime.log_tail."""
         if label not in self._running:
-            return ()
+            return last_lines(self._logs.get(label), lines)
         container = self._running[label][1]
         try:
             return tuple(container.logs(tail=lines).decode(errors="replace").splitlines())
@@ -87,9 +93,10 @@ class DockerRuntime:
     def stop(self, labels: Iterable[str]) -> None:
         """See Runtime.stop."""
         running = [self._running.pop(label) for label in labels if label in self._running]
-        for _, container, log in running:
+        for arm, container, log in running:
             _save_log(container, log)
-        for project, group in _by_project([arm for arm, _, _ in running]).items():
+            self._logs[arm.label] = log
+        for project, group in _in_projects(arm for arm, _, _ in running).items():
             _compose(["rm", "--stop", "--force", *(arm.service for arm in group)], project, self._variables)
 
     def stop_all(self) -> None:
@@ -162,13 +169,20 @@ def _environment(variables: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("LAB_")} | dict(variables)
 
 
-def _by_project(arms: Iterable[Arm]) -> dict[str, list[Arm]]:
-    """Arms that share their variables share a project; Compose cannot run one service twice in one project."""
+def _in_projects(arms: Iterable[Arm]) -> dict[str, list[Arm]]:
+    """Project -> its arms: Compose cannot run one service twice in one project, so the A/A arm has one of its own."""
     groups: dict[str, list[Arm]] = {}
     for arm in arms:
         _, _, twin = arm.label.partition("@")
         groups.setdefault(f"{COMPOSE_PROJECT}-{twin}" if twin else COMPOSE_PROJECT, []).append(arm)
     return groups
+
+
+def _by_project(arms: Iterable[Arm]) -> Iterator[tuple[str, dict[str, str], list[Arm]]]:
+    """Project, variables and the arms that share both: what Compose can make with one call."""
+    for project, group in _in_projects(arms).items():
+        for variables in {tuple(arm.variables.items()): arm.variables for arm in group}.values():
+            yield project, variables, [arm for arm in group if arm.variables == variables]
 
 
 def _projects(client: docker.DockerClient) -> set[str]:

@@ -44,6 +44,16 @@ def seed(port: int, died: Callable[[], str | None], within_s: float) -> str:
     return str(row[0]) if row else "unknown"
 
 
+def wrong(port: int) -> str | None:
+    """Why PostgreSQL does not serve the table, in a phrase; None if it does."""
+    try:
+        with psycopg.connect(address(port), connect_timeout=2, options="-c statement_timeout=2000") as connection:
+            connection.execute("SELECT value FROM items LIMIT 1")
+    except psycopg.Error as error:
+        return f"PostgreSQL does not answer ({str(error).strip()})."
+    return None
+
+
 class Monitor:
     """A connection of the lab's own that asks PostgreSQL what it is doing."""
 

@@ -22,7 +22,7 @@ import psutil
 from lab.cpus import running_on
 from lab.errors import LabError
 from lab.interrupt import deferred
-from lab.launch.runtime import Describe
+from lab.launch.runtime import Describe, last_lines
 from lab.nouns import Arm, Service, Target
 from lab.project import ROOT, STATE
 
@@ -38,6 +38,8 @@ class ProcessRuntime:
     def __init__(self, describe: Describe, variables: Mapping[str, str]) -> None:
         self._describe = describe
         self._variables = dict(variables)
+        self._created: dict[str, tuple[Service, Path]] = {}
+        """Label -> what to run, and its log; those that were stopped are among them."""
         self._running: dict[str, _Child] = {}
         self._temporary: Path | None = None
 
@@ -60,13 +62,17 @@ class ProcessRuntime:
             if lack := self.lacks(name):
                 raise LabError(lack)
 
-    def start(self, arms: Sequence[Arm], logs: Path) -> None:
-        """See Runtime.start."""
+    def create(self, arms: Sequence[Arm], logs: Path) -> None:
+        """See Runtime.create: a process needs nothing made before it runs."""
         for arm in arms:
             service = self._describe(self._variables | arm.variables)[arm.service]
-            with deferred():  # a child that is not written down would be stopped by nobody
-                self._running[arm.label] = self._spawn(service, logs / f"{arm.label}.log")
-                self._remember()
+            self._created[arm.label] = service, logs / f"{arm.label}.log"
+
+    def run(self, label: str) -> None:
+        """See Runtime.run."""
+        with deferred():  # a child that is not written down would be stopped by nobody
+            self._running[label] = self._spawn(*self._created[label])
+            self._remember()
 
     def target(self, label: str) -> Target:
         """See Runtime.target."""
@@ -78,8 +84,7 @@ class ProcessRuntime:
 
     def log_tail(self, label: str, lines: int = 20) -> tuple[str, ...]:
         """See Runtime.log_tail."""
-        child = self._running.get(label)
-        return tuple(child.log.read_text(errors="replace").splitlines()[-lines:]) if child else ()
+        return last_lines(self._created[label][1], lines) if label in self._created else ()
 
     def stop(self, labels: Iterable[str]) -> None:
         """See Runtime.stop: all get their stop signal first, then each is waited for."""
@@ -127,7 +132,7 @@ class ProcessRuntime:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        child = _Child(process, service, log)
+        child = _Child(process, service)
         try:
             _limit(process.pid, service)
         except LabError:
@@ -161,10 +166,9 @@ class ProcessRuntime:
 class _Child:
     """A started process and what it needs to be stopped."""
 
-    def __init__(self, process: subprocess.Popen[bytes], service: Service, log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], service: Service) -> None:
         self.process = process
         self.service = service
-        self.log = log
 
     def ask_to_stop(self) -> None:
         if self.process.poll() is None:

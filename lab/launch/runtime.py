@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from lab.errors import LabError
 from lab.nouns import Arm, Service, Target
 
 Describe = Callable[[Mapping[str, str]], Mapping[str, Service]]
@@ -21,18 +22,25 @@ class Runtime(Protocol):
     def prepare(self, services: Iterable[str]) -> None:
         """Makes what the services need before they can start (images); may take minutes."""
 
-    def start(self, arms: Sequence[Arm], logs: Path) -> None:
-        """Starts the arms without waiting for their health; their output is in `logs`/<label>.log at the latest when they stop.
+    def create(self, arms: Sequence[Arm], logs: Path) -> None:
+        """Make arms ready to `run`; their output is in `logs`/<label>.log at the latest when they stop.
 
         Raises:
-            LabError: nothing of it could be started.
+            LabError: nothing of it could be made.
+        """
+
+    def run(self, label: str) -> None:
+        """Start a created arm without waiting for its health.
+
+        Raises:
+            LabError: it could not be started.
         """
 
     def target(self, label: str) -> Target:
         """Raises LabError where the arm is not running (any more)."""
 
     def log_tail(self, label: str, lines: int = 20) -> tuple[str, ...]:
-        """The last lines that the arm printed."""
+        """The last lines that the arm printed, also of one that was stopped."""
 
     def stop(self, labels: Iterable[str]) -> None:
         """Stops these arms, orderly first; those that are gone already are no error."""
@@ -48,3 +56,19 @@ class Runtime(Protocol):
 
     def image_layers(self, service: str) -> dict[str, int] | None:
         """Digest -> bytes of the layers of the image that a prepared service runs in; None where there is no image."""
+
+
+def died(runtime: Runtime, label: str) -> str | None:
+    """Return why an arm is not running; None while it is."""
+    try:
+        runtime.target(label)
+    except LabError as error:
+        return str(error)
+    return None
+
+
+def last_lines(log: Path | None, lines: int) -> tuple[str, ...]:
+    """Return the end of a log file; nothing where there is none."""
+    if log is None or not log.exists():
+        return ()
+    return tuple(log.read_text(errors="replace").splitlines()[-lines:])

@@ -19,9 +19,9 @@ class Start:
     own_mb: float | None
     """Of that, in layers that no other image of the run has."""
     alone_s: float | None
-    """From the order to start to the first healthy answer, started alone."""
+    """From the order to start to the first healthy answer, before the first block."""
     cold_start_s: tuple[float, ...]
-    """The same in every attempt at a block, all stacks started together."""
+    """The same in every attempt at a block."""
     cpu_s: float | None
     """CPU time of the start, median over the same."""
     idle_mb: float | None
@@ -77,9 +77,16 @@ def _note(run: Run) -> Iterator[str]:
         yield "Images are unpacked; their own part is in layers that no other image of the run has."
     if together := run.facts.get("images_together_bytes"):
         yield f"With database and upstream all images take {together / 1e6:,.0f} MB together."
-    yield (
-        "Cold start: from the order to start to the first healthy answer; alone: once, before the first block. "
-        f"The {len(run.facts.get('arms', run.stacks))} servers of a block are started together and share the server's CPUs, "
-        "so that their time depends on the company; the CPU time of a start does not."
-    )
+    yield "Cold start: from the order to start to the first healthy answer. Before the first block each server starts once, alone."
+    yield _in_blocks(run)
     yield "Memory: right after that answer. MB are 10^6 bytes."
+
+
+def _in_blocks(run: Run) -> str:
+    servers = f"The {len(run.facts.get('arms', run.stacks))} servers of a block"
+    if run.facts.get("starts_in_sequence"):
+        return f"{servers} are started one after the other: each start has the server's CPUs for itself."
+    return (
+        f"{servers} were started together and shared the server's CPUs, so that their time depends on the company; "
+        "the CPU time of a start does not."
+    )

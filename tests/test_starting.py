@@ -1,0 +1,165 @@
+"""Arms start one after the other, and only a server that fails on an undisturbed machine is at fault; real processes."""
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from conftest import until
+from staged import spinning
+
+from lab import starting
+from lab.disturbed import Span
+from lab.errors import LabError
+from lab.launch import process
+from lab.launch.process import ProcessRuntime
+from lab.nouns import Arm, Service
+from lab.starting import Standing, start
+
+CPU = max(os.sched_getaffinity(0))
+SERVES = """
+import http.server, json, os, pathlib, sys, time
+name, port, first = sys.argv[1], int(sys.argv[2]), pathlib.Path(sys.argv[3])
+print(time.monotonic(), flush=True)
+class Health(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = json.dumps({"stack": name}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        pass
+"""
+BUSY = (
+    SERVES
+    + """
+while time.process_time() < 0.3: pass
+server = http.server.HTTPServer(("127.0.0.1", port), Health)
+print(time.monotonic(), flush=True)
+server.serve_forever()
+"""
+)
+MUTE_AT_FIRST = (
+    SERVES
+    + """
+if not first.exists():
+    first.touch()
+    time.sleep(60)
+http.server.HTTPServer(("127.0.0.1", port), Health).serve_forever()
+"""
+)
+MUTE = "import time; print('mute', flush=True); time.sleep(60)"
+BROKEN = "import no_such_module"
+
+Started = Callable[..., Standing]
+
+
+@pytest.fixture
+def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProcessRuntime]:
+    """A runtime whose services are called after the code that they run."""
+    monkeypatch.setattr(process, "_STARTED", tmp_path / "processes.json")
+    codes = {"busy": BUSY, "mute-at-first": MUTE_AT_FIRST, "mute": MUTE, "broken": BROKEN}
+
+    def described(variables: dict[str, str]) -> dict[str, Service]:
+        words = (variables.get("LABEL", ""), variables.get("PORT", ""), str(tmp_path / "first"))
+        command = {name: (Path(sys.executable).name, "-c", code, *words) for name, code in codes.items()}
+        return {name: Service(name=name, command=words, cpuset=(CPU,)) for name, words in command.items()}
+
+    made = ProcessRuntime(described, {})  # type: ignore[arg-type]  # it gives dictionaries only
+    yield made
+    made.stop_all()
+
+
+@pytest.fixture
+def started(runtime: ProcessRuntime, tmp_path: Path) -> Started:
+    """Starts arms of these services on free ports."""
+
+    def of(*services: str, within_s: float = 20) -> Standing:
+        return start(runtime, arms(services), tmp_path, [CPU], within_s)
+
+    return of
+
+
+def arms(services: Sequence[str]) -> list[Arm]:
+    found = []
+    for number, service in enumerate(services):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            label, port = f"{service}-{number}", free.getsockname()[1]
+        found.append(Arm(label=label, service=service, port=port, variables={"LABEL": label, "PORT": str(port)}))
+    return found
+
+
+def test_each_start_begins_when_the_one_before_it_is_healthy(started: Started, runtime: ProcessRuntime) -> None:
+    standing = started(*["busy"] * 4)
+    assert standing.unhealthy == {}
+    moments = [float(line) for label in standing.healthy_after_s for line in runtime.log_tail(label)]
+    assert len(moments) == 8
+    assert moments == sorted(moments), "begin and end of each, one after the other"
+
+
+def test_time_and_cpu_time_of_a_start_are_its_own(started: Started) -> None:
+    standing = started("busy", "busy", "busy")
+    assert all(0.3 <= used_s < 2 for used_s in standing.start_cpu_s.values())
+    assert len(standing.start_cpu_s) == 3
+    assert all(after_s >= 0.3 for after_s in standing.healthy_after_s.values())
+
+
+def test_a_start_that_failed_on_a_disturbed_machine_is_made_again_with_more_time(started: Started) -> None:
+    with spinning([CPU]):
+        standing = started("mute-at-first", within_s=7)
+    assert standing.unhealthy == {}
+    (sentence,) = standing.again
+    assert "other programs used" in sentence
+    assert "is started again, for at most 21 s" in sentence
+
+
+def test_a_server_is_not_blamed_where_the_machine_was_disturbed_twice(started: Started) -> None:
+    with spinning([CPU]):
+        standing = started("mute", within_s=0.5)
+    assert "mute-0 did not get healthy within 1.5 s" in standing.unhealthy["mute-0"]
+    assert "other programs used" in standing.unhealthy["mute-0"]
+    assert standing.blameless == {"mute-0"}
+
+
+def test_a_server_that_fails_alone_on_its_cpu_is_at_fault_and_disturbs_no_other(
+    started: Started, runtime: ProcessRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Span, "disturbance", lambda *_: "")  # whatever else this machine does now
+    standing = started("mute", "busy", within_s=10)
+    assert set(standing.unhealthy) == {"mute-0"}
+    assert standing.blameless == frozenset()
+    assert standing.again == ()
+    assert set(standing.healthy_after_s) == {"busy-1"}
+    with pytest.raises(LabError, match="not running"):
+        runtime.target("mute-0")
+    assert runtime.log_tail("mute-0") == ("mute",), "its log is there though it was stopped"
+
+
+def test_a_server_that_ends_at_once_is_at_fault_whatever_the_machine_does(
+    started: Started, runtime: ProcessRuntime
+) -> None:
+    with spinning([CPU]):
+        standing = started("broken")
+    assert "exit status 1" in standing.unhealthy["broken-0"]
+    assert standing.blameless == frozenset()
+    assert "no_such_module" in runtime.log_tail("broken-0")[-1]
+
+
+def test_what_a_server_uses_itself_disturbs_nothing() -> None:
+    span = Span([CPU])
+    began_s = time.monotonic()
+    with spinning([CPU]):
+        until(lambda: "other programs used" in span.disturbance(0))
+    assert "other programs" not in span.disturbance(time.monotonic() - began_s)
+
+
+def test_an_arm_whose_port_is_taken_is_not_at_fault(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starting.ready, "port_taken", lambda _: True)
+    standing = started("busy")
+    assert standing.blameless == {"busy-0"}
+    assert "taken by another program" in standing.unhealthy["busy-0"]
