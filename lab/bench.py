@@ -124,13 +124,11 @@ def _run(house: House, runtime: Runtime, plan: Plan, folder: RunFolder, left_out
             whole = session.run()
         except LabError as error:
             if not folder.outcomes():
-                _drop_empty(folder)
-                raise
+                raise _nothing_measured(str(error), folder) from None
             say.step(f"{error} What was measured is kept; RUN={folder.path.name} goes on with it.")
             whole = False
     if not folder.outcomes():
-        _drop_empty(folder)
-        raise LabError("Interrupted before anything was measured.")
+        raise _nothing_measured("Interrupted before anything was measured.", folder)
     from lab.report.write import view_of, write_report  # late: scipy and Altair take seconds to import
 
     shown = view_of(folder.path)
@@ -166,6 +164,14 @@ def _tell(say: Reporter, folder: RunFolder, shown: "View", written: Sequence[Pat
             say.step(f"{'Report' if whole else 'Partial report'}: {path.relative_to(ROOT)}")
 
 
-def _drop_empty(folder: RunFolder) -> None:
-    """A run that never measured anything leaves no folder that looks like one; `store.writable` says that it is ours."""
+def _nothing_measured(why: str, folder: RunFolder) -> LabError:
+    """Remove a run's folder, so that nothing looks like a run that is none, but keep its logs; return what to raise."""
+    kept = STATE / "logs" / folder.path.name
+    shutil.rmtree(kept, ignore_errors=True)
+    wrote = any(log.stat().st_size for log in folder.logs.rglob("*.log"))
+    if wrote:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(folder.logs, kept)
     shutil.rmtree(folder.path, ignore_errors=True)
+    why = why.replace(str(folder.logs), str(kept))
+    return LabError(f"{why}\nThe logs are in {kept.relative_to(ROOT)}." if wrote else why)

@@ -29,6 +29,7 @@ warmup_s = 0.1
 window_s = 0.3
 timeout_s = 5.0
 """
+DISK_FULL = "echo the disk is full; exit 7"
 
 
 @pytest.fixture
@@ -178,6 +179,68 @@ def test_a_stack_that_dies_a_wrong_body_and_an_error_are_failures_with_reason_an
     failed_rows = {(row["stack"], row["scenario"]) for row in rows(checkout) if row["outcome"] == "failed"}
     assert failed_rows == set(failed)
     assert all(row["rps"] == "" for row in rows(checkout) if row["outcome"] == "failed")
+
+
+def run_whose_service_dies(
+    checkout: Path, service: str, scenario: str, meanwhile: Callable[[], object]
+) -> tuple[int, str]:
+    """Exit status and standard error of a run of two blocks in which a service is killed as the first block begins."""
+    edit(checkout / "loadtests/profiles.toml", "blocks = 1\nreruns", "blocks = 2\nreruns")
+    words = {"PROFILE": "tiny", "RUNTIME": "process", "RUN": "it", "STACKS": "fastapi-uvicorn", "SCENARIOS": scenario}
+    run = subprocess.Popen(command("bench"), cwd=checkout, env=environment(words), stderr=subprocess.PIPE, text=True)
+    try:
+        until(lambda: (checkout / "results/it/logs/block-00/fastapi-uvicorn.log").exists(), 120)
+        meanwhile()
+        records = json.loads((checkout / ".lab/processes.json").read_text())
+        (pid,) = (record["pid"] for record in records if record["label"] == service)
+        psutil.Process(pid).kill()
+        stderr = run.communicate(timeout=120)[1]
+    finally:
+        run.kill()
+        run.wait()
+    assert "Traceback" not in stderr
+    return run.returncode, stderr
+
+
+@pytest.mark.parametrize("runtime", ["process"], indirect=True)
+@pytest.mark.parametrize(("service", "scenario"), [("postgres", "db/one"), ("upstream", "http/one")])
+@pytest.mark.usefixtures("bench")
+def test_a_service_that_died_is_there_again_for_the_next_block(checkout: Path, service: str, scenario: str) -> None:
+    _, stderr = run_whose_service_dies(checkout, service, scenario, lambda: None)
+    assert f"{service} was started again." in stderr
+    found = outcomes(checkout)
+    assert all(isinstance(one, Failure) and one.lab_fault for one in found if one.trial.block == 0)
+    seconds = [one for one in found if one.trial.block == 1]
+    assert seconds
+    for one in seconds:
+        assert isinstance(one, Sample), "what a dead service costs is one block"
+        assert one.driven.completed > 0
+        assert one.driven.errors == {}
+
+
+@pytest.mark.parametrize("runtime", ["process"], indirect=True)
+@pytest.mark.usefixtures("bench")
+def test_a_run_whose_service_cannot_be_had_again_stops_and_keeps_what_it_measured(checkout: Path) -> None:
+    serve = checkout / "services/postgres/serve"
+    status, stderr = run_whose_service_dies(checkout, "postgres", "json", lambda: serve.write_text(DISK_FULL))
+    assert status == 1, stderr
+    assert "postgres is not running (exit status 7)" in stderr
+    assert "the disk is full" in stderr
+    assert "What was measured is kept" in stderr
+    assert {outcome.trial.block for outcome in outcomes(checkout)} == {0}
+    assert (checkout / "results/it/report.html").exists()
+
+
+@pytest.mark.parametrize("runtime", ["process"], indirect=True)
+def test_a_start_that_fails_says_its_log_and_keeps_it(bench: Callable, checkout: Path) -> None:
+    (checkout / "services/postgres/serve").write_text(DISK_FULL)
+    done = bench(SCENARIOS="json")
+    assert done.returncode == 2
+    assert "the disk is full" in done.stderr
+    assert not (checkout / "results/it").exists(), "a run that measured nothing leaves no folder that looks like one"
+    kept = checkout / ".lab/logs/it/postgres.log"
+    assert "the disk is full" in kept.read_text()
+    assert ".lab/logs/it" in done.stderr
 
 
 @pytest.mark.parametrize("runtime", ["process"], indirect=True)
