@@ -55,12 +55,19 @@ def wrong(port: int) -> str | None:
 
 
 class Monitor:
-    """A connection of the lab's own that asks PostgreSQL what it is doing."""
+    """A connection of the lab's own that asks PostgreSQL what it is doing.
+
+    Raises:
+        LabError: PostgreSQL takes no connection.
+    """
 
     def __init__(self, port: int) -> None:
-        self._connection = psycopg.connect(
-            address(port), connect_timeout=2, autocommit=True, options="-c statement_timeout=500"
-        )
+        try:
+            self._connection = psycopg.connect(
+                address(port), connect_timeout=2, autocommit=True, options="-c statement_timeout=500"
+            )
+        except psycopg.OperationalError as error:
+            raise LabError(f"PostgreSQL takes no connection: {error}") from None
 
     def busy_connections(self) -> int | None:
         """Client connections that are executing something right now; None where PostgreSQL does not answer."""
