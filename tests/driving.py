@@ -1,13 +1,18 @@
 """Orders for the driver, and what tests do with it."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 from lab import scenarios
 from lab.drive import Driver
 from lab.nouns import Driven, Scenario
 from lab.orders import Order
-from lab.project import LOADTESTS
-from tests.server import Peer
+from lab.project import LOADTESTS, ROOT
+from tests.conftest import until
+from tests.server import Peer, Server
 
 JSON = scenarios.find(LOADTESTS, ["json"])[0]
 
@@ -30,6 +35,22 @@ def drive(driver: Driver, order: Order) -> Driven:
     driven = driver.run(order, lambda _start, _end: None)
     assert isinstance(driven, Driven), driven
     return driven
+
+
+def plain_locust(server: Server, file: str, users: int = 2, cwd: Path = ROOT) -> tuple[int, dict[str, Any], str]:
+    """Let Locust drive a load test until the server heard enough; its exit status, its figures by method, what it says.
+
+    Locust's own limit of time begins before its users do, which a busy machine may keep from their first request.
+    """
+    command = [str(Path(sys.executable).with_name("locust")), "-f", file, "--host", f"http://127.0.0.1:{server.port}"]
+    more = ["--headless", "--json", f"-u{users}", f"-r{users}", "-t300s"]
+    with subprocess.Popen([*command, *more], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        try:
+            until(lambda: server.heard >= 10 * users or run.poll() is not None)
+        finally:
+            run.terminate()
+        figures, said = run.communicate()
+    return run.returncode, {one["method"]: one for one in json.loads(figures)}, said
 
 
 async def silent_after_the_probe(peer: Peer) -> None:

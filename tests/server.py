@@ -36,14 +36,17 @@ class Peer:
         except (asyncio.IncompleteReadError, ConnectionError):
             return None
         self.server.requests += 1
+        self.server.heard += 1
         return head
 
     async def read(self) -> bytes:
         """Whatever comes next; empty where the client has closed."""
         try:
-            return await self._reader.read(65_536)
+            data = await self._reader.read(65_536)
         except ConnectionError:
             return b""
+        self.server.heard += bool(data)
+        return data
 
     async def send(self, data: bytes) -> None:
         """Just these bytes."""
@@ -75,6 +78,8 @@ class Server:
         self.talk = talk
         self.connections = 0
         self.requests = 0
+        self.heard = 0
+        """Requests, and whatever else was read."""
         self.counted = 0
         """For the test's own use."""
         self._writers: set[asyncio.StreamWriter] = set()

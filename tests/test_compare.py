@@ -155,7 +155,7 @@ def test_the_aa_arm_is_a_family_of_its_own() -> None:
     assert all(row.adjusted_half == alone[row.stack].adjusted_half for row in rows)
 
 
-@settings(max_examples=20, deadline=None)  # statsmodels collects garbage at each call
+@settings(max_examples=20)
 @given(P_VALUES)
 def test_adjusted_p_values_are_those_of_statsmodels(p_values: list[float]) -> None:
     rejected, adjusted, _, _ = multipletests(p_values, alpha=ALPHA, method="holm")

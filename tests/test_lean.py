@@ -11,6 +11,7 @@ import pytest
 
 from lab import scenarios
 from lab.drive import ROOT
+from tests.driving import plain_locust
 from tests.server import Peer, Server
 
 RIGHT = {
@@ -94,18 +95,13 @@ def test_a_user_with_a_body_posts_it_as_json(seen: dict[str, dict[str, Any]]) ->
     assert json.loads(body)["content"][0] == {"type": "text", "text": "Async pays "}
 
 
-def locust(*words: str, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
-    """Locust by hand, without a browser."""
-    command = [str(Path(sys.executable).with_name("locust")), *words, "--headless", "-u", "4", "-r", "4", "-t", "1s"]
-    return subprocess.run([*command, "--json"], cwd=cwd, capture_output=True, text=True, check=False)
-
-
 def test_plain_locust_runs_a_load_test_and_counts_its_requests() -> None:
     with Server() as server:
-        done = locust("-f", "loadtests/hello_json.py", "--host", f"http://127.0.0.1:{server.port}")
-    (figures,) = json.loads(done.stdout)
-    assert done.returncode == 0
-    assert (figures["name"], figures["method"], figures["num_failures"]) == ("/json", "GET", 0)
+        status, by_method, _ = plain_locust(server, "loadtests/hello_json.py", users=4)
+    assert status == 0
+    assert by_method.keys() == {"GET"}
+    figures = by_method["GET"]
+    assert (figures["name"], figures["num_failures"]) == ("/json", 0)
     assert 0 <= server.requests - figures["num_requests"] <= 4  # in flight when Locust stopped
     assert server.connections == 4
 
@@ -113,8 +109,8 @@ def test_plain_locust_runs_a_load_test_and_counts_its_requests() -> None:
 def test_plain_locust_runs_it_from_any_folder(tmp_path: Path) -> None:
     with Server() as server:
         file = str(ROOT / "loadtests" / "hello_json.py")
-        done = locust("-f", file, "--host", f"http://127.0.0.1:{server.port}", cwd=tmp_path)
-    assert done.returncode == 0
+        status, _, _ = plain_locust(server, file, cwd=tmp_path)
+    assert status == 0
 
 
 def test_plain_locust_is_told_of_failures_with_their_reason() -> None:
@@ -123,7 +119,7 @@ def test_plain_locust_is_told_of_failures_with_their_reason() -> None:
             await peer.answer(status=503 if peer.server.requests % 2 else 200)
 
     with Server(unwell) as server:
-        done = locust("-f", "loadtests/hello_json.py", "--host", f"http://127.0.0.1:{server.port}")
-    (figures,) = json.loads(done.stdout)
+        _, by_method, said = plain_locust(server, "loadtests/hello_json.py", users=4)
+    figures = by_method["GET"]
     assert figures["num_failures"] == pytest.approx(figures["num_requests"] / 2, rel=0.1, abs=4)
-    assert "status 503" in done.stderr
+    assert "status 503" in said

@@ -52,11 +52,11 @@ def test_an_open_load_feels_a_frozen_server_in_every_request_that_was_due(driver
 
 def test_unanswered_requests_of_an_open_load_count_as_at_least_that_long(driver: Driver) -> None:
     with Server(silent_after_the_probe) as server:
-        driven = drive(driver, order(server.port, "open:100", timeout_s=0.4))
+        driven = drive(driver, order(server.port, "open:100", timeout_s=1))
     assert driven.errors == {"timeout": driven.requests}
     latency = Histogram.decode(driven.latency)
     assert latency.count == driven.requests
-    assert latency.percentile_us(0) >= 0.39e6
+    assert latency.percentile_us(0) >= 0.99e6
 
 
 def test_what_finds_no_connection_is_dropped_and_counted(driver: Driver) -> None:

@@ -1,10 +1,6 @@
 """Streams, WebSockets and HTTP/2 on the lean connection, each against a server written in the test, as plain Locust drives them."""
 
 import asyncio
-import json
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,21 +10,8 @@ from h2.events import RequestReceived
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Ping, Pong, Request, TextMessage
 
-from lab.project import ROOT
+from tests.driving import plain_locust
 from tests.server import HELLO, Peer, Server
-
-
-def drive(file: str, port: int) -> "tuple[dict[str, dict[str, Any]], str]":
-    """Two users for two seconds; Locust's figures by type of request, and what it says of failures."""
-    words = ["-f", f"loadtests/{file}", "--host", f"http://127.0.0.1:{port}"]
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name("locust")), *words, "--headless", "-u2", "-r2", "-t2s", "--json"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return {figures["method"]: figures for figures in json.loads(done.stdout)}, done.stderr
 
 
 async def words(peer: Peer, gap_s: float = 0.02, end: bytes = b"data: [DONE]\n\n") -> None:
@@ -48,7 +31,7 @@ async def chunk(peer: Peer, data: bytes) -> None:
 
 def test_a_stream_tells_the_time_to_its_first_event_and_the_gaps() -> None:
     with Server(words) as server:
-        figures, _ = drive("stream.py", server.port)
+        _, figures, _ = plain_locust(server, "loadtests/stream.py")
     assert figures["GET"]["num_failures"] == 0
     assert figures["GET"]["min_response_time"] >= 195
     assert 19 <= figures["first event"]["min_response_time"] < 100
@@ -60,7 +43,7 @@ def test_a_stream_that_ends_without_its_last_event_is_a_fault() -> None:
         await words(peer, 0, b"data: {}\n\n")
 
     with Server(short) as server:
-        figures, said = drive("stream.py", server.port)
+        _, figures, said = plain_locust(server, "loadtests/stream.py")
     assert figures["GET"]["num_failures"] == figures["GET"]["num_requests"] > 0
     assert "wrong body" in said
 
@@ -101,7 +84,7 @@ class Echo:
 )
 def test_an_echo_that_comes_back_is_right(echo: Echo) -> None:
     with Server(echo) as server:
-        figures, said = drive("ws.py", server.port)
+        _, figures, said = plain_locust(server, "loadtests/ws.py")
     assert figures["WS"]["num_requests"] > 0
     assert (figures["WS"]["num_failures"], server.connections) == (0, 2), said
     assert bool(echo.pongs) == echo.pings
@@ -109,7 +92,7 @@ def test_an_echo_that_comes_back_is_right(echo: Echo) -> None:
 
 def test_another_text_than_was_sent_is_a_fault() -> None:
     with Server(Echo(other="{}")) as server:
-        _, said = drive("ws.py", server.port)
+        said = plain_locust(server, "loadtests/ws.py")[-1]
     assert "wrong body" in said
 
 
@@ -119,7 +102,7 @@ def test_a_server_without_websockets_is_a_fault_with_its_status() -> None:
             await peer.answer(status=404)
 
     with Server(unaware) as server:
-        _, said = drive("ws.py", server.port)
+        said = plain_locust(server, "loadtests/ws.py")[-1]
     assert "status 404" in said
 
 
@@ -149,7 +132,7 @@ class Framed:
 def test_http2_answers_come_over_one_connection_a_user() -> None:
     framed = Framed()
     with Server(framed) as server:
-        figures, said = drive("h2_json.py", server.port)
+        _, figures, said = plain_locust(server, "loadtests/h2_json.py")
     assert (figures["GET"]["num_failures"], server.connections) == (0, 2), said
     assert figures["GET"]["num_requests"] > 0
     assert framed.paths == {b"/json"}
@@ -157,7 +140,7 @@ def test_http2_answers_come_over_one_connection_a_user() -> None:
 
 def test_a_wrong_status_by_http2_is_a_fault() -> None:
     with Server(Framed(status="503")) as server:
-        _, said = drive("h2_json.py", server.port)
+        said = plain_locust(server, "loadtests/h2_json.py")[-1]
     assert "status 503" in said
 
 
@@ -167,5 +150,5 @@ def test_a_server_without_http2_is_a_fault() -> None:
         await peer.answer(status=400)
 
     with Server(unaware) as server:
-        _, said = drive("h2_json.py", server.port)
+        said = plain_locust(server, "loadtests/h2_json.py")[-1]
     assert "cut off" in said
