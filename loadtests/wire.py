@@ -5,6 +5,7 @@ Bodies need a Content-Length or chunks; one that only ends with the connection c
 """
 
 from contextlib import suppress
+from errno import EADDRNOTAVAIL, ECONNREFUSED, ECONNRESET, EMFILE, ENFILE, ENOBUFS, ENOMEM
 from math import inf
 from time import monotonic
 
@@ -24,6 +25,19 @@ READABLE = 1
 
 class Fault(Exception):  # noqa: N818  (what went wrong with a request is a result here)
     """A request that was not answered correctly; the text is the reason it is counted under."""
+
+
+EXHAUSTED = "generator: "
+"""How a reason begins that is this machine's fault and never the server's."""
+RESOURCES = {
+    EADDRNOTAVAIL: "no local port was free; widen net.ipv4.ip_local_port_range, or wait a minute until closed "
+    "connections have given theirs back",
+    EMFILE: "this process may open no more files; raise `ulimit -Hn`",
+    ENFILE: "this machine may open no more files; raise fs.file-max, or end programs that hold many",
+    ENOBUFS: "the kernel had no buffer left for a socket; raise net.core.wmem_max and net.ipv4.tcp_mem, or lower the load",
+    ENOMEM: "the kernel had no memory left for a socket; end other programs, raise net.ipv4.tcp_mem, or lower the load",
+}
+"""Error number -> what the client ran out of, and what to do."""
 
 
 class Silent(Exception):  # noqa: N818
@@ -216,4 +230,6 @@ def _reason(error: Exception) -> str:
         return "closed without an answer"
     if isinstance(error, HttpParserError):
         return "not HTTP"
-    return {111: "refused", 104: "reset"}.get(error.errno, error.strerror or type(error).__name__)
+    if error.errno in RESOURCES:
+        return EXHAUSTED + RESOURCES[error.errno]
+    return {ECONNREFUSED: "refused", ECONNRESET: "reset"}.get(error.errno, error.strerror or type(error).__name__)

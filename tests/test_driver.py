@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import until
 
 from lab.drive import ROOT, Driver, DriverError
 from lab.driver.schedule import schedule
@@ -18,7 +19,7 @@ from lab.driver.turns import TURN_NS
 from lab.histogram import Histogram
 from lab.nouns import Driven, Load
 from tests.driving import JSON, drive, load_test, order
-from tests.server import Server
+from tests.server import Peer, Server
 
 
 def test_the_driver_counts_what_the_server_counts(driver: Driver) -> None:
@@ -172,3 +173,57 @@ def test_the_driver_takes_short_turns_and_no_priority() -> None:
 def linux() -> tuple[int, ...]:
     """The kernel's version."""
     return tuple(int(number) for number in re.findall(r"\d+", platform.release())[:2])
+
+
+@pytest.mark.parametrize("load", ["closed:8", "open:200"])
+def test_a_generator_that_runs_out_of_descriptors_is_at_fault_itself(tmp_path: Path, load: str) -> None:
+    async def once(peer: Peer) -> None:
+        if await peer.request():
+            await peer.answer(headers=b"Connection: close\r\n")
+
+    with Driver(tmp_path / "log") as driver, Server(once) as server:
+        drive(driver, order(server.port))
+
+        def take_away(_start_s: float, _end_s: float) -> None:
+            begun = server.requests
+            until(lambda: server.requests > begun)
+            in_use = len(list(Path(f"/proc/{driver.pid}/fd").iterdir()))
+            resource.prlimit(driver.pid, resource.RLIMIT_NOFILE, (in_use // 2, in_use))
+
+        with pytest.raises(
+            DriverError, match=r"requests could not be sent: this process may open no more files; raise"
+        ):
+            driver.run(order(server.port, load, most_connections=50), take_away)
+
+
+PORTS = """
+import fcntl, socket, struct, subprocess, sys
+from pathlib import Path
+from lab.drive import Driver, DriverError
+from tests.driving import drive, order
+from tests.server import Peer, Server
+
+with socket.socket() as probe:  # the namespace's loopback is down at first
+    fcntl.ioctl(probe, 0x8914, struct.pack("16sh", b"lo", 1))  # SIOCSIFFLAGS, IFF_UP
+with Driver(Path(sys.argv[1])) as driver, Server() as server:
+    drive(driver, order(server.port))
+    held = [socket.create_server(("127.0.0.1", port)) for port in range(21000, 21010)]
+    for ports, load in (("20000 20009", "closed:30"), ("21000 21009", "closed:1")):
+        Path("/proc/sys/net/ipv4/ip_local_port_range").write_text(ports)
+        try:
+            driver.run(order(server.port, load), lambda *_: None)
+        except DriverError as error:
+            print(error)
+    for one in held:
+        one.close()
+"""
+
+
+def test_a_generator_that_runs_out_of_local_ports_is_at_fault_itself(tmp_path: Path) -> None:
+    """In a network namespace of its own, whose ten ports are nobody else's."""
+    inside = ["unshare", "--map-root-user", "--net", sys.executable, "-c", PORTS, str(tmp_path / "log")]
+    done = subprocess.run(inside, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    during, first = done.stdout.splitlines()
+    assert first.startswith("1 of the generator's requests could not be sent: no local port was free; widen net.ipv4.")
+    assert during.partition(" of ")[2] == first.partition(" of ")[2]

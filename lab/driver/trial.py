@@ -2,6 +2,7 @@
 
 import gc
 import resource
+from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
 from functools import cache
 from time import monotonic
@@ -24,6 +25,8 @@ from lab.orders import Began, Order
 
 GRACE_S = 1.0
 """How much longer than the timeout the drain may take before what is left counts as unfinished."""
+EXHAUSTED = "generator: "
+"""How a load test's reason begins that is this machine's fault and never the server's (`EXHAUSTED` of loadtests/wire.py)."""
 SPARE_DESCRIPTORS = 100
 """Files that the driver has open besides its connections."""
 
@@ -105,10 +108,19 @@ def _probe(user_class: Any, expected_errors: Container[str]) -> None:
         reason = user.ask(monotonic())
     finally:
         user.connection.close()
+    _check_resources([reason] if reason else [])
     if reason is not None and reason not in expected_errors:
         raise UnansweredError(
             f"The first request to {user_class.path} on {user_class.host} was not answered correctly: {reason}."
         )
+
+
+def _check_resources(reasons: Sequence[str]) -> None:
+    """Blame the generator where it ran out of something, in the warm-up too: its users then asked for less than they should."""
+    lacking = Counter(reason for reason in reasons if reason.startswith(EXHAUSTED))
+    if lacking:
+        reason, count = lacking.most_common(1)[0]
+        raise LabError(f"{count:,} of the generator's requests could not be sent: {reason.removeprefix(EXHAUSTED)}.")
 
 
 def _run(order: Order, user_class: Any, announce: Callable[[Began], None]) -> Driven:
@@ -134,6 +146,7 @@ def _run(order: Order, user_class: Any, announce: Callable[[Began], None]) -> Dr
         raise LabError(f"A user of {order.scenario.id} broke down: {load.crashes[0]}.")
     if load.lost:
         raise LabError(f"{load.lost} of {load.users} users of {order.scenario.id} vanished in the middle of the load.")
+    _check_resources(recorder.reasons)
     return _driven(order, load, recorder, user_class.expected, (began, start_s, drained))
 
 
