@@ -19,7 +19,7 @@ from lab.nouns import Exempt, Service, Stack
 
 NOT_APPLIED = (
     "image", "build", "labels", "profiles", "network_mode", "user", "read_only", "tmpfs", "cap_drop", "security_opt",
-    "pids_limit", "mem_limit", "cpus", "init", "secrets",
+    "pids_limit", "mem_limit", "init", "secrets",
 )  # fmt: skip
 """What the process runtime leaves out; named in run.json. (`labels`, `profiles` and `image` are read by the lab itself.)"""
 

@@ -5,7 +5,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from lab.nouns import Service
@@ -47,11 +47,6 @@ def locked_versions(lock: Path) -> dict[str, str]:
         return {name.rpartition("node_modules/")[2]: package["version"] for name, package in packages.items() if name}
     matches = (_PINNED.match(line) for line in lock.read_text().splitlines())
     return {match["name"]: match["version"] for match in matches if match}
-
-
-def not_applied(services: Mapping[str, Service]) -> list[str]:
-    """Keys of docker-compose.yml that the process runtime leaves out, over all these services."""
-    return sorted({key for service in services.values() for key in service.not_applied})
 
 
 def _git(root: Path, *words: str) -> bytes:

@@ -114,6 +114,8 @@ class Service(Noun):
     environment: dict[str, str] = {}
     working_dir: str | None = None
     cpuset: tuple[int, ...] = ()
+    cpus: float | None = Field(default=None, gt=0)
+    """CPUs' time that it may use at most, as a quota; None without one."""
     ulimits: dict[str, int] = {}
     depends_on: tuple[str, ...] = ()
     stop_signal: str = "SIGTERM"

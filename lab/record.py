@@ -76,14 +76,14 @@ class Record:
 
 
 def first_facts(
-    plan: Plan, stacks: Mapping[str, Stack], services: Mapping[str, Service], runtime: str, cpus: machine.CpuPlan
+    plan: Plan, stacks: Mapping[str, Stack], services: Mapping[str, Service], runtime: Runtime, cpus: machine.CpuPlan
 ) -> dict[str, Any]:
     """What is known before anything is started."""
     chosen = {name: services[name] for name in dict.fromkeys(label.removesuffix(AA) for label in plan.arms)}
     return {
         "profile": plan.profile.model_dump(mode="json"),
         "seed": plan.seed,
-        "runtime": runtime,
+        "runtime": runtime.name,
         "machine": machine.facts(),
         "cpu_plan": cpus.model_dump(mode="json"),
         "git": facts.git(ROOT),
@@ -93,7 +93,7 @@ def first_facts(
         "trials_per_block": plan.trials_per_block,
         "scenarios": [scenario.model_dump(mode="json") for scenario in plan.scenarios],
         "knobs": _dumped({name: known.configured(service) for name, service in chosen.items()}),
-        "not_applied": facts.not_applied(chosen) if runtime == "process" else [],
+        "not_applied": runtime.not_applied(chosen),
         "started_at": datetime.now(UTC),
         "interruptions": [],
         "starts_in_sequence": True,  # older runs, which do not say so, started the servers of a block together

@@ -301,7 +301,7 @@ class Session:
 
     @cached_property
     def _record(self) -> Record:
-        first = first_facts(self.plan, self.stacks, self.services, self.runtime.name, self.cpus)
+        first = first_facts(self.plan, self.stacks, self.services, self.runtime, self.cpus)
         return Record(self.folder, first)
 
 

@@ -1,11 +1,21 @@
 """A CPU quota on a server is read as what kept it from running; where it cannot be given it is named."""
 
+import json
+import sys
+import time
 from pathlib import Path
 
-from conftest import edit, measured, needs_engine
+import pytest
+from conftest import edit, measured, needs_engine, until
 
-from lab import compose
+from lab import cgroups, compose, guards, watch
+from lab.errors import LabError
 from lab.house import House
+from lab.launch import process, quota
+from lab.launch.process import ProcessRuntime
+from lab.nouns import Arm, Service
+
+needs_group = pytest.mark.skipif(quota.parent() is None, reason="no control group with a quota can be made here")
 
 FLASK = "flask-gunicorn"
 
@@ -18,10 +28,12 @@ def limit(checkout: Path) -> None:
     )
 
 
-@needs_engine
-def test_a_container_with_a_quota_is_throttled_and_not_slow(checkout: Path) -> None:
+@pytest.mark.parametrize(
+    "runtime", [pytest.param("docker", marks=needs_engine), pytest.param("process", marks=needs_group)]
+)
+def test_a_server_with_a_quota_is_throttled_and_not_slow(checkout: Path, runtime: str) -> None:
     limit(checkout)
-    sample = measured(checkout, FLASK, window_s=2, runtime="docker")
+    sample = measured(checkout, FLASK, window_s=2, runtime=runtime)
     cpu_s, throttled_s = sample.usage["server"].cpu_s, sample.server_throttled_s
     assert cpu_s is not None
     assert cpu_s < 0.2 * 2 * 1.3
@@ -31,8 +43,42 @@ def test_a_container_with_a_quota_is_throttled_and_not_slow(checkout: Path) -> N
     assert sample.serving_replaced == 0
 
 
-def test_the_process_runtime_names_a_quota_that_it_cannot_give(checkout: Path) -> None:
+@needs_group
+def test_a_process_with_a_quota_is_held_to_it_and_leaves_no_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_STARTED", tmp_path / "processes.json")
+    code = "while True: pass"
+    service = Service(name="one", command=(Path(sys.executable).name, "-c", code), cpus=0.2, stop_grace_period_s=0.3)
+    runtime = ProcessRuntime(lambda _: {"one": service}, {})
+    assert runtime.not_applied(["one"]) == []
+    runtime.create([Arm(label="one", service="one", port=1)], tmp_path)
+    runtime.run("one")
+    try:
+        target = runtime.target("one")
+        group, began_s = cgroups.folder(target.pid, "cpu"), time.monotonic()
+        until(lambda: (watch.cpu_s(target) or 0) > 0.2)
+        assert time.monotonic() - began_s > 0.7, "0.2 s at 0.2 CPUs take a second"
+        assert (guards.throttled_in([group]) or 0) > 0
+        (record,) = json.loads((tmp_path / "processes.json").read_text())
+        assert record["group"] == str(group), "a later command can remove it"
+    finally:
+        runtime.stop(["one"])
+    assert not group.exists()
+
+
+def test_a_quota_that_the_process_runtime_cannot_give_is_named(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     limit(checkout)
-    services = compose.read(checkout / "docker-compose.yml", House.here().variables)
-    assert "cpus" in services[FLASK].not_applied
-    assert "cpus" not in services["fastapi-uvicorn"].not_applied
+    described = compose.read(checkout / "docker-compose.yml", House.here().variables)
+    runtime = ProcessRuntime(lambda _: described, {})
+    monkeypatch.setattr(quota, "parent", lambda: None)
+    assert "cpus" in runtime.not_applied([FLASK])
+    assert "cpus" not in runtime.not_applied(["fastapi-uvicorn"])
+    assert quota.give(1, 0.2) is None
+
+
+def test_a_quota_of_nothing_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "docker-compose.yml"
+    path.write_text("services: {one: {command: [x], cpus: -1}}")
+    with pytest.raises(LabError, match="service one, cpus"):
+        compose.read(path, {})

@@ -50,6 +50,11 @@ class DockerRuntime:
         """
         _compose(["build", "--quiet", *services], COMPOSE_PROJECT, self._variables, _BUILD_TIMEOUT_S)
 
+    def not_applied(self, services: Iterable[str]) -> list[str]:
+        """See Runtime.not_applied: Compose honours its file."""
+        del services
+        return []
+
     def create(self, arms: Sequence[Arm], logs: Path) -> None:
         """See Runtime.create: Compose makes the containers, since it takes longer than to start them."""
         for project, variables, group in _by_project(arms):

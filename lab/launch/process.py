@@ -22,6 +22,7 @@ import psutil
 from lab.cpus import running_on
 from lab.errors import LabError
 from lab.interrupt import deferred
+from lab.launch import quota
 from lab.launch.runtime import Describe, last_lines
 from lab.nouns import Arm, Service, Target
 from lab.project import ROOT, STATE
@@ -61,6 +62,14 @@ class ProcessRuntime:
         for name in services:
             if lack := self.lacks(name):
                 raise LabError(lack)
+
+    def not_applied(self, services: Iterable[str]) -> list[str]:
+        """See Runtime.not_applied: what only containers have, and a CPU quota where no control group can be made."""
+        chosen = [self._describe(self._variables)[name] for name in services]
+        keys = {key for service in chosen for key in service.not_applied}
+        if any(service.cpus for service in chosen) and quota.parent() is None:
+            keys.add("cpus")
+        return sorted(keys)
 
     def create(self, arms: Sequence[Arm], logs: Path) -> None:
         """See Runtime.create: a process needs nothing made before it runs."""
@@ -135,6 +144,7 @@ class ProcessRuntime:
         child = _Child(process, service)
         try:
             _limit(process.pid, service)
+            child.group = quota.give(process.pid, service.cpus) if service.cpus else None
         except LabError:
             child.kill()
             raise
@@ -169,6 +179,8 @@ class _Child:
     def __init__(self, process: subprocess.Popen[bytes], service: Service) -> None:
         self.process = process
         self.service = service
+        self.group: Path | None = None
+        """Control group of its own, where it has a CPU quota."""
 
     def ask_to_stop(self) -> None:
         if self.process.poll() is None:
@@ -183,10 +195,15 @@ class _Child:
     def kill(self) -> None:
         _kill_group(self.process.pid)
         self.process.wait(_KILLED_WITHIN_S)
+        if self.group:
+            quota.remove(self.group)
 
     def record(self, label: str) -> dict[str, object] | None:
         started = _start_ticks(self.process.pid)
-        return None if started is None else {"label": label, "pid": self.process.pid, "start_ticks": started}
+        if started is None:
+            return None
+        group = {"group": str(self.group)} if self.group else {}
+        return {"label": label, "pid": self.process.pid, "start_ticks": started} | group
 
 
 def _remembered() -> list[dict[str, object]]:
@@ -205,6 +222,8 @@ def _kill_remembered(record: dict[str, object]) -> None:
         process.terminate()
         psutil.wait_procs([process], timeout=_KILLED_WITHIN_S)
         _kill_group(pid)
+    if group := record.get("group"):
+        quota.remove(Path(str(group)))
     shutil.rmtree(str(record["temporary"]), ignore_errors=True)
 
 

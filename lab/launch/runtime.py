@@ -22,6 +22,9 @@ class Runtime(Protocol):
     def prepare(self, services: Iterable[str]) -> None:
         """Makes what the services need before they can start (images); may take minutes."""
 
+    def not_applied(self, services: Iterable[str]) -> list[str]:
+        """Keys of docker-compose.yml that these services have and this runtime does not honour here."""
+
     def create(self, arms: Sequence[Arm], logs: Path) -> None:
         """Make arms ready to `run`; their output is in `logs`/<label>.log at the latest when they stop.
 

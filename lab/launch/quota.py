@@ -1,0 +1,73 @@
+"""A CPU quota for a process: a control group of its own, as a container engine makes one (cgroups(7))."""
+
+import contextlib
+import os
+import time
+from pathlib import Path
+
+from lab import cgroups
+from lab.errors import LabError
+from lab.project import COMPOSE_PROJECT
+
+_PERIOD_US = 100_000
+"""What container engines take."""
+_LIMIT = {"cpu.cfs_quota_us": "{quota_us}", "cpu.max": f"{{quota_us}} {_PERIOD_US}"}
+"""File of cgroup v1 and of v2 -> what to write to it; the period of v1 is this one unless somebody changes it."""
+_EMPTY_WITHIN_S = 5
+
+
+def parent() -> Path | None:
+    """Return the innermost control group of this process in which one with a quota can be made; None where there is none."""
+    try:
+        groups = cgroups.above("self", "cpu")
+    except (OSError, KeyError):
+        return None
+    return next((group for group in groups if _holds_quotas(group)), None)
+
+
+def give(pid: int, cpus: float) -> Path | None:
+    """Move a process into a group that may use so many CPUs' time; return the group, None where none can be made.
+
+    Raises:
+        LabError: the kernel refuses this quota.
+    """
+    above = parent()
+    if above is None:
+        return None
+    group = above / f"{COMPOSE_PROJECT}-{pid}"
+    try:
+        group.mkdir(exist_ok=True)
+        _limit_file(group).write_text(_LIMIT[_limit_file(group).name].format(quota_us=round(cpus * _PERIOD_US)))
+        (group / "cgroup.procs").write_text(str(pid))
+    except ProcessLookupError:  # it has ended
+        return group
+    except OSError as error:
+        remove(group)
+        raise LabError(f"docker-compose.yml: the kernel refuses cpus={cpus:g}: {error}.") from None
+    return group
+
+
+def remove(group: Path) -> None:
+    """Remove a group as soon as its killed processes are gone; one that is not there is no error."""
+    deadline_s = time.monotonic() + _EMPTY_WITHIN_S
+    while group.exists() and time.monotonic() < deadline_s:
+        with contextlib.suppress(OSError):
+            group.rmdir()
+            return
+        time.sleep(0.01)
+
+
+def _holds_quotas(group: Path) -> bool:
+    probe = group / f"{COMPOSE_PROJECT}-probe-{os.getpid()}"
+    try:
+        probe.mkdir()
+    except OSError:
+        return False
+    try:
+        return os.access(_limit_file(probe), os.W_OK)
+    finally:
+        probe.rmdir()
+
+
+def _limit_file(group: Path) -> Path:
+    return next((group / name for name in _LIMIT if (group / name).exists()), group / "no cpu controller")
