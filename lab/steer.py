@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from lab import summary
 from lab.compare.paired import MIN_BLOCKS, is_wide
 from lab.compare.pairs import Pair, pairs
+from lab.judge.blocks import is_undecided
 from lab.judge.setting import Setting
-from lab.judge.verdict import judge
+from lab.judge.verdict import Verdict, judge
 from lab.nouns import Block, Outcome, Trial
 
 CANARY_OFF = 0.15
@@ -108,7 +109,8 @@ def ratios(outcomes: Iterable[Outcome], settings: Settings, baseline: str, preci
     """Return the ratios of a run so far.
 
     Throughput in closed load is wide where its interval reaches further than `precision` from it; every ratio is with too
-    few undisturbed blocks for any claim. Ratios of cells that are not valid are not counted: more blocks do not help them.
+    few undisturbed blocks for any claim. Ratios of cells that are not valid are not counted: more blocks do not help them,
+    except where a cell has failed in one block only and more of them would say whether that was the stack.
     """
     trials = summary.judged(outcomes, settings)
     found = pairs(summary.observations(trials, summary.cells(trials)), baseline)
@@ -120,7 +122,14 @@ def ratios(outcomes: Iterable[Outcome], settings: Settings, baseline: str, preci
         if len(pair.log_ratios) < MIN_BLOCKS
         or (_is_closed(pair) and not pair.is_aa and is_wide(pair.log_ratios, families[pair.scenario], precision))
     ]
-    return Ratios(sum(not pair.is_aa for pair in told), wanting, precision)
+    return Ratios(sum(not pair.is_aa for pair in told), [*wanting, *_undecided(trials)], precision)
+
+
+def _undecided(trials: Iterable[summary.Judged]) -> list[str]:
+    cells: dict[Key, list[Verdict]] = defaultdict(list)
+    for judged in trials:
+        cells[cell_of(judged.trial)].append(judged.verdict)
+    return [" ".join(cell) for cell, verdicts in cells.items() if is_undecided(verdicts, MIN_BLOCKS)]
 
 
 def _is_closed(pair: Pair) -> bool:

@@ -131,6 +131,16 @@ def test_what_happens_twice_or_cannot_come_from_time_fails_the_cell(outcomes: li
     assert cell.reason.startswith(reason)
 
 
+@pytest.mark.parametrize(
+    ("count", "failing", "wanted"), [(6, 1, ["a json closed:8"]), (7, 1, []), (6, 2, []), (6, 0, [])]
+)
+def test_a_failure_in_one_block_asks_for_another_block_until_it_is_lone_or_not(
+    count: int, failing: int, wanted: list[str]
+) -> None:
+    """More blocks, and not the same one again: that would choose the better attempt."""
+    assert steer.ratios(blocks(count, failing, **THREE_TIMEOUTS), setting, "b", 0.05).wide == wanted
+
+
 def test_what_else_was_objected_to_is_said_beside_the_reason() -> None:
     cell = only(*blocks(3, 2, stolen=0.6, **THREE_TIMEOUTS))
     assert (cell.outcome, cell.rps) == ("invalid", None)

@@ -33,10 +33,21 @@ def lone(verdicts: Sequence[Verdict], enough: int) -> Verdict | None:
     No counter shows every disturbance, and the block is the unit of replication: what one block shows and no other is
     not known to be the stack's. It stays in every figure, since blocks are never chosen by what the stack did in them.
     """
+    return None if _valid(verdicts) < enough else _only_failure(verdicts)
+
+
+def is_undecided(verdicts: Sequence[Verdict], enough: int) -> bool:
+    """Return whether more blocks would say if a cell's only failure is `lone`."""
+    return _valid(verdicts) < enough and _only_failure(verdicts) is not None
+
+
+def _valid(verdicts: Sequence[Verdict]) -> int:
+    return sum(verdict.result == "valid" for verdict in verdicts)
+
+
+def _only_failure(verdicts: Sequence[Verdict]) -> Verdict | None:
     failed = [verdict for verdict in verdicts if verdict.result == "failed"]
-    valid = sum(verdict.result == "valid" for verdict in verdicts)
-    is_lone = len(failed) == 1 and failed[0].cause is not None and failed[0].cause.passing and valid >= enough
-    return failed[0] if is_lone else None
+    return failed[0] if len(failed) == 1 and failed[0].cause and failed[0].cause.passing else None
 
 
 def notes_of(verdicts: Sequence[Verdict], enough: int) -> Iterator[str]:
