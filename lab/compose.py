@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import ValidationError
@@ -136,6 +137,8 @@ def _seconds(name: str, text: str) -> float:
 def _stack(service: Service) -> Stack:
     labels = service.labels
     try:
+        exceptions = _exceptions(labels.get("lab.exceptions", ""))
+        workers = exceptions["workers"].value if "workers" in exceptions else service.environment.get("LAB_WORKERS", 1)
         return Stack(
             name=service.name,
             framework=labels["lab.framework"],
@@ -143,8 +146,10 @@ def _stack(service: Service) -> Stack:
             model=labels["lab.model"],  # type: ignore[arg-type]  # pydantic holds it to the four models
             port=int(labels["lab.port"]),
             slots=int(service.environment.get("LAB_SLOTS", "40")),
+            workers=int(workers or 1),
+            upstream_port=urlsplit(service.environment.get("LAB_UPSTREAM_URL", "")).port,
             omits=_omits(labels.get("lab.omits", "")),
-            exceptions=_exceptions(labels.get("lab.exceptions", "")),
+            exceptions=exceptions,
             baseline=labels.get("lab.baseline") == "true",
         )
     except (KeyError, ValueError) as error:

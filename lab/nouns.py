@@ -71,11 +71,20 @@ class Stack(Noun):
     port: int
     slots: int = 40
     """Requests at once at most where each needs a thread, from LAB_SLOTS."""
+    workers: int = 1
+    """Processes that serve: what the stack declares as an exception, or LAB_WORKERS."""
+    upstream_port: int | None = None
+    """Where it calls upstream, from LAB_UPSTREAM_URL."""
     omits: dict[str, str] = {}
     """Path (or prefix ending in /) of the HTTP contract -> why this stack cannot do it."""
     exceptions: dict[str, Exempt] = {}
     """Knob -> what this stack has of it instead of the equal budget, by its own declaration."""
     baseline: bool = False
+
+    @property
+    def keeps_none(self) -> bool:
+        """Whether the stack declares that it ends each connection after one request."""
+        return "keep_alive_s" in self.exceptions and self.exceptions["keep_alive_s"].value == 0
 
     def why_omitted(self, path: str) -> str | None:
         """Why this stack cannot do a path of the contract, by its own declaration; None if it can."""

@@ -108,6 +108,10 @@ class Server:
         if self._wrong and error is None:
             raise self._wrong[0]
 
+    def call(self, work: Callable[[], object]) -> None:
+        """Run `work` on the server's event loop."""
+        self._loop.call_soon_threadsafe(work)
+
     def stop_listening(self) -> None:
         """Refuse new connections from now on; called by `talk`."""
         if self._listener.fileno() != -1:

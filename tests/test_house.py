@@ -10,8 +10,9 @@ from lab.house import House
 from lab.project import ROOT
 
 LEAVES = {
-    "jsonlines",
-    "cgroups", "console", "cpus", "declared", "errors", "formats", "histogram", "interrupt", "nouns", "orders", "processes", "project", "student",
+"jsonlines",
+    "cgroups", "console", "cpus", "declared", "errors", "formats", "histogram", "interrupt", "nouns", "orders", "processes", "project", "stalls",
+    "student",
 }  # fmt: skip
 ABOVE = {
     "session", "measure", "servers", "bench", "stand", "house", "cli", "listing", "images", "doctor", "lock", "readme", "report",

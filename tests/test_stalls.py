@@ -16,11 +16,12 @@ from lab import summary
 from lab.drive import Driver
 from lab.judge.bounds import MEANING, bound_by
 from lab.judge.setting import Setting, setting
-from lab.judge.stalls import USUAL, stall_ms, usual_causes
+from lab.judge.stalls import stall_ms
 from lab.nouns import Cell, Knob, Role, Sample, Trial, Usage
 from lab.project import ROOT
 from lab.report import derive
 from lab.report.read import read
+from lab.stalls import USUAL, usual_causes
 from tests.driving import drive, order
 
 ONE_USER = trial(load="closed:1")

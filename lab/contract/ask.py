@@ -1,6 +1,7 @@
 """One request of the contract check, and what is said of a stack that fails it."""
 
 import socket
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -9,6 +10,8 @@ from lab.contract.check import Check
 
 PATIENCE_S = 30.0
 PIECE_BYTES = 10_000
+SERVER = "/health"
+"""Path of findings that concern the whole server; no scenario asks it, so a run leaves none out for them."""
 
 
 @dataclass(frozen=True)
@@ -42,3 +45,9 @@ def connect(address: str) -> socket.socket:
     """A plain connection to `host:port`."""
     host, _, port = address.partition(":")
     return socket.create_connection((host, int(port)), timeout=PATIENCE_S)
+
+
+def reset(peer: socket.socket) -> None:
+    """Close without lingering, which resets the connection at once."""
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()

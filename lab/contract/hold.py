@@ -6,16 +6,26 @@ from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
+from lab.contract.abandoned import abandoned
 from lab.contract.ask import PATIENCE_S, Finding, ask
+from lab.contract.bodies import large_bodies
 from lab.contract.check import Check
 from lab.contract.checks import all_checks
+from lab.contract.framing import expects, head, pipelined
 from lab.contract.http2 import http2
-from lab.contract.live import clients_that_go, echo, events_at_once, hazard, long_line, long_lived, overlap
+from lab.contract.kept import kept
+from lab.contract.live import clients_that_go, echo, events_at_once, long_line, long_lived
 from lab.contract.methods import methods
+from lab.contract.overlap import overlap
 from lab.nouns import Stack
 
 EARLY = 0.95
 """Timers may wake a little early; a wait counts as kept from this share of it on."""
+BEHAVIOURS = (
+    overlap, clients_that_go, abandoned, methods, head, long_lived, kept, pipelined, expects, large_bodies,
+    long_line, events_at_once, echo, http2,
+)  # fmt: skip
+"""What one request and its answer do not show."""
 
 
 def verify(base_url: str, stack: Stack) -> list[Finding]:
@@ -26,7 +36,7 @@ def verify(base_url: str, stack: Stack) -> list[Finding]:
         findings = [Finding(check.path, said) for check in checks_of(stack) for said in _hold(connection, check)]
     finally:
         connection.close()
-    for behaviour in (overlap, hazard, clients_that_go, methods, long_lived, long_line, events_at_once, echo, http2):
+    for behaviour in BEHAVIOURS:
         findings += behaviour(address, stack)
     return findings
 

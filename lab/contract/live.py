@@ -1,27 +1,18 @@
-"""What one request and its answer cannot show: waits that overlap, clients that go, events that come one by one, echo."""
+"""What one request and its answer cannot show: clients that go, connections that stay, events one by one, echo."""
 
 import socket
-import struct
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPException, RemoteDisconnected
 
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Event, Request, TextMessage
 from wsproto.utilities import ProtocolError
 
-from lab.contract.ask import PATIENCE_S, Finding, ask, connect
+from lab.contract.ask import PATIENCE_S, Finding, ask, connect, reset
 from lab.contract.check import Check
 from lab.nouns import Stack
 
-WAIT_S = 0.2
-TURN_S = 0.95 * WAIT_S
-"""Timers may wake a little early; whoever waits for a turn is answered at least so much later than the first."""
-TRIES = 3
-"""A busy machine may part what ran side by side by a turn; a stack with too few slots parts it every time."""
-POOL = 20
-"""Connections to the database: as many requests can wait for it at once on any stack."""
 MANY = 1_100
 """Requests on one connection: servers end theirs after 100 or 1,000 unless they are told otherwise."""
 LINE_BYTES = 100_000
@@ -33,81 +24,8 @@ GONE = (
     (Check("/parse/plain", body=b"{}"), 8),
 )
 """What is asked, and how many clients go before they are answered; of the database more than it has connections."""
-WAIT = f"ms={WAIT_S * 1000:.0f}"
 MESSAGES = ("", "a", "ü€😀", "x" * 125, "x" * 126, "x" * 65_536)
 """Texts around the lengths at which the frame of a WebSocket changes its form."""
-
-
-def overlap(address: str, stack: Stack) -> list[Finding]:
-    """Waits of several clients overlap exactly as far as the model allows: one, as many as there are slots, or all.
-
-    As many as may run at once end together; one more has to wait for its turn. Those for the database and for `upstream`
-    overlap at least as far as the pool allows: their clients must not block the server.
-    """
-    at_once = {"sync": 1, "threads": stack.slots}.get(stack.model, stack.slots * 5 // 2)
-    found: list[Finding] = []
-    for path, clients in (("/wait", at_once), ("/db/one", min(at_once, POOL)), ("/http/one", min(at_once, POOL))):
-        if stack.why_omitted(path) is None:
-            found += _together(address, Check(path, WAIT), clients)
-    if stack.model in ("sync", "threads") and stack.why_omitted("/wait") is None:
-        found += _one_waits(address, Check("/wait", WAIT), at_once + 1)
-    return found
-
-
-def hazard(address: str, stack: Stack) -> list[Finding]:
-    """The mistake is made as it was meant: a sleep inside of a coroutine keeps the next one waiting."""
-    path = "/hazard/blocking-wait"
-    if stack.model != "async" or stack.why_omitted(path):
-        return []
-    return list(_one_waits(address, Check(path, WAIT), 2))
-
-
-def _together(address: str, check: Check, clients: int) -> Iterator[Finding]:
-    parted_s = []
-    for _ in range(TRIES):
-        try:
-            parted_s.append(_parted_s(address, check, clients))
-        except (OSError, HTTPException) as error:
-            yield Finding(check.path, f"{check} by {clients} clients at once: no answer ({error!r})")
-            return
-        if parted_s[-1] < TURN_S:
-            return
-        if parted_s[-1] > 2 * WAIT_S:
-            break
-    said = f"the last was answered {min(parted_s):.2f} s after the first, but {clients} run at once"
-    yield Finding(check.path, f"{check} by {clients} clients at once: {said}")
-
-
-def _one_waits(address: str, check: Check, clients: int) -> Iterator[Finding]:
-    parted_s = 0.0
-    for _ in range(TRIES):
-        try:
-            parted_s = _parted_s(address, check, clients)
-        except (OSError, HTTPException) as error:
-            yield Finding(check.path, f"{check} by {clients} clients at once: no answer ({error!r})")
-            return
-        if parted_s >= TURN_S:
-            return
-    said = f"all were answered within {parted_s:.2f} s, but only {clients - 1} run at once"
-    yield Finding(check.path, f"{check} by {clients} clients at once: {said}")
-
-
-def _parted_s(address: str, check: Check, clients: int) -> float:
-    """How much later the last of several clients that ask at once is answered than the first."""
-
-    def ended_at(_: int) -> float:
-        connection = HTTPConnection(address, timeout=PATIENCE_S)
-        try:
-            status = ask(connection, check)[0]
-        finally:
-            connection.close()
-        if status != 200:
-            raise HTTPException(f"{status} instead of 200")
-        return time.monotonic()
-
-    with ThreadPoolExecutor(clients) as threads:
-        ends = list(threads.map(ended_at, range(clients)))
-    return max(ends) - min(ends)
 
 
 def clients_that_go(address: str, stack: Stack) -> list[Finding]:
@@ -132,13 +50,12 @@ def _go(address: str, check: Check) -> None:
     head = f"{check.method} {check.target} HTTP/1.1\r\nHost: {address}\r\n{length}\r\n".encode()
     with connect(address) as peer:
         peer.sendall(head + (check.body or b""))
-        # Without lingering, close() resets the connection at once.
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        reset(peer)
 
 
 def long_lived(address: str, stack: Stack) -> list[Finding]:
     """A connection is not ended for the number of requests it brought, but on a stack that declares to keep none."""
-    if (exempt := stack.exceptions.get("keep_alive_s")) is not None and exempt.value == 0:
+    if stack.keeps_none:
         return []
     check, served = Check("/health"), 0
     connection = HTTPConnection(address, timeout=PATIENCE_S)

@@ -11,7 +11,7 @@ OTHER = (("/json", "POST"), ("/json", "DELETE"), ("/parse/plain", "GET"), ("/no-
 """405 with `Allow`, or 404."""
 TRACE = (("/json", "TRACE"),)
 """Refused, often by the server itself, in its own words."""
-FREE = (("/json", "HEAD"), ("/json", "OPTIONS"), ("/no-such-path", "HEAD"))
+FREE = (("/json", "OPTIONS"), ("/no-such-path", "HEAD"))
 """As the framework has it, but no server error; what follows on the connection shows that HEAD sent no body."""
 
 

@@ -10,9 +10,10 @@ from statistics import median
 
 from lab.histogram import Histogram
 from lab.judge.setting import Setting
-from lab.judge.stalls import stall_ms, usual_causes
+from lab.judge.stalls import stall_ms
 from lab.judge.use import quota_share
 from lab.nouns import Sample
+from lab.stalls import usual_causes
 
 QUOTA_NAMED = 0.01
 """Share of the window from which on a quota of the server is named."""

@@ -4,7 +4,6 @@ A sleeping thread, a delayed acknowledgement or a lost packet takes no CPU time,
 of the latency when all else is subtracted does.
 """
 
-from math import log
 from typing import get_args
 
 from lab.histogram import Histogram
@@ -19,15 +18,6 @@ STALL_MS = 10
 """Less may be a CPU that wakes up, a timer or the scheduler: over all reference runs such rests are at most 2 ms."""
 STALL_SHARE = 0.25
 """Share of the latency: waits that the scenario orders last a little longer than ordered, each of them."""
-
-USUAL: dict[int, str] = {
-    40: "40 ms is usually Nagle's algorithm meeting a delayed acknowledgement (a response in two writes without TCP_NODELAY)",
-    200: "200 ms a lost packet that is sent again, or a poll interval",
-    1_000: "1 s a lost SYN of a full accept queue (net.core.somaxconn, the server's backlog), or a poll interval",
-    3_000: "3 s the same SYN lost twice",
-    5_000: "5 s a worker that waits for a silent client, or a DNS server that does not answer",
-}
-"""Usual causes of stalls of so many milliseconds."""
 
 
 def stall_ms(sample: Sample, setting: Setting) -> float | None:
@@ -50,12 +40,6 @@ def stall_ms(sample: Sample, setting: Setting) -> float | None:
 def _rest_ms(latency_ms: float, sample: Sample, setting: Setting) -> float | None:
     rest_ms = latency_ms * (1 - _kept_busy(sample)) - setting.wait_ms * _rounds(sample, setting)
     return rest_ms if rest_ms >= max(STALL_MS, STALL_SHARE * latency_ms) else None
-
-
-def usual_causes(stalled_ms: float) -> str:
-    """Return the usual causes of stalls, that of the most similar length first."""
-    ordered = sorted(USUAL, key=lambda known_ms: abs(log(known_ms / stalled_ms)))
-    return ", ".join(USUAL[known_ms] for known_ms in ordered)
 
 
 def _idle(sample: Sample) -> bool:

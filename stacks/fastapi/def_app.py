@@ -5,6 +5,7 @@ Handlers give a response, the fastest way here: what they return as a value Fast
 stacks/README.md says what each path takes and answers.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from typing import Annotated
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 
 from stacks.shared import crunch, files, knobs, params, parser, relay
@@ -30,6 +32,7 @@ processes = Processes()
 fixtures = files.Fixtures()
 database = Database(settings.database_url, settings.db_pool)
 upstream = Upstream(settings.upstream_url, settings.upstream_connections, threads)
+stream_places = asyncio.Semaphore(settings.upstream_connections)
 
 
 @asynccontextmanager
@@ -165,11 +168,23 @@ def mixed(request: Request) -> JSONResponse:
     return JSONResponse({"waited_ms": ms, **crunch.answer(rounds, crunch.digest(rounds))})
 
 
-@app.get("/stream")
+async def stream_place() -> AsyncIterator[None]:
+    """Wait for a connection on the event loop: whoever waited on a thread would keep it from those who stream."""
+    async with stream_places:
+        yield
+
+
+@app.get("/stream", dependencies=[Depends(stream_place)])
 def stream(request: Request) -> StreamingResponse:
     chunks, ms = params.chunks(request.query_params), params.milliseconds(request.query_params, 20)
     lines = upstream.stream(stream_path(chunks, ms))
-    return StreamingResponse(relay.events(lines), media_type=relay.MEDIA_TYPE)
+
+    async def close() -> None:
+        """Not left to the garbage collector where the client has gone, and not to a thread, which may not be free."""
+        lines.close()
+
+    background = BackgroundTask(close)
+    return StreamingResponse(relay.events(lines), media_type=relay.MEDIA_TYPE, background=background)
 
 
 @app.exception_handler(params.BadRequestError)

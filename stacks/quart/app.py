@@ -18,7 +18,7 @@ from stacks.shared.database import seeded_ids
 from stacks.shared.database_async import Database
 from stacks.shared.processes import Processes
 from stacks.shared.settings import Settings
-from stacks.shared.threads import size
+from stacks.shared.threads import size_here
 from stacks.shared.upstream import UpstreamError, delay_path, stream_path
 from stacks.shared.upstream_async import Upstream
 
@@ -54,7 +54,8 @@ async def health() -> Answer:
 
 @app.get("/knobs")
 async def running_with() -> Answer:
-    return knobs.answer("quart", size(threads), database.connections, upstream.connections)
+    slots = await run_sync(size_here)()
+    return knobs.answer("quart", slots, database.connections, upstream.connections)
 
 
 @app.get("/json")

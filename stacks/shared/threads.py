@@ -1,7 +1,8 @@
 """Where blocking work goes in a synchronous stack."""
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 
 def pools(slots: int) -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:
@@ -18,9 +19,19 @@ def pools(slots: int) -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:
     return native, callers
 
 
-def size(pool: ThreadPoolExecutor) -> int:
-    """Threads that a pool has at most; Python's own has no public name for it."""
-    return pool._max_workers
+def size(pool: Executor) -> int:
+    """Return how many threads a pool has at most; neither Python's own nor gevent's has a public name for it."""
+    native = getattr(pool, "_threadpool", None)
+    most: int = native.maxsize if native else pool._max_workers  # type: ignore[attr-defined]
+    return most
+
+
+def size_here() -> int:
+    """Return the size of the pool that runs the caller: where nobody has the pool itself, ask on one of its threads.
+
+    An event loop's own pool is such a one: uvloop keeps it in C. Each thread of a pool has a weak reference to it.
+    """
+    return size(threading.current_thread()._args[0]())  # type: ignore[attr-defined]
 
 
 def cooperative() -> bool:

@@ -1,0 +1,77 @@
+"""A stream whose client has gone is given up: its connection to `upstream` does not stay."""
+
+import socket
+import time
+from http.client import HTTPConnection, HTTPException
+
+from pyroute2 import DiagSocket
+
+from lab.contract.ask import PATIENCE_S, Finding, ask, connect, reset
+from lab.contract.check import Check
+from lab.nouns import Stack
+
+STREAM = Check("/stream", "chunks=1000&ms=10")
+"""Ten seconds, if nobody gives it up."""
+CLIENTS, AT_ONCE = 150, 10
+"""More than there are connections to `upstream`; each group resets a millisecond later, all before the first event."""
+GONE_WITHIN_S = 1.0
+QUIET_S = 0.25
+"""Upstream sends every 10 ms: a kept connection without data for so long has no stream."""
+_ESTABLISHED, _INFO = 1, 2
+"""TCP_ESTABLISHED of the kernel's tcp_states.h, INET_DIAG_INFO of its inet_diag.h."""
+
+
+def abandoned(address: str, stack: Stack) -> list[Finding]:
+    """Clients reset before the first byte of a stream; one second later no connection to `upstream` streams."""
+    if stack.upstream_port is None or stack.why_omitted(STREAM.path):
+        return []
+    said = f"{STREAM} by {CLIENTS} clients that reset before the first byte"
+    try:
+        for group in range(CLIENTS // AT_ONCE):
+            _reset(address, group % 10 / 1000)
+        _answers(address)
+    except (OSError, HTTPException) as error:
+        return [Finding(STREAM.path, f"{said}: then no answer to /health ({error!r})")]
+    if left := _left(stack.upstream_port):
+        stay = f"{left} connections to upstream still stream {GONE_WITHIN_S:.0f} s later"
+        return [Finding(STREAM.path, f"{said}: {stay}; close them when the client goes")]
+    return []
+
+
+def streaming(port: int) -> int:
+    """Return how many connections of this machine to `port` had data in the last quarter of a second."""
+    with DiagSocket() as diagnosis:
+        diagnosis.bind()
+        found = diagnosis.get_sock_stats(family=socket.AF_INET, states=1 << _ESTABLISHED, extensions=_INFO)
+    infos = (one.get_attr("INET_DIAG_INFO") for one in found if one["idiag_dport"] == port)
+    return sum(info["tcpi_last_data_recv"] < QUIET_S * 1000 for info in infos)
+
+
+def _left(port: int) -> int:
+    """Watch until none has streamed for a while, for one second at most; a stream may just be about to begin."""
+    start = quiet_since = time.monotonic()
+    left = 0
+    while time.monotonic() - start < GONE_WITHIN_S and time.monotonic() - quiet_since < QUIET_S:
+        if left := streaming(port):
+            quiet_since = time.monotonic()
+        time.sleep(0.02)
+    return left
+
+
+def _reset(address: str, after_s: float) -> None:
+    head = f"GET {STREAM.target} HTTP/1.1\r\nHost: {address}\r\n\r\n".encode()
+    peers = [connect(address) for _ in range(AT_ONCE)]
+    for peer in peers:
+        peer.sendall(head)
+    time.sleep(after_s)
+    for peer in peers:
+        reset(peer)
+
+
+def _answers(address: str) -> None:
+    connection = HTTPConnection(address, timeout=PATIENCE_S)
+    try:
+        if (status := ask(connection, Check("/health"))[0]) != 200:
+            raise HTTPException(f"{status} instead of 200")
+    finally:
+        connection.close()
