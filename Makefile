@@ -5,7 +5,7 @@ SHELL := /bin/sh
 PYTHON := .venv/bin/python
 LAB := @$(PYTHON) -m lab
 
-KNOWN := PROFILE STACKS SCENARIOS RUNTIME RUN SEED STACK PYTHON LAB_PYTHON LAB_SERVER_CPUS LAB_OTHER_CPUS LAB_BASE_IMAGE LAB_CA_BUNDLE
+KNOWN := PROFILE STACKS SCENARIOS RUNTIME RUN SEED STACK UPGRADE PYTHON LAB_PYTHON LAB_SERVER_CPUS LAB_OTHER_CPUS LAB_BASE_IMAGE LAB_CA_BUNDLE
 GIVEN := $(foreach v,$(.VARIABLES),$(if $(filter command%,$(origin $v)),$v))
 ifneq ($(filter-out $(KNOWN) MAKEFLAGS MAKEOVERRIDES GNUMAKEFLAGS MFLAGS -*-command-variables-*-,$(GIVEN)),)
 $(error Unknown variable $(firstword $(filter-out $(KNOWN),$(GIVEN))): choose from $(KNOWN))
@@ -34,7 +34,7 @@ calibrate: .venv/stamp ## what this generator and machine can resolve, held agai
 	$(LAB) calibrate
 base-image: .venv/stamp ## make debian:trixie-slim with debootstrap, where no registry can be reached
 	$(LAB) base-image
-lock: .venv/stamp ## compile locks/ from pyproject.toml
+lock: .venv/stamp ## compile locks/ from pyproject.toml, keep what is locked: [UPGRADE=1]
 	$(LAB) lock
 clean: .venv/stamp ## remove containers, images and caches of this checkout; results stay
 	$(LAB) clean

@@ -121,11 +121,13 @@ def base_image() -> None:
 
 
 @app.command()
-def lock() -> None:
-    """Compile locks/ from pyproject.toml."""
+def lock(
+    upgrade: Annotated[bool, typer.Option(envvar="UPGRADE", help="take the newest versions, not those locked")] = False,
+) -> None:
+    """Compile locks/ from pyproject.toml; what is locked stays as it is."""
     from lab import lock as lock_
 
-    _leave(lock_.lock())
+    _leave(lock_.lock(upgrade=upgrade))
 
 
 @app.command()

@@ -162,7 +162,19 @@ def command(*words: str) -> Sequence[str]:
 
 def environment(more: dict[str, str] | None = None) -> dict[str, str]:
     """This environment without the lab's own variables, so that `make test RUNTIME=…` does not change what is tested."""
-    ours = ("PROFILE", "STACKS", "SCENARIOS", "RUNTIME", "RUN", "SEED", "STACK", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    ours = (
+        "PROFILE",
+        "STACKS",
+        "SCENARIOS",
+        "RUNTIME",
+        "RUN",
+        "SEED",
+        "STACK",
+        "UPGRADE",
+        "MAKEFLAGS",
+        "MAKELEVEL",
+        "MFLAGS",
+    )
     return {name: value for name, value in os.environ.items() if name not in ours} | (more or {})
 
 
