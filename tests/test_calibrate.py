@@ -2,6 +2,7 @@
 
 import math
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from lab import machine
-from lab.calibrate import costs, kept, noise, rates, truths
+from lab.calibrate import costs, kept, noise, rates, run, truths
 from lab.calibrate.awake import YIELDING, kept_awake
 from lab.calibrate.generators import Generators, read_wrk
 from lab.calibrate.result import Calibration, Finding, NoiseTrial, Throughput, TruthTest, Window
@@ -35,7 +36,7 @@ from lab.calibrate.truth import (
     percentiles_ms,
 )
 from lab.drive import Driver
-from lab.errors import LabError
+from lab.errors import Exit, LabError
 from lab.nouns import Load
 from lab.project import ROOT
 
@@ -316,3 +317,59 @@ def test_a_machine_is_calibrated_once_one_like_it_was(tmp_path: Path) -> None:
 def test_every_mode_has_a_test_in_closed_and_in_open_load() -> None:
     planned = {(test.mode, Load.model_validate(test.load).kind) for test in truths.TESTS}
     assert planned == {(mode, kind) for mode in get_args(Mode) for kind in ("closed", "open")}
+
+
+@pytest.fixture
+def short_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A calibration whose generators take a moment, whose second truth test is interrupted, in a place of its own."""
+    monkeypatch.setattr(run, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(run, "STATE", tmp_path / "state")
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+    monkeypatch.setattr(run.rates, "measure", lambda *_: Throughput(windows=(), ratios=()))
+    return tmp_path
+
+
+def test_an_interrupted_calibration_keeps_its_finished_parts(
+    short_parts: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tests = iter([a_truth_test()])
+
+    def interrupted(*_: object) -> TruthTest:
+        for test in tests:
+            return test
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("a signal ends it")
+
+    monkeypatch.setattr(run.truths, "measure", interrupted)
+    assert run.calibrate() == Exit.NOT_ALL_MEASURED
+    (written,) = (short_parts / "results/calibration").glob("*.json")
+    found = Calibration.model_validate_json(written.read_text())
+    assert found.throughput is not None
+    assert found.truth == (a_truth_test(),)
+    assert found.findings
+    assert len(found.missing) == len(truths.TESTS) - 1 + 2 + len(run.PROFILES)
+    printed = capsys.readouterr()
+    assert "Partial calibration" in printed.out
+    assert "noise (quick)" in printed.out
+    assert "Interrupted" in printed.err
+    assert kept.warning(short_parts / "results", machine.facts()), "half a calibration calibrates no machine"
+
+
+def test_a_calibration_whose_server_does_not_start_says_and_keeps_its_log(
+    short_parts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(place: Place, *_: object) -> Throughput:
+        with place.program("no_such_module"):
+            raise AssertionError("it cannot start")
+
+    monkeypatch.setattr(run.rates, "measure", broken)
+    with pytest.raises(LabError, match="No module named"):
+        run.calibrate()
+    assert "no_such_module" in (short_parts / "state/logs/calibrate/servers.log").read_text()
+    assert not (short_parts / "results").exists()
+
+
+def test_nothing_is_missing_of_a_committed_calibration() -> None:
+    found = Calibration.model_validate_json((ROOT / "results/reference/calibration.json").read_text())
+    assert found.missing == ()
+    assert list(run.missing(found)) == []

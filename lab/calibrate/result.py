@@ -125,20 +125,23 @@ class Memory(Noun):
 
 
 class Calibration(Noun):
-    """One whole calibration."""
+    """One calibration, as far as it was measured."""
 
-    version: Literal[1] = 1
+    version: Literal[1, 2] = 2
+    """Since version 2 each part is written as soon as it is known, and what is not there is `missing`."""
     started_at: datetime
     took_s: float
     machine: dict[str, Any]
     cpus: CpuPlan
     versions: dict[str, str]
-    throughput: Throughput
-    truth: tuple[TruthTest, ...]
-    cpu: CpuTruth | None
+    throughput: Throughput | None = None
+    truth: tuple[TruthTest, ...] = ()
+    cpu: CpuTruth | None = None
     """Read as the process runtime does, from the process's clock."""
     cpu_contained: CpuTruth | None = None
     """Read as of a container, from a control group; None where no group could be made."""
-    noise: tuple[NoiseFloor, ...]
-    memory: tuple[Memory, ...]
+    noise: tuple[NoiseFloor, ...] = ()
+    memory: tuple[Memory, ...] = ()
     findings: tuple[Finding, ...] = ()
+    missing: tuple[str, ...] = ()
+    """Parts that were not measured, because it was interrupted or failed."""

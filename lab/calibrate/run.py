@@ -1,27 +1,28 @@
 """`calibrate`: measures all parts one after the other, writes them down, prints the table."""
 
 import re
+import shutil
 import subprocess
-import tempfile
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
+from typing import Any
 
 from lab import machine, store
 from lab.calibrate import costs, kept, noise, rates, truths
 from lab.calibrate.awake import kept_awake
 from lab.calibrate.generators import Generators, wrk_here
-from lab.calibrate.result import Calibration, Finding
+from lab.calibrate.result import Calibration, Finding, NoiseFloor, TruthTest
 from lab.calibrate.servers import Place, nginx, nginx_here
 from lab.calibrate.table import print_findings
 from lab.drive import Driver
-from lab.errors import Exit
+from lab.errors import Exit, LabError
 from lab.house import House
 from lab.interrupt import interruptible
-from lab.progress import Reporter
+from lab.progress import Reporter, Say
 from lab.project import RESULTS, ROOT, STATE
 
 PACKAGES = ("locust", "gevent", "httptools", "uvicorn", "uvloop", "numpy", "hdrhistogram")
@@ -31,65 +32,98 @@ PROFILES = ("quick", "standard")
 def calibrate() -> Exit:
     """Measures this machine and generator; missed goals are shown and are no error.
 
+    Each part is on disk as soon as it is known: an interrupted calibration is a partial one.
+
     Raises:
         LabError: a server did not start or did not answer.
     """
     cpus = House.here().cpus
-    with Reporter() as say, store.only_one(STATE), interruptible(), _workshop(cpus) as (place, generators):
-        calibration = measure(place, generators, cpus, say)
-    path = kept.write(RESULTS, calibration)
+    seen: list[Calibration] = []
+    try:
+        with Reporter() as say, store.only_one(STATE), interruptible(), _workshop(cpus) as (place, generators):
+            for calibration in measure(place, generators, cpus, say):
+                seen.append(calibration)
+                kept.write(RESULTS, calibration)
+    except (KeyboardInterrupt, LabError) as error:
+        if not seen:
+            raise
+        print(f"lab: {str(error) or 'Interrupted.'} What was measured is kept.", file=sys.stderr)  # noqa: T201  # no reporter is left
+    return _tell(seen[-1])
+
+
+def _tell(calibration: Calibration) -> Exit:
     print_findings(calibration.findings)
-    print(f"Calibration: {path.relative_to(ROOT)}")  # noqa: T201  # the answer
-    return Exit.DONE
+    path = kept.path_of(RESULTS, calibration).relative_to(ROOT)
+    if not calibration.missing:
+        print(f"Calibration: {path}")  # noqa: T201  # the answer
+        return Exit.DONE
+    print(f"Partial calibration: {path}; not measured: {', '.join(calibration.missing)}.")  # noqa: T201
+    return Exit.NOT_ALL_MEASURED
 
 
 @contextmanager
 def _workshop(cpus: machine.CpuPlan) -> Iterator[tuple[Place, Generators]]:
-    """A folder for servers to write to, and the driver."""
-    with tempfile.TemporaryDirectory(prefix="lab-calibrate-") as name:
-        folder = Path(name)
-        with Driver(cpus=cpus.others, log=folder / "driver.log") as driver:
-            yield Place(folder, cpus.server), Generators(driver, cpus.others)
+    """A folder for what servers and driver write, and the driver; after a failure the folder is kept for its logs."""
+    folder = STATE / "logs" / "calibrate"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with Driver(cpus=cpus.others, log=folder / "driver.log") as driver:
+        yield Place(folder, cpus.server), Generators(driver, cpus.others)
+    shutil.rmtree(folder)
 
 
-def measure(place: Place, generators: Generators, cpus: machine.CpuPlan, say: Reporter) -> Calibration:
-    """All parts, about eight minutes."""
-    started_at, began_s, facts = datetime.now(UTC), time.monotonic(), machine.facts()
+def measure(place: Place, generators: Generators, cpus: machine.CpuPlan, say: Say) -> Iterator[Calibration]:
+    """Yield the calibration with one part more each time; all of it takes about eight minutes."""
+    began_s = time.monotonic()
+    calibration = Calibration(
+        started_at=datetime.now(UTC), took_s=0, machine=machine.facts(), cpus=cpus, versions=_versions()
+    )
     say.step(f"CPUs: server {cpus.server}, generators {cpus.others}. About eight minutes.")
+    for found in _parts(place, generators, say):
+        calibration = calibration.model_copy(update=found)
+        told = {"took_s": time.monotonic() - began_s, "findings": tuple(findings(calibration))}
+        calibration = calibration.model_copy(update=told | {"missing": tuple(missing(calibration))})
+        yield calibration
+
+
+def _parts(place: Place, generators: Generators, say: Say) -> Iterator[dict[str, Any]]:
+    """The fields of each part as soon as they are known."""
     say.step("Generators: lean user, FastHttpUser" + (", wrk" if wrk_here() else " (wrk is not installed)"))
-    throughput = rates.measure(place, generators)
-    tests = []
-    with kept_awake(generators.cpus):
-        for test in truths.TESTS:
-            say.step(f"Truth: {test.mode}, {test.load}")
-            tests.append(truths.measure(place, generators, test))
+    yield {"throughput": rates.measure(place, generators)}
+    tests: tuple[TruthTest, ...] = ()
+    for test in truths.TESTS:
+        say.step(f"Truth: {test.mode}, {test.load}")
+        with kept_awake(generators.cpus):
+            tests += (truths.measure(place, generators, test),)
+        yield {"truth": tests}
     say.step("CPU time and memory")
-    cpu, cpu_contained = costs.burn(place, generators), costs.burn(place, generators, contained=True)
-    memory = (costs.record("closed"), costs.record("open"))
-    floors = []
+    yield {"cpu": costs.burn(place, generators), "cpu_contained": costs.burn(place, generators, contained=True)}
+    yield {"memory": (costs.record("closed"), costs.record("open"))}
+    floors: tuple[NoiseFloor, ...] = ()
     for profile in PROFILES:
         say.step(f"Noise: {profile}")
-        floors.append(noise.measure(place, generators, profile))
-    calibration = Calibration(
-        started_at=started_at,
-        took_s=time.monotonic() - began_s,
-        machine=facts,
-        cpus=cpus,
-        versions=_versions(),
-        throughput=throughput,
-        truth=tuple(tests),
-        cpu=cpu,
-        cpu_contained=cpu_contained,
-        noise=tuple(floors),
-        memory=memory,
-    )
-    return calibration.model_copy(update={"findings": tuple(findings(calibration))})
+        floors += (noise.measure(place, generators, profile),)
+        yield {"noise": floors}
+
+
+def missing(seen: Calibration) -> Iterator[str]:
+    """Yield the parts that a calibration does not have."""
+    if not seen.throughput:
+        yield "generators"
+    for test in truths.TESTS[len(seen.truth) :]:
+        yield f"truth ({test.mode}, {test.load})"
+    if not seen.cpu:
+        yield "CPU time"
+    if not seen.memory:
+        yield "memory"
+    for profile in PROFILES[len(seen.noise) :]:
+        yield f"noise ({profile})"
 
 
 def findings(seen: Calibration) -> list[Finding]:
     """The figures of all parts with their goals."""
     return [
-        *rates.findings(seen.throughput),
+        *(rates.findings(seen.throughput) if seen.throughput else ()),
         *truths.findings(seen.truth),
         *costs.cpu_findings(seen.cpu, seen.cpu_contained),
         *noise.findings(seen.noise),

@@ -18,6 +18,8 @@ from lab.project import ROOT
 
 READY_WITHIN_S = 15.0
 STOPPED_WITHIN_S = 5.0
+LINES = 20
+"""Of a log, where a server did not start."""
 NGINX = """daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
 events {{ worker_connections 4096; }}
 http {{
@@ -66,11 +68,12 @@ class Place:
 
     @contextmanager
     def _started(self, command: Sequence[str], port: int, log: Path | None = None) -> Iterator["Running"]:
-        with (self.folder / "servers.log").open("ab") as output:
+        said = self.folder / "servers.log"
+        with said.open("ab") as output:
             process = subprocess.Popen([*pinned(self.cpus), *command], cwd=ROOT, stdout=output, stderr=output)
         running = Running(process, port, log)
         try:
-            running.wait_ready()
+            running.wait_ready(said)
             yield running
         finally:
             running.stop()
@@ -93,18 +96,22 @@ class Running:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def wait_ready(self) -> None:
+    def wait_ready(self, said: Path) -> None:
         """Ask until it accepts a connection.
 
+        Args:
+            said: what it prints.
+
         Raises:
-            LabError: it ended, or took too long.
+            LabError: it ended, or took too long; with the end of what it printed.
         """
         deadline_s = time.monotonic() + READY_WITHIN_S
         while time.monotonic() < deadline_s and self._process.poll() is None:
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
                 return
             time.sleep(0.02)
-        raise LabError(f"{self._process.args!r} did not start; free its programs and ports and calibrate again.")
+        why = f"{self._process.args!r} did not start; free its programs and ports and calibrate again."
+        raise LabError("\n  ".join([why, *said.read_text(errors="replace").splitlines()[-LINES:]]))
 
     def stop(self) -> None:
         """SIGTERM, then SIGKILL; nothing else is touched."""
