@@ -22,7 +22,7 @@ check: .venv/stamp ## lint, format, types
 	@.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy
 verify: .venv/stamp ## hold every stack to the HTTP contract: [STACKS=a,b] [RUNTIME=auto]
 	$(LAB) verify
-up: .venv/stamp ## start stacks with their services and leave them: STACK=a,b [RUNTIME=auto]
+up: .venv/stamp ## start stacks with their services and leave them: STACKS=a,b [RUNTIME=auto]
 	$(LAB) up
 down: .venv/stamp ## stop what the lab started
 	$(LAB) down

@@ -21,6 +21,7 @@ from lab.store import RunFolder
 if TYPE_CHECKING:
     from lab.report.view import View
 
+DEFAULT_PROFILE = "quick"
 MACHINE = ("cpu", "cpus", "system")
 """Facts that must not change while a run goes on."""
 
@@ -29,17 +30,19 @@ def bench(profile: str, stacks: str, scenario_ids: str, runtime: str, run: str, 
     """Measures and reports.
 
     Args:
+        profile, runtime: empty means quick and auto, or those of the run that is resumed.
         stacks, scenario_ids: comma-separated; empty means what the profile lists.
-        run: name of the run's folder; empty makes a new one, an unfinished one is gone on with.
+        run: name of the run's folder; empty makes a new one, an unfinished one is resumed.
         seed: of the plan; None draws one.
 
     Raises:
         LabError: something does not exist, or nothing could be started.
     """
     house = House.here()
-    folder = store.writable(RESULTS, run or store.new_name(profile))
+    folder = store.writable(RESULTS, run or store.new_name(profile or DEFAULT_PROFILE))
     if folder.exists:
-        return _go_on(house, folder, profile, stacks, scenario_ids, runtime)
+        return _resume(house, folder, profile, stacks, scenario_ids, runtime)
+    profile, runtime = profile or DEFAULT_PROFILE, runtime or auto.AUTO
     asked = profiles.read(LOADTESTS, profile)
     _refuse_unknown(house, asked, stacks, scenario_ids)
     with contextlib.closing(house.runtime(runtime)) as started_by:
@@ -62,20 +65,21 @@ def _plan(
     return choose.plan(profile, chosen, wanted, secrets.randbits(31) if seed is None else seed), left_out
 
 
-def _go_on(house: House, folder: RunFolder, profile: str, stacks: str, scenario_ids: str, runtime: str) -> Exit:
-    """Goes on with an unfinished run exactly as it was planned."""
+def _resume(house: House, folder: RunFolder, profile: str, stacks: str, scenario_ids: str, runtime: str) -> Exit:
+    """Resume an unfinished run exactly as it was planned; a profile or runtime that is named must be the run's."""
     recorded = folder.read_run()
     if recorded.get("ended_at"):
         raise LabError(f"The run {folder.path.name} is finished and is never overwritten; choose another RUN name.")
     if words := [word for word in (stacks, scenario_ids) if word]:
         raise LabError(
-            f"An unfinished run goes on as it was planned: leave {words[0]!r} out, or choose another RUN name."
+            f"An unfinished run is resumed as it was planned: leave {words[0]!r} out, or choose another RUN name."
         )
-    begun_with = recorded["profile"]["name"]
-    if profile != begun_with or auto.resolve(runtime) != recorded["runtime"]:
+    begun_with = {"PROFILE": recorded["profile"]["name"], "RUNTIME": recorded["runtime"]}
+    given = {"PROFILE": profile, "RUNTIME": auto.resolve(runtime) if runtime else ""}
+    if other := [name for name, value in given.items() if value and value != begun_with[name]]:
         raise LabError(
-            f"The run {folder.path.name} was begun with PROFILE={begun_with} RUNTIME={recorded['runtime']}; "
-            "go on with these, or choose another RUN name."
+            f"The run {folder.path.name} was begun with {other[0]}={begun_with[other[0]]}: leave {other[0]} out to resume it, "
+            "or choose another RUN name."
         )
     if changed := changed_since(recorded, house):
         raise LabError(

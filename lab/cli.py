@@ -17,12 +17,13 @@ app = typer.Typer(
 Profile = Annotated[
     str,
     typer.Option(
-        envvar="PROFILE", help="a profile of loadtests/profiles.toml: smoke, quick, standard, standard-all, full"
+        envvar="PROFILE",
+        help="a profile of loadtests/profiles.toml: smoke, quick (used where none is named), standard, standard-all, full",
     ),
 ]
-Stacks = Annotated[str, typer.Option(envvar="STACKS", help="stacks, comma-separated, or all")]
+Stacks = Annotated[str, typer.Option(envvar=["STACKS", "STACK"], help="stacks, comma-separated, or all")]
 Scenarios = Annotated[str, typer.Option(envvar="SCENARIOS", help="scenarios: db, db/one, wait?ms=100, comma-separated")]
-Runtime = Annotated[str, typer.Option(envvar="RUNTIME", help="auto, docker or process")]
+Runtime = Annotated[str, typer.Option(envvar="RUNTIME", help="auto (used where none is named), docker or process")]
 Run = Annotated[str, typer.Option(envvar="RUN", help="name of the run's folder in results/")]
 Seed = Annotated[int | None, typer.Option(envvar="SEED", help="seed of the plan; drawn where it is not given")]
 Json = Annotated[bool, typer.Option("--json", help="the answer for a program to read")]
@@ -30,10 +31,10 @@ Json = Annotated[bool, typer.Option("--json", help="the answer for a program to 
 
 @app.command()
 def bench(
-    profile: Profile = "quick",
+    profile: Profile = "",
     stacks: Stacks = "",
     scenarios: Scenarios = "",
-    runtime: Runtime = "auto",
+    runtime: Runtime = "",
     run: Run = "",
     seed: Seed = None,
 ) -> None:
@@ -52,16 +53,11 @@ def verify(stacks: Stacks = "", runtime: Runtime = "auto") -> None:
 
 
 @app.command()
-def up(
-    stack: Annotated[
-        str, typer.Option(envvar="STACK", help="the stack to start, or several, comma-separated, or all")
-    ] = "",
-    runtime: Runtime = "auto",
-) -> None:
+def up(stacks: Stacks = "", runtime: Runtime = "auto") -> None:
     """Start one stack or several with their services, leave them running, print their addresses."""
     from lab import stand
 
-    _leave(stand.up(stack, runtime))
+    _leave(stand.up(stacks, runtime))
 
 
 @app.command()

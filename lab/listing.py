@@ -2,10 +2,13 @@
 
 import json
 import re
+import sys
 
 from lab.errors import Exit
 from lab.project import LOADTESTS, ROOT
 
+_PIPED = 10_000
+"""Columns where nobody's terminal limits them: what is piped is read by a program, or searched."""
 _TARGET = re.compile(r"^([a-z-]+):.*## (.*)$", re.MULTILINE)
 
 
@@ -52,7 +55,7 @@ def _print(rows: list[dict[str, object]], columns: tuple[str, ...], *, as_json: 
         table.add_column(column, no_wrap=column == columns[0])
     for row in rows:
         table.add_row(*(_cell(row[column]) for column in columns))
-    console().print(table)
+    console(width=None if sys.stdout.isatty() else _PIPED).print(table)
     return Exit.DONE
 
 

@@ -57,7 +57,7 @@ def up(stacks: str, runtime_name: str) -> Exit:
     """
     house = House.here()
     if not stacks:
-        raise LabError(f"Say which stack to start, STACK=<name>: {', '.join(house.stacks)}, or {ALL}.")
+        raise LabError(f"Say which stacks to start, STACKS=<name>: {', '.join(house.stacks)}, or {ALL}.")
     choose.stacks(choose.words(stacks), house.stacks)  # an unknown word is refused before an engine is asked
     with contextlib.closing(house.runtime(runtime_name)) as runtime:
         return _up(house, runtime, choose.words(stacks))

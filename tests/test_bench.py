@@ -124,9 +124,8 @@ def test_a_run_that_is_finished_is_never_overwritten(bench: Callable, checkout: 
     assert (checkout / "results/it/trials.jsonl").read_bytes() == before
 
 
-def test_an_interrupted_run_is_kept_reported_as_partial_and_gone_on_with(
-    bench: Callable, checkout: Path, runtime: str
-) -> None:
+@pytest.mark.usefixtures("bench")
+def test_an_interrupted_run_is_kept_reported_as_partial_and_resumed(checkout: Path, runtime: str) -> None:
     words = {"PROFILE": "tiny", "RUNTIME": runtime, "RUN": "it", "STACKS": "flask-gunicorn,fastapi-uvicorn"}
     block = 7  # two stacks on three scenarios, and the A/A arm on one
     edit(checkout / "loadtests/profiles.toml", "blocks = 1\nreruns", "blocks = 2\nreruns")
@@ -149,7 +148,7 @@ def test_an_interrupted_run_is_kept_reported_as_partial_and_gone_on_with(
     assert started_from(checkout) == []
     assert containers_of(checkout) == []
 
-    done = bench()
+    done = lab(checkout, "bench", env={"RUN": "it"})  # profile and runtime are those of the run
     assert done.returncode == 0, done.stderr
     blocks = [(outcome.trial.block, outcome.trial.attempt) for outcome in outcomes(checkout)]
     assert blocks[:block] == [(0, 0)] * block
@@ -241,6 +240,30 @@ def test_a_start_that_fails_says_its_log_and_keeps_it(bench: Callable, checkout:
     kept = checkout / ".lab/logs/it/postgres.log"
     assert "the disk is full" in kept.read_text()
     assert ".lab/logs/it" in done.stderr
+
+
+@pytest.mark.parametrize("runtime", ["process"], indirect=True)
+def test_a_run_of_which_every_trial_fails_ends_in_a_sentence_and_not_in_a_traceback(
+    bench: Callable, checkout: Path
+) -> None:
+    edit(checkout / "docker-compose.yml", "      - stacks.quart.app:app", "      - stacks.quart.no_such_module:app")
+    done = bench(STACKS="quart-hypercorn", SCENARIOS="json")
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith(
+        "Exit status 1, because not all of this run was measured: quart-hypercorn json"
+    )
+
+
+@pytest.mark.parametrize("runtime", ["process"], indirect=True)
+def test_a_run_ends_with_its_answer_on_standard_output(bench: Callable) -> None:
+    done = bench(STACKS="flask-gunicorn,fastapi-uvicorn", SCENARIOS="json")
+    said = done.stdout.splitlines()
+    assert said[0] == "Against fastapi-uvicorn, by the ratio inside each block, with its interval:"
+    assert said[1].startswith("json, 4 users")
+    assert re.match(
+        "  (no claim|invalid|no comparison): flask-gunicorn", said[2].replace(", the baseline is not valid", "")
+    )
 
 
 @pytest.mark.parametrize("runtime", ["process"], indirect=True)

@@ -73,3 +73,19 @@ def test_up_without_a_stack_names_the_stacks() -> None:
     done = lab(ROOT, "up")
     assert done.returncode == 2
     assert "fastapi-uvicorn" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["bench", "verify", "up"])
+@pytest.mark.parametrize("word", ["STACK", "STACKS"])
+def test_both_words_for_stacks_are_heard_everywhere(command: str, word: str) -> None:
+    done = lab(ROOT, command, env={word: "no-such-stack"})
+    assert done.returncode == 2
+    assert "There is no stack 'no-such-stack'" in done.stderr
+
+
+@pytest.mark.parametrize("listing", ["stacks", "scenarios"])
+def test_a_listing_that_is_piped_is_not_cut_at_the_width_of_a_terminal(listing: str) -> None:
+    said = lab(ROOT, listing, env={"COLUMNS": "80"}).stdout.splitlines()
+    assert max(map(len, said)) > 80
+    assert not any("…" in line for line in said)
+    assert len(said) == 1 + len(json.loads(lab(ROOT, listing, "--json").stdout))

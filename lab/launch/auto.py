@@ -7,7 +7,8 @@ from lab.launch import engine
 from lab.launch.process import ProcessRuntime
 from lab.launch.runtime import Describe, Runtime
 
-CHOICES = ("auto", "docker", "process")
+AUTO = "auto"
+CHOICES = (AUTO, "docker", "process")
 
 
 def resolve(name: str) -> str:
@@ -18,7 +19,7 @@ def resolve(name: str) -> str:
     """
     if name not in CHOICES:
         raise LabError(f"There is no runtime {name!r}; choose one of {', '.join(CHOICES)}.")
-    return available()[0] if name == "auto" else name
+    return available()[0] if name == AUTO else name
 
 
 def available() -> list[str]:

@@ -24,5 +24,5 @@ def _section(view: View, section: Section) -> Iterator[str]:
         yield from (f"  {phrase.label}: {stack}" for stack in phrase.stacks)
     if bounds := short.not_by_cpu(section):
         yield f"  Not bound by the server's CPU: {bounds}."
-    for line in section.lines:
+    for line in (line for line in section.lines if line.cell.rps):
         yield from (f"  {line.cell.stack}: {note}" for note in line.cell.notes)
