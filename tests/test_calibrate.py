@@ -264,12 +264,16 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, 
 
 @pytest.mark.parametrize("load", ["closed:4", "open:200"])
 def test_a_short_truth_test_on_a_real_server(workshop: tuple[Place, Generators], load: str) -> None:
-    """Tolerant, since other programs run beside a test suite."""
-    test = truths.measure(*workshop, truths.Test("log-normal", load, 0.6, 0.2), stock=False)
-    assert test.errors == {}
-    assert test.requests > 80
-    assert test.reported_ms["p50"] == pytest.approx(test.truth_ms["p50"], rel=0.5)
-    assert bool(test.lag_ms) == (test.load.kind == "open")
+    """Tolerant, since other programs run beside a test suite: they disturb one attempt, a fault would be in all."""
+
+    def told_the_truth() -> bool:
+        test = truths.measure(*workshop, truths.Test("log-normal", load, 0.6, 0.2), stock=False)
+        assert test.errors == {}
+        assert test.requests > 80
+        assert bool(test.lag_ms) == (test.load.kind == "open")
+        return test.reported_ms["p50"] == pytest.approx(test.truth_ms["p50"], rel=0.5)
+
+    assert any(told_the_truth() for _ in range(5))
 
 
 @pytest.mark.parametrize("contained", [False, True])
