@@ -23,12 +23,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.client import HTTPConnection
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from benchmarks.clients import ADDRESS, ASYNC, SYNC
+from lab.project import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ROOT / "results" / "reference" / "http-clients.json"
 DOCUMENT = ROOT / "docs" / "http-clients.md"
 MARK = "<!-- table -->\n"

@@ -20,9 +20,10 @@ from lab.nouns import Exempt, Service, Stack
 
 NOT_APPLIED = (
     "image", "build", "labels", "profiles", "network_mode", "user", "read_only", "tmpfs", "cap_drop", "security_opt",
-    "pids_limit", "mem_limit", "init", "secrets",
+    "pids_limit", "mem_limit", "init", "secrets", "depends_on",
 )  # fmt: skip
-"""What the process runtime leaves out; named in run.json. (`labels`, `profiles` and `image` are read by the lab itself.)"""
+"""What the process runtime leaves out; named in run.json. (`labels`, `profiles` and `image` are read by the lab itself.
+What a stack depends on the lab starts itself, in both runtimes.)"""
 
 _VARIABLE = re.compile(r"\$(?:(?P<escaped>\$)|\{(?P<name>[A-Z][A-Z0-9_]*):-(?P<default>[^}$]*)\})?")
 

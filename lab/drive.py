@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from lab.errors import LabError
 from lab.nouns import Driven
 from lab.orders import REPLY, Began, Done, Failed, Order
+from lab.project import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 SLACK_S = 10.0
 """What a trial may take beyond warm-up, window and timeout before the driver counts as silent."""
 

@@ -126,7 +126,6 @@ class Service(Noun):
     cpus: float | None = Field(default=None, gt=0)
     """CPUs' time that it may use at most, as a quota; None without one."""
     ulimits: dict[str, int] = {}
-    depends_on: tuple[str, ...] = ()
     stop_signal: str = "SIGTERM"
     stop_grace_period_s: float = 10
     labels: dict[str, str] = {}

@@ -4,6 +4,11 @@ import time
 from types import TracebackType
 
 
+def projected_s(used_s: float, done: int, to_come: int) -> float:
+    """Return how many seconds so many things to come will take, if each takes as long as those done did on average."""
+    return used_s / done * to_come
+
+
 class Pace:
     """A context around each block; what it has not seen yet it cannot refuse."""
 
@@ -22,4 +27,4 @@ class Pace:
         if limit_min is None or not self._lasted_s:
             return True
         used_s = sum(self._lasted_s)
-        return used_s + (to_come + 1) * used_s / len(self._lasted_s) <= limit_min * 60
+        return used_s + projected_s(used_s, len(self._lasted_s), to_come + 1) <= limit_min * 60

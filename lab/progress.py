@@ -11,6 +11,7 @@ from rich.text import Text
 
 from lab.console import console as plain_console
 from lab.nouns import Failure, Sample
+from lab.pace import projected_s
 
 
 class Say(Protocol):
@@ -104,7 +105,7 @@ class Reporter:
         """From the trials so far; before the first, from the plan."""
         if not self._done:
             return _minutes(self._expected_s)
-        return _minutes((time.monotonic() - self._began_s) / self._done * (self._total - self._done))
+        return _minutes(projected_s(time.monotonic() - self._began_s, self._done, self._total - self._done))
 
 
 def _minutes(seconds: float) -> str:

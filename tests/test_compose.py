@@ -35,7 +35,6 @@ def as_compose_says(name: str, described: dict[str, object]) -> dict[str, object
         "environment": {key: value.replace("$$", "$") for key, value in environment.items()},
         "cpuset": {int(cpu) for cpu in str(described["cpuset"]).split(",")},
         "nofile": described["ulimits"]["nofile"],  # type: ignore[index]
-        "depends_on": set(described.get("depends_on") or {}),
         "stop_signal": described.get("stop_signal", "SIGTERM"),
         "stop_grace_period_s": float(str(described["stop_grace_period"]).removesuffix("s")),
         "labels": labels,
@@ -49,7 +48,6 @@ def as_the_lab_says(service: Service) -> dict[str, object]:
         "environment": service.environment,
         "cpuset": set(service.cpuset),
         "nofile": service.ulimits["nofile"],
-        "depends_on": set(service.depends_on),
         "stop_signal": service.stop_signal,
         "stop_grace_period_s": service.stop_grace_period_s,
         "labels": service.labels,

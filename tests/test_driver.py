@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 from conftest import until
 
-from lab.drive import ROOT, Driver, DriverError
+from lab.drive import Driver, DriverError
 from lab.driver.schedule import schedule
 from lab.driver.turns import TURN_NS
 from lab.histogram import Histogram
 from lab.nouns import Driven, Load
+from lab.project import ROOT
 from tests.driving import JSON, drive, load_test, order
 from tests.server import Peer, Server
 

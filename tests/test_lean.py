@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lab import scenarios
-from lab.drive import ROOT
+from lab.project import ROOT
 from tests.driving import plain_locust
 from tests.server import Peer, Server
 

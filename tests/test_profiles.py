@@ -5,11 +5,10 @@ from pathlib import Path
 import pytest
 
 from lab import profiles, scenarios
-from lab.drive import ROOT
 from lab.errors import LabError
 from lab.nouns import Load
+from lab.project import LOADTESTS
 
-LOADTESTS = ROOT / "loadtests"
 WHOLE = """about = "a try"
 stacks = ["a"]
 scenarios = ["json"]

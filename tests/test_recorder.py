@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lab.drive import ROOT
 from lab.driver.recorder import Digest, Recorder
+from lab.project import ROOT
 
 TEN_MILLION_REQUESTS = """
 import resource

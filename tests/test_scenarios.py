@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 
 from lab import scenarios
-from lab.drive import ROOT
 from lab.errors import LabError
-
-LOADTESTS = ROOT / "loadtests"
+from lab.project import LOADTESTS, ROOT
 
 
 def test_reading_scenarios_imports_no_load_test() -> None:
