@@ -51,8 +51,8 @@ class Driver:
         """Of the process, for who wants to watch it; another one after a DriverError of `run`."""
         return self._process.pid
 
-    def run(self, order: Order, on_began: Callable[[float, float], None]) -> Driven | str:
-        """Drive one trial; a sentence where the stack gave nothing to measure.
+    def run(self, order: Order, on_began: Callable[[float, float], None]) -> Driven | Failed:
+        """Drive one trial; Failed where the stack gave nothing to measure.
 
         `on_began` is called before the window, with the planned start and end of the window (CLOCK_MONOTONIC).
 
@@ -98,7 +98,7 @@ class Driver:
         if self._cpus is not None:
             os.sched_setaffinity(self._process.pid, self._cpus)  # at once: threads to come inherit it
 
-    def _converse(self, order: Order, on_began: Callable[[float, float], None]) -> Driven | str:
+    def _converse(self, order: Order, on_began: Callable[[float, float], None]) -> Driven | Failed:
         deadline_s = monotonic() + order.warmup_s + order.window_s + 3 * order.timeout_s + SLACK_S
         try:
             self._orders.write(order.model_dump_json().encode() + b"\n")
@@ -110,8 +110,8 @@ class Driver:
                     on_began(start_s, end_s)
                 case Done(driven=driven):
                     return driven
-                case Failed(reason=reason, lab_fault=False):
-                    return reason
+                case Failed(lab_fault=False) as failed:
+                    return failed
                 case Failed(reason=reason):
                     raise DriverError(reason)
 

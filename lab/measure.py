@@ -5,16 +5,19 @@ import time
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 
 from lab import guards, watch
+from lab.disturbed import Span
 from lab.drive import Driver, DriverError
 from lab.errors import LabError
+from lab.judge.checks import is_answer
 from lab.launch.postgres import Monitor
 from lab.launch.runtime import Runtime, died
 from lab.machine import CpuPlan
 from lab.nouns import Arm, Driven, Failure, Role, Sample, Scenario, Target, Trial, Usage
-from lab.orders import Order
+from lab.orders import Failed, Order
 from lab.processes import Accounts, has_ended
 from lab.servers import DATABASE, UPSTREAM
 from lab.turnover import Turnover
@@ -58,10 +61,10 @@ class Bench:
                 failure = self._failure(trial, started_at, self.unhealthy[label])
                 return failure.model_copy(update={"lab_fault": failure.lab_fault or label in self.blameless})
         try:
-            window = self._window(trial.stack)
+            window, span = self._window(trial.stack), _Span(self.cpus, self.targets[trial.stack])
             driven = self.driver.run(self._order(trial), window.watch)
-            if isinstance(driven, str):
-                return self._failure(trial, started_at, driven)
+            if isinstance(driven, Failed):
+                return self._unanswered(trial, started_at, driven, span)
             return self._sample(trial, started_at, began_s, driven, window)
         except (DriverError, PartError) as error:
             return self._failure(trial, started_at, str(error)).model_copy(update={"lab_fault": True})
@@ -85,6 +88,15 @@ class Bench:
             idle_memory_bytes=self.idle_memory_bytes.get(trial.stack),
             overhead_s=time.monotonic() - began_s - (driven.window_end_s - driven.began_s),
         )
+
+    def _unanswered(self, trial: Trial, started_at: datetime, failed: Failed, span: "_Span") -> Failure:
+        """The stack's, unless time can cause it and the machine was disturbed meanwhile."""
+        failure = self._failure(trial, started_at, failed.reason)
+        by_time = failed.error is not None and not is_answer(failed.error) and died(self.runtime, trial.stack) is None
+        disturbance = span.disturbance() if by_time else ""
+        if not disturbance:
+            return failure
+        return failure.model_copy(update={"reason": f"{failure.reason} Meanwhile {disturbance}.", "lab_fault": True})
 
     def _failure(self, trial: Trial, started_at: datetime, reason: str) -> Failure:
         """The stack's, unless a service that it leans on has died."""
@@ -122,6 +134,19 @@ class Bench:
         }
         idle = [self.targets[other] for other in self.arms if other != label and other not in self.unhealthy]
         return _Window(roles, idle, self.cpus, self.monitor)
+
+
+class _Span:
+    """What disturbs a server from now on."""
+
+    def __init__(self, cpus: CpuPlan, server: Target) -> None:
+        self._server, self._used = server, watch.cpu(server)
+        self._span = Span(cpus.server)
+
+    def disturbance(self) -> str:
+        """Return what disturbed it; other programs count only where the server's own CPU time is known."""
+        own_s = watch.used_s(self._used, watch.cpu(self._server))
+        return self._span.disturbance(inf if own_s is None else own_s)
 
 
 class _Window:

@@ -69,6 +69,8 @@ class Failed(Noun):
 
     event: Literal["failed"] = "failed"
     reason: str
+    error: str | None = None
+    """The first request's error, by the name that the errors of a window have; None where the driver broke."""
     lab_fault: bool = False
     """The driver broke, not the stack."""
 

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,10 @@ from lab.judge.setting import setting
 from lab.knobs.known import known as running
 from lab.launch.postgres import Monitor
 from lab.launch.runtime import Runtime
+from lab.machine import CpuPlan
 from lab.measure import Bench
 from lab.nouns import Driven, Sample, Trial
-from lab.orders import Order
+from lab.orders import Failed, Order
 from lab.project import LOADTESTS, STATE
 from lab.servers import DATABASE, UPSTREAM, arm_of, backing, serving
 
@@ -36,6 +37,12 @@ DISTURBED = {"server's CPU taken": (Cause.STOLEN,)}
 """Fault -> what says that the machine was not its own …"""
 ALONE = (Cause.STOLEN, Cause.FOREIGN)
 """… and what says it where no program of ours takes the server's CPU."""
+TAKEN: dict[str, Callable[[CpuPlan], Sequence[int]]] = {
+    "server's CPU taken": lambda cpus: cpus.server,
+    "silent, its CPU taken": lambda cpus: cpus.server,
+    "generator's CPU taken": lambda cpus: cpus.others,
+}
+"""Fault -> the CPUs that programs of ours take."""
 TRIES = 5
 """A trial of which the machine took too much says nothing of its fault and is measured again."""
 SPINNERS = 4
@@ -47,7 +54,7 @@ class DoomedDriver(Driver):
 
     victim: int | None = None
 
-    def run(self, order: Order, on_began: Callable[[float, float], None]) -> Driven | str:
+    def run(self, order: Order, on_began: Callable[[float, float], None]) -> Driven | Failed:
         def kill_and_go_on(start_s: float, end_s: float) -> None:
             if self.victim is not None:
                 os.kill(self.victim, signal.SIGKILL)
@@ -90,7 +97,7 @@ def _play(scene: dict[str, Any], house: House, runtime: Runtime, driver: DoomedD
             trial = Trial.model_validate({"block": number, "seed": 7, **times, **words})
             victims = {"driver dies": driver.pid, "database dies": targets[DATABASE].pid}
             driver.victim = victims.get(fault)
-            cpus = {"server's CPU taken": house.cpus.server, "generator's CPU taken": house.cpus.others}.get(fault, ())
+            cpus = TAKEN.get(fault, lambda _: ())(house.cpus)
             stack, scenario = house.stacks[trial.stack], known[trial.scenario]
             most = setting(stack, scenario, knobs[trial.stack], house.cpus.model_dump())
             with spinning(cpus):

@@ -11,6 +11,7 @@ from lab import stats
 from lab.drive import Driver
 from lab.histogram import Histogram
 from lab.nouns import Driven
+from lab.orders import Failed
 from tests.driving import drive, order, silent_after_the_probe
 from tests.server import HELLO, Peer, Server, connections_at_most, polite, response
 from tests.synthetic import sample
@@ -175,8 +176,9 @@ def test_a_server_that_stops_listening_is_refused_requests(driver: Driver) -> No
 def test_nothing_is_driven_at_a_port_that_refuses(driver: Driver) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    reason = driver.run(order(port), lambda _start, _end: pytest.fail("a load began"))
-    assert reason == f"The first request to /json on http://127.0.0.1:{port} was not answered correctly: refused."
+    failed = driver.run(order(port), lambda _start, _end: pytest.fail("a load began"))
+    said = f"The first request to /json on http://127.0.0.1:{port} was not answered correctly: refused."
+    assert failed == Failed(reason=said, error="refused")
 
 
 def test_nothing_is_driven_where_the_first_answer_is_wrong(driver: Driver) -> None:
@@ -185,8 +187,9 @@ def test_nothing_is_driven_where_the_first_answer_is_wrong(driver: Driver) -> No
             await peer.answer(b'{"message":"Hullo"}')
 
     with Server(liar) as server:
-        reason = driver.run(order(server.port), lambda _start, _end: pytest.fail("a load began"))
-    assert "wrong body" in str(reason)
+        failed = driver.run(order(server.port), lambda _start, _end: pytest.fail("a load began"))
+    assert isinstance(failed, Failed)
+    assert failed.error == "wrong body"
 
 
 def test_users_that_are_served_only_after_the_window_are_counted(driver: Driver) -> None:

@@ -46,6 +46,8 @@ SCENES = {
         "server's CPU taken": (FASTAPI, "json", "open:50"),
         "generator's CPU taken": (FASTAPI, "json", "open:500"),
         "driver dies": (FASTAPI, "json", "closed:4"),
+        "silent, its CPU taken": (BROKEN, "crunch/thread", "closed:4"),
+        "silent": (BROKEN, "crunch/thread", "closed:4"),
         "server dies": (BROKEN, "crunch/inline", "closed:4"),
         "server is dead": (BROKEN, "json", "closed:4"),
     },
@@ -112,6 +114,11 @@ def break_it(copy: Path) -> None:
         "parser.text_of(parser.decode(await request.body()))))\n\n\nasync def parse_coroutine",
         'parser.text_of(parser.decode(await request.body()))), headers={"Connection": "close"})\n\n\n'
         "async def parse_coroutine",
+    )
+    edit(
+        broken,
+        "async def crunch_thread(request: Request) -> JSONResponse:\n",
+        "async def crunch_thread(request: Request) -> JSONResponse:\n    await asyncio.sleep(60)\n",
     )
     edit(
         broken,
@@ -285,9 +292,21 @@ def test_the_errors_of_a_window_are_counted_by_what_they_were(staged: Staged) ->
 
 def test_a_server_that_dies_while_it_is_loaded_has_failed(staged: Staged) -> None:
     """As a sample full of refusals or, where the reading of its counters came too late, as no trial at all."""
+    if isinstance(staged["server dies"][0], Sample):
+        undisturbed(staged, "server dies")
     verdict = judge(*staged["server dies"])
     assert verdict.result == "failed"
     assert verdict.cause in (Cause.UNANSWERED, Cause.NOTHING, Cause.NO_TRIAL)
+
+
+def test_a_first_answer_that_does_not_come_is_the_stacks_on_an_undisturbed_machine_only(staged: Staged) -> None:
+    outcome, setting = staged["silent, its CPU taken"]
+    assert isinstance(outcome, Failure)
+    assert judge(outcome, setting).cause is Cause.LAB
+    assert re.search(r"timeout\. Meanwhile other programs used \d+% of the server's CPU time", outcome.reason)
+    outcome, setting = staged["silent"]
+    assert isinstance(outcome, Failure)
+    assert judge(outcome, setting).cause is (Cause.LAB if "Meanwhile" in outcome.reason else Cause.NO_TRIAL)
 
 
 def test_a_server_that_is_dead_gives_no_trial(staged: Staged) -> None:

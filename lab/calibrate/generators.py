@@ -17,7 +17,7 @@ from lab.calibrate.servers import Running, pinned
 from lab.drive import Driver
 from lab.errors import LabError
 from lab.nouns import Driven, Load, Scenario, Target
-from lab.orders import Order, StockOrder, StockSays
+from lab.orders import Failed, Order, StockOrder, StockSays
 from lab.project import LOADTESTS, ROOT
 
 TIMEOUT_S = 10.0
@@ -102,8 +102,8 @@ class Generators:
                 edges.append(watch.read(target))
 
         driven = self.driver.run(order, read_at)
-        if isinstance(driven, str):
-            raise LabError(driven)
+        if isinstance(driven, Failed):
+            raise LabError(driven.reason)
         before, after = edges
         waited_s, stolen_s = (end_s - start_s for start_s, end_s in zip(*lost_s, strict=True))
         return Reading(driven, before, after, waited_s, stolen_s)

@@ -47,7 +47,7 @@ def _serve(line: bytes, replies: BinaryIO) -> None:
     except BrokenPipeError:
         raise
     except UnansweredError as error:
-        reply(Failed(reason=str(error)))
+        reply(Failed(reason=str(error), error=error.error))
     except LabError as error:
         reply(Failed(reason=str(error), lab_fault=True))
     except Exception as error:

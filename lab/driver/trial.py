@@ -34,6 +34,10 @@ SPARE_DESCRIPTORS = 100
 class UnansweredError(Exception):
     """The stack did not answer the first request as it should: there is nothing to measure; the text is a sentence."""
 
+    def __init__(self, sentence: str, error: str) -> None:
+        super().__init__(sentence)
+        self.error = error
+
 
 def drive(order: Order, announce: Callable[[Began], None]) -> Driven:
     """Load the server as ordered and return what was seen.
@@ -111,7 +115,8 @@ def _probe(user_class: Any, expected_errors: Container[str]) -> None:
     _check_resources([reason] if reason else [])
     if reason is not None and reason not in expected_errors:
         raise UnansweredError(
-            f"The first request to {user_class.path} on {user_class.host} was not answered correctly: {reason}."
+            f"The first request to {user_class.path} on {user_class.host} was not answered correctly: {reason}.",
+            reason,
         )
 
 

@@ -13,7 +13,11 @@ class Cause(Enum):
     """
 
     NO_TRIAL = "failed", "the server may not have started or may have died: read the end of its log"
-    LAB = "invalid", "a part of the lab broke, not the stack: read the driver's log and run the block again", True
+    LAB = (
+        "invalid",
+        "the lab or the machine is at fault, not the stack: read the driver's log and run the block again",
+        True,
+    )
     ERRED = "failed", "it may be overloaded past its limits or broken: read its log, or lower the load"
     ACCOUNTS = "invalid", "the driver may have lost sight of requests: report this as a bug of the lab"
     STOLEN = "invalid", "the machine is shared with others that are busy: run again at a quieter time", True

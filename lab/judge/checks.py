@@ -60,13 +60,13 @@ def _nothing_answered(sample: Sample, setting: Setting) -> str | None:
     return f"Not one of {sample.driven.requests:,} requests was answered correctly{_most_frequent(sample)}"
 
 
-def _is_answer(reason: str) -> bool:
-    """Whether an error is a wrong answer, which no delay can cause; the others are answers that did not come, or not whole."""
+def is_answer(reason: str) -> bool:
+    """Return whether an error is a wrong answer, which no delay can cause; others are answers that came not, or not whole."""
     return reason.startswith(("status ", "wrong ", "not ", "more than one "))
 
 
 def _erred(sample: Sample, setting: Setting) -> str | None:
-    reasons = filter(_is_answer, sample.driven.errors.keys() - setting.expected_errors)
+    reasons = filter(is_answer, sample.driven.errors.keys() - setting.expected_errors)
     wrong = sum(sample.driven.errors[reason] for reason in reasons)
     if wrong <= ERRORS_ALLOWED * sample.driven.requests:
         return None
@@ -75,7 +75,7 @@ def _erred(sample: Sample, setting: Setting) -> str | None:
 
 def _unanswered(sample: Sample, setting: Setting) -> str | None:
     errors = unexpected_errors(sample, setting.expected_errors)
-    if errors <= ERRORS_ALLOWED * sample.driven.requests or all(map(_is_answer, sample.driven.errors)):
+    if errors <= ERRORS_ALLOWED * sample.driven.requests or all(map(is_answer, sample.driven.errors)):
         return None
     return f"{errors:,} of {sample.driven.requests:,} requests went wrong{_most_frequent(sample)}"
 
