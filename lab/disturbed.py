@@ -4,7 +4,6 @@ import time
 from collections.abc import Collection, Iterator
 
 from lab import guards, watch
-from lab.judge.checks import FOREIGN, STOLEN, THROTTLED
 
 
 class Span:
@@ -24,6 +23,8 @@ class Span:
         return ", ".join(self._disturbances(own_s))
 
     def _disturbances(self, own_s: float) -> Iterator[str]:
+        from lab.judge.checks import FOREIGN, STOLEN, THROTTLED  # late: HdrHistogram takes 0.1 s to import
+
         lasted_s, after = time.monotonic() - self._began_s, watch.cores(self._before)
         total_s = sum(after[cpu].total_s - one.total_s for cpu, one in self._before.items()) or lasted_s
         stolen = sum(after[cpu].stolen_s - one.stolen_s for cpu, one in self._before.items()) / total_s

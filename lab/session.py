@@ -16,6 +16,7 @@ from lab.interrupt import deaf, deferred, interruptible
 from lab.judge.setting import Setting, setting
 from lab.knobs.budget import unequal
 from lab.knobs.known import Knobs, configured, known
+from lab.launch import quota
 from lab.launch.postgres import Monitor
 from lab.launch.runtime import Runtime
 from lab.machine import CpuPlan
@@ -84,6 +85,8 @@ class Session:
         self.say.step(f"Preparing {', '.join(needed)} ({self.runtime.name}) …")
         self.runtime.stop_all()
         self.runtime.prepare(needed)
+        for sentence in quota.not_given(self.runtime.not_applied(needed)):
+            self.say.step(sentence)
         self._record.weigh(self.runtime, needed)
         with backing(self.runtime, self.services, self.folder.logs) as database_version:
             self._record.version(DATABASE, {"postgresql": database_version})

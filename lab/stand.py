@@ -10,7 +10,7 @@ from lab.house import House
 from lab.interrupt import deferred, interruptible
 from lab.knobs import budget
 from lab.knobs.idle import kept_s
-from lab.launch import auto
+from lab.launch import auto, quota
 from lab.launch.runtime import Runtime
 from lab.nouns import Knob, Stack
 from lab.progress import Reporter, Say
@@ -107,6 +107,8 @@ def _prepared(runtime: Runtime, chosen: list[Stack], say: Say) -> Iterator[Path]
         needed = sorted({DATABASE, UPSTREAM, *(stack.name for stack in chosen)})
         say.step(f"Preparing {', '.join(needed)} ({runtime.name}) …")
         runtime.prepare(needed)
+        for sentence in quota.not_given(runtime.not_applied(needed)):
+            say.step(sentence)
         yield logs
 
 
@@ -135,7 +137,10 @@ def _holds(house: House, runtime: Runtime, stack: Stack, logs: Path, say: Say) -
     after = "".join(
         f" (healthy {after_s:.2f} s after its start alone)" for after_s in standing.healthy_after_s.values()
     )
-    say.step("\n  ".join([f"{stack.name}: {'does not hold' if findings else 'holds'} the contract{after}", *findings]))
+    verdict = "does not hold the contract" if findings else "holds the contract"
+    if arm.label in standing.blameless:
+        verdict = "could not be started, through no fault of its own: it was not compared with the contract"
+    say.step("\n  ".join([f"{stack.name}: {verdict}{after}", *standing.again, *findings]))
     return not findings
 
 

@@ -73,6 +73,9 @@ def test_a_quota_that_the_process_runtime_cannot_give_is_named(checkout: Path, m
     runtime = ProcessRuntime(lambda _: described, {})
     monkeypatch.setattr(quota, "parent", lambda: None)
     assert "cpus" in runtime.not_applied([FLASK])
+    (sentence,) = quota.not_given(runtime.not_applied([FLASK]))
+    assert "`cpus:` of docker-compose.yml is not applied" in sentence
+    assert list(quota.not_given(runtime.not_applied(["fastapi-uvicorn"]))) == []
     assert "cpus" not in runtime.not_applied(["fastapi-uvicorn"])
     assert quota.give(1, 0.2) is None
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import time
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from lab import cgroups
@@ -45,6 +46,15 @@ def give(pid: int, cpus: float) -> Path | None:
         remove(group)
         raise LabError(f"docker-compose.yml: the kernel refuses cpus={cpus:g}: {error}.") from None
     return group
+
+
+def not_given(not_applied: Collection[str]) -> Iterator[str]:
+    """Yield what to tell where a CPU quota is among the keys that a runtime leaves out."""
+    if "cpus" in not_applied:
+        yield (
+            "The key `cpus:` of docker-compose.yml is not applied: no control group with a quota can be made here. "
+            "Run as root, or use RUNTIME=docker."
+        )
 
 
 def remove(group: Path) -> None:
