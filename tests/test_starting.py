@@ -11,13 +11,14 @@ import pytest
 from conftest import until
 from staged import spinning
 
-from lab import starting
+from lab import disturbed, starting
 from lab.disturbed import Span
 from lab.errors import LabError
 from lab.launch import process
 from lab.launch.process import ProcessRuntime
 from lab.nouns import Arm, Service
 from lab.starting import Standing, start
+from lab.watch import CoreReading
 
 CPU = max(os.sched_getaffinity(0))
 SERVES = """
@@ -156,6 +157,20 @@ def test_what_a_server_uses_itself_disturbs_nothing() -> None:
     with spinning([CPU]):
         until(lambda: "other programs used" in span.disturbance(0))
     assert "other programs" not in span.disturbance(time.monotonic() - began_s)
+
+
+@pytest.mark.parametrize(("stolen_s", "said"), [(12.0, "the hypervisor kept 60% of the server's CPU time"), (1.0, "")])
+def test_what_the_hypervisor_kept_is_a_disturbance(monkeypatch: pytest.MonkeyPatch, stolen_s: float, said: str) -> None:
+    """20 s on one CPU, of which the server used the rest."""
+    edges = iter(
+        [
+            {0: CoreReading(busy_s=5, stolen_s=1, total_s=100)},
+            {0: CoreReading(busy_s=25 - stolen_s, stolen_s=1 + stolen_s, total_s=120)},
+        ]
+    )
+    monkeypatch.setattr(disturbed.watch, "cores", lambda _: next(edges))
+    monkeypatch.setattr(disturbed.guards, "throttled_s", lambda: None)
+    assert Span([0]).disturbance(own_s=20 - stolen_s) == said
 
 
 def test_an_arm_whose_port_is_taken_is_not_at_fault(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
