@@ -8,6 +8,7 @@ from typing import ClassVar
 from urllib.parse import parse_qsl
 
 import pytest
+from conftest import until
 from obedient import Obedient, held, serving, stack
 
 from lab import contract
@@ -76,7 +77,32 @@ def test_waits_that_do_not_overlap_are_found_unless_the_model_says_so() -> None:
 
     with serving(OneAtATime) as url:
         (finding,) = held(url, stack("async"))
-        assert "s after the first request, but 20 run at once" in finding
+        assert "waits after the first request, but 20 run at once" in finding
+        assert held(url, stack("sync")) == []
+
+
+def test_waits_one_by_one_are_seen_even_where_all_answers_come_together() -> None:
+    """A server may send what it has finished in one go: how far apart answers come says nothing of the waits."""
+
+    class Flushing(Obedient):
+        turn = threading.Lock()
+        waiting = 0
+
+        def wait(self, query: str) -> None:
+            kind = type(self)
+            kind.waiting += 1
+            with self.turn:
+                time.sleep(0.2 if query == "ms=200" else 0)
+            kind.waiting -= 1
+            until(lambda: kind.waiting == 0)
+            super().wait(query.replace("ms=200", "ms=0"))
+
+        def answer(self, status: int, value: object) -> None:
+            super().answer(status, {"waited_ms": 200} if self.path == "/wait?ms=200" else value)
+
+    with serving(Flushing) as url:
+        (finding,) = held(url, stack("async"))
+        assert "waits after the first request, but 20 run at once" in finding
         assert held(url, stack("sync")) == []
 
 
@@ -95,7 +121,7 @@ def test_a_threads_stack_with_one_thread_more_than_its_slots_is_found() -> None:
 def test_a_threads_stack_with_one_thread_less_than_its_slots_is_found() -> None:
     with serving(with_slots(7)) as url:
         (finding,) = held(url, stack("threads"))
-    assert finding.startswith("GET /wait?ms=200 by 8 clients at once: the last was answered")
+    assert finding.startswith("GET /wait?ms=200 by 8 clients at once: the last answer came")
 
 
 def test_a_threads_stack_with_as_many_threads_as_slots_has_no_findings() -> None:

@@ -256,8 +256,8 @@ def test_streams_that_outlive_their_clients_are_found(closes: bool, found: int) 
     with Server(upstream) as source, Server(functools.partial(relay, source.port, closes, kept_open)) as server:
         streaming = {"omits": {}, "upstream_port": source.port}
         findings = abandoned.abandoned(f"127.0.0.1:{server.port}", stack().model_copy(update=streaming))
-        assert len(kept_open) == 150
+        assert len(kept_open) == 150 * (1 if closes else abandoned.TRIES)
         for writer in kept_open:
             server.call(writer.transport.abort)
     assert len(findings) == found
-    assert all("150 connections to upstream still stream 1 s later" in str(each) for each in findings)
+    assert all(f"{len(kept_open)} connections to upstream still stream 1 s later" in str(each) for each in findings)

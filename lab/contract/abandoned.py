@@ -14,6 +14,8 @@ STREAM = Check("/stream", "chunks=1000&ms=10")
 """Ten seconds, if nobody gives it up."""
 CLIENTS, AT_ONCE = 150, 10
 """More than there are connections to `upstream`; each group resets a millisecond later, all before the first event."""
+TRIES = 3
+"""A busy machine may be late once; a stack that keeps them does so every time."""
 GONE_WITHIN_S = 1.0
 QUIET_S = 0.25
 """Upstream sends every 10 ms: a kept connection without data for so long has no stream."""
@@ -26,16 +28,16 @@ def abandoned(address: str, stack: Stack) -> list[Finding]:
     if stack.upstream_port is None or stack.why_omitted(STREAM.path):
         return []
     said = f"{STREAM} by {CLIENTS} clients that reset before the first byte"
+    left = 0
     try:
-        for group in range(CLIENTS // AT_ONCE):
-            _reset(address, group % 10 / 1000)
-        _answers(address)
+        for _ in range(TRIES):
+            _reset_all(address)
+            if (left := _left(stack.upstream_port)) == 0:
+                return []
     except (OSError, HTTPException) as error:
-        return [Finding(STREAM.path, f"{said}: then no answer to /health ({error!r})")]
-    if left := _left(stack.upstream_port):
-        stay = f"{left} connections to upstream still stream {GONE_WITHIN_S:.0f} s later"
-        return [Finding(STREAM.path, f"{said}: {stay}; close them when the client goes")]
-    return []
+        return [Finding(STREAM.path, f"{said}: then no answer ({error!r})")]
+    stay = f"{left} connections to upstream still stream {GONE_WITHIN_S:.0f} s later"
+    return [Finding(STREAM.path, f"{said}: {stay}; close them when the client goes")]
 
 
 def streaming(port: int) -> int:
@@ -58,6 +60,18 @@ def _left(port: int) -> int:
     return left
 
 
+def _reset_all(address: str) -> None:
+    for group in range(CLIENTS // AT_ONCE):
+        _reset(address, group % 10 / 1000)
+    # Where requests are served one by one, this comes after all of them.
+    connection = HTTPConnection(address, timeout=PATIENCE_S)
+    try:
+        if (status := ask(connection, Check("/health"))[0]) != 200:
+            raise HTTPException(f"{status} instead of 200")
+    finally:
+        connection.close()
+
+
 def _reset(address: str, after_s: float) -> None:
     head = f"GET {STREAM.target} HTTP/1.1\r\nHost: {address}\r\n\r\n".encode()
     peers = [connect(address) for _ in range(AT_ONCE)]
@@ -66,12 +80,3 @@ def _reset(address: str, after_s: float) -> None:
     time.sleep(after_s)
     for peer in peers:
         reset(peer)
-
-
-def _answers(address: str) -> None:
-    connection = HTTPConnection(address, timeout=PATIENCE_S)
-    try:
-        if (status := ask(connection, Check("/health"))[0]) != 200:
-            raise HTTPException(f"{status} instead of 200")
-    finally:
-        connection.close()
