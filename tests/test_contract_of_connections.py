@@ -213,11 +213,11 @@ def test_bodies_that_take_quadratic_time_are_found() -> None:
         def take(self, length: int) -> None:
             body = b""
             while len(body) < length:
-                body = body + self.rfile.read(min(32_768, length - len(body)))
+                body = body + self.rfile.read(min(16_384, length - len(body)))
 
     with serving(Quadratic) as url:
         (finding,) = map(str, large_bodies(address(url), parsing_stack()))
-    assert "four times the body takes 1" in finding
+    assert "times as long (1 MB " in finding
     assert "quadratic" in finding
 
 
@@ -260,4 +260,4 @@ def test_streams_that_outlive_their_clients_are_found(closes: bool, found: int) 
         for writer in kept_open:
             server.call(writer.transport.abort)
     assert len(findings) == found
-    assert all(f"{len(kept_open)} connections to upstream still stream 1 s later" in str(each) for each in findings)
+    assert all("connections to upstream still stream 1 s later" in str(each) for each in findings)
