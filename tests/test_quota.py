@@ -11,6 +11,9 @@ from conftest import edit, measured, needs_engine, until
 from lab import cgroups, compose, guards, watch
 from lab.errors import LabError
 from lab.house import House
+from lab.judge.notes import Kind
+from lab.judge.setting import Setting
+from lab.judge.verdict import judge
 from lab.launch import process, quota
 from lab.launch.process import ProcessRuntime
 from lab.nouns import Arm, Service
@@ -41,6 +44,9 @@ def test_a_server_with_a_quota_is_throttled_and_not_slow(checkout: Path, runtime
     assert throttled_s > 0.4, "others on its CPU leave less to be throttled: 1.6 s without them"
     assert (sample.lab_throttled_s or 0) < 0.1
     assert sample.serving_replaced == 0
+    verdict = judge(sample, Setting())
+    assert verdict.bound_by == "CPU quota"
+    assert Kind.QUOTA in {note.kind for note in verdict.notes}
 
 
 @needs_group

@@ -90,6 +90,9 @@ NO_STALL: dict[str, tuple[Trial, dict[str, Any], Setting]] = {
     "a CPU that the hypervisor took": (ONE_USER, ISSUE | {"stolen": 0.9}, Setting()),
     "a quota": (ONE_USER, ISSUE | {"server_throttled_s": 1.8}, Setting()),
     "a CPU that wakes up": (ONE_USER, {"rps": 200, "latency": histogram({5.0: 400})}, Setting()),
+    "a CPU time that is not known": (ONE_USER, ISSUE | {"usage": used() | {"server": Usage()}}, Setting()),
+    "roles that were not watched": (ONE_USER, ISSUE | {"usage": {}}, Setting()),
+    "a worker that was replaced": (ONE_USER, ISSUE | {"serving_replaced": 1}, Setting()),
     "nothing answered": (ONE_USER, {"completed": 0, "latency": histogram({})}, Setting()),
 }
 

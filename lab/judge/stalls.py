@@ -28,7 +28,7 @@ def stall_ms(sample: Sample, setting: Setting) -> float | None:
     is subtracted as if all requests at once queued for one CPU, which can only make the stall look shorter.
     """
     driven = sample.driven
-    if not driven.completed or not _idle(sample):
+    if not driven.completed or sample.serving_replaced or not _idle(sample):  # a restart explains a gap
         return None
     by_littles_law_ms = driven.in_flight_s / driven.completed * 1e3
     if _rest_ms(by_littles_law_ms, sample, setting) is None:  # decoding a histogram takes milliseconds
@@ -43,6 +43,9 @@ def _rest_ms(latency_ms: float, sample: Sample, setting: Setting) -> float | Non
 
 
 def _idle(sample: Sample) -> bool:
+    """Return whether the CPUs are known to have been idle."""
+    if cpu_share(sample, "server") is None or any(usage.cpu_s is None for usage in sample.usage.values()):
+        return False
     shares = (sample.server_cores_busy, sample.other_cores_busy, _kept_busy(sample))
     return all((share or 0) <= IDLE for share in shares)
 
