@@ -172,8 +172,8 @@ class _Window:
 
     def _read_at(self, at_s: float) -> None:
         _sleep_until(at_s)
-        self._edges.append(_Edge.read(self._targets, self._idle, self._all_cpus, self._groups))
         self._turnover.look()
+        self._edges.append(_Edge.read(self._targets, self._idle, self._all_cpus, self._groups))
 
     def _look_between(self, start_s: float, end_s: float) -> None:
         """Look at processes, and now and then at the database: after the window nothing is sent, and it is idle at once."""
@@ -188,8 +188,11 @@ class _Window:
     def usage(self, window_s: float) -> dict[Role, Usage]:
         """What each role used, in the window."""
         before, after = self._edges
+        between: dict[Role, list[Accounts]] = {"server": self._turnover.accounts}
         used = {
-            role: watch.usage(before.roles[role], after.roles[role], window_s, self._memory[role])
+            role: watch.usage(
+                before.roles[role], after.roles[role], window_s, self._memory[role], between.get(role, ())
+            )
             for role in self._targets
         }
         used["database"] = used["database"].model_copy(update={"connections": max(self._connections, default=None)})

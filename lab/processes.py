@@ -6,7 +6,7 @@ Only the kernel's own lists of children are read: walking all of /proc would loa
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,8 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _STEPS_S = 2 / TICKS_PER_S
 """What user and system time of ended children may be off together, as each is cut to a whole tick."""
 _TRIES = 3
+UNSURE = 0.01
+"""Share of the CPU time that may be uncertain before all of it counts as not known."""
 
 
 class Process(NamedTuple):
@@ -51,10 +53,13 @@ def pids_of(target: Target) -> list[int]:
         OSError: they may not be read, or this kernel keeps no lists of children.
         KeyError: the process is in no control group.
     """
-    if target.contained:
-        listed = cgroups.folder(target.pid, "pids") / "cgroup.procs"
-        return [int(line) for line in listed.read_text().split()]
-    return tree(target.pid)
+    return _grouped(target.pid) if target.contained else tree(target.pid)
+
+
+def _grouped(pid: int) -> list[int]:
+    """List the processes of the control group that a process is in."""
+    listed = cgroups.folder(pid, "pids") / "cgroup.procs"
+    return [int(line) for line in listed.read_text().split()]
 
 
 def tree(pid: int) -> list[int]:
@@ -77,12 +82,15 @@ def accounts(root: int) -> Accounts | None:
     return None
 
 
-def named(pids: Iterable[int]) -> frozenset[Process]:
-    """Return these processes with their start times, without those that have ended."""
+def members(pid: int) -> frozenset[Process] | None:
+    """Return the living processes of the control group that a process is in; None where they may not be read."""
     found = set()
-    for pid in pids:
-        with suppress(FileNotFoundError, ProcessLookupError):
-            found.add(Process(pid, _stat(pid)[1]))
+    try:
+        for member in _grouped(pid):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                found.add(Process(member, _stat(member)[1]))
+    except (OSError, KeyError):
+        return None
     return frozenset(found)
 
 
@@ -94,11 +102,12 @@ def has_ended(pid: int) -> bool:
         return True
 
 
-def used_s(before: Accounts, after: Accounts) -> float | None:
+def used_s(before: Accounts, after: Accounts, between: Sequence[Accounts] = ()) -> float | None:
     """Return the CPU seconds between two readings of a tree, ended processes included; None where some are not known.
 
     What a process used that has ended since must have come to the one that waited for it. It has not where nobody waited
-    (SIGCHLD ignored) or where another process did. A child of such a parent that also began in between leaves no trace.
+    (SIGCHLD ignored) or where another process did. A child of such a parent that began and ended between two readings
+    leaves no trace: further readings `between` find it.
     """
     owed_s: dict[Process, float] = defaultdict(float)
     for process in before.keys() - after.keys():
@@ -111,7 +120,18 @@ def used_s(before: Accounts, after: Accounts) -> float | None:
         if came_s <= 0 or came_s < least_s - _STEPS_S:
             return None
     used = total_s(after) - total_s(before)
-    return used if used >= 0 else None
+    return used if used >= 0 and _orphaned_s([before, *between, after]) <= UNSURE * used else None
+
+
+def _orphaned_s(readings: Sequence[Accounts]) -> float:
+    """What processes used that ended with their parent: it is lost where that had not waited for them, as nobody can say."""
+    orphaned_s: dict[Process, float] = {}
+    for accounts in readings:
+        living = {process.pid for process in accounts if process in readings[-1]}
+        for process, account in accounts.items():
+            if process not in readings[-1] and account.parent not in living:
+                orphaned_s[process] = account.own_s + account.reaped_s
+    return sum(orphaned_s.values())
 
 
 def total_s(accounts: Accounts) -> float:

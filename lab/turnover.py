@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lab.nouns import Target
-from lab.processes import TICKS_PER_S, Process, named, pids_of
+from lab.processes import TICKS_PER_S, Accounts, Process, accounts, members
 
 LASTS_S = 0.2
 """Age from which a process counts: helpers of a request come and go faster."""
@@ -25,12 +25,13 @@ class Turnover:
         self._new: set[Process] = set()
         """Those that serve and were not there at the first look."""
         self._is_known = True
+        self.accounts: list[Accounts] = []
+        """What each process of a tree had used at each look; none of a control group, which counts for all."""
 
     def look(self) -> None:
         """Note which processes there are; takes some 0.3 ms."""
-        try:
-            found = named(pids_of(self._target))
-        except (OSError, KeyError):
+        found = self._found()
+        if found is None:
             self._is_known = False
             return
         self._looks.append(found)
@@ -38,6 +39,14 @@ class Turnover:
         lasting = {process for process in found if now - process.started >= LASTS_S * TICKS_PER_S}
         self._new |= {process for process in lasting - self._lasting - self._looks[0] if _serves(process.pid)}
         self._lasting |= lasting
+
+    def _found(self) -> frozenset[Process] | None:
+        if self._target.contained:
+            return members(self._target.pid)
+        if (known := accounts(self._target.pid)) is None:
+            return None
+        self.accounts.append(known)
+        return frozenset(known)
 
     def replaced(self) -> int | None:
         """Return how many processes ended and were replaced, at least; None where a look failed.

@@ -5,7 +5,7 @@ cgroup v1 `cpuacct.usage` or v2 `cpu.stat`. The engine's own `stats` call takes 
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,17 +64,18 @@ def cpu_s(target: Target) -> float | None:
     return None if accounts is None else processes.total_s(accounts)
 
 
-def used_s(before: Accounts | None, after: Accounts | None) -> float | None:
+def used_s(before: Accounts | None, after: Accounts | None, between: Sequence[Accounts] = ()) -> float | None:
     """Return the CPU seconds between two readings of a target; None where they are not known."""
-    return None if before is None or after is None else processes.used_s(before, after)
+    return None if before is None or after is None else processes.used_s(before, after, between)
 
 
-def usage(before: Reading, after: Reading, window_s: float, memory_bytes: int | None) -> Usage:
+def usage(
+    before: Reading, after: Reading, window_s: float, memory_bytes: int | None, between: Sequence[Accounts] = ()
+) -> Usage:
     """What was used in a window; the CPU time is scaled from the time between the two readings to `window_s`."""
-    between_s = after.at_s - before.at_s
-    used = used_s(before.cpu, after.cpu)
+    used = used_s(before.cpu, after.cpu, between)
     return Usage(
-        cpu_s=None if used is None else used * window_s / between_s,
+        cpu_s=None if used is None else used * window_s / (after.at_s - before.at_s),
         memory_bytes=memory_bytes,
         threads=None if after.switches is None else len(after.switches),
         context_switches=_switched(before.switches, after.switches),
