@@ -45,8 +45,7 @@ class Session:
     cpus: CpuPlan
     folder: RunFolder
     say: Say
-    _hopeless: set[steer.Key] = field(default_factory=set)
-    """Cells that stayed invalid when their block was run again: more of the same will not mend them."""
+    _persistent: steer.Persistent = field(default_factory=steer.Persistent)
     _knobs: dict[str, Knobs] = field(default_factory=dict)
     _pace: Pace = field(default_factory=Pace)
 
@@ -175,17 +174,15 @@ class Session:
         return self._judged(block, outcomes)
 
     def _judged(self, block: Block, outcomes: list[Sample | Failure]) -> str:
-        """Writes the block down with what was wrong with it; a cell that no attempt could mend no longer counts."""
+        """Write the block down and return what was wrong with it; cells that re-runs do not help no longer count."""
         disturbance = steer.disturbance(block, self.folder.blocks())
         invalid = steer.invalid(outcomes, self._setting)
-        mendable = {cell: reason for cell, reason in invalid.items() if cell not in self._hopeless}
         can_add = block.block + 1 < (self.plan.profile.most_blocks or 0) and self._pace.has_room(
             self.plan.profile.limit_min
         )
-        noise = disturbance or steer.spoilt(mendable, len(outcomes), can_add)
+        noise = disturbance or steer.spoilt(self._persistent.without(invalid), len(outcomes), can_add)
         self.folder.append_block(block.model_copy(update={"noise": noise}))
-        if block.attempt:
-            self._hopeless |= invalid.keys()
+        self._persistent.note(block, invalid)
         return noise
 
     def _kept(self, outcome: Sample | Failure) -> Sample | Failure:

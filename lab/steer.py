@@ -6,7 +6,7 @@ Never by whether a difference is significant: a run that stops when p is small f
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lab import summary
 from lab.compare.paired import MIN_BLOCKS, is_wide
@@ -25,6 +25,9 @@ THROTTLED_S = 0.1
 
 SPOILT = 0.1
 """Share of a block's trials: with more of them invalid the whole block was disturbed."""
+PERSISTENT = 2
+"""Blocks that left a cell invalid after their re-runs before no further block is re-run for it: in one, the machine may have
+been disturbed for longer than two attempts take."""
 
 Settings = Callable[[Trial], Setting]
 Key = tuple[str, str, str]
@@ -39,6 +42,23 @@ def invalid(outcomes: Iterable[Outcome], settings: Settings) -> dict[Key, str]:
     """Cells of a block that are invalid, with the reason."""
     verdicts = ((outcome.trial, judge(outcome, settings(outcome.trial))) for outcome in outcomes)
     return {cell_of(trial): verdict.reason for trial, verdict in verdicts if verdict.result == "invalid"}
+
+
+@dataclass
+class Persistent:
+    """Cells that re-runs do not help."""
+
+    _blocks: dict[Key, set[int]] = field(default_factory=lambda: defaultdict(set))
+
+    def note(self, block: Block, invalid: Iterable[Key]) -> None:
+        """Take down what an attempt left invalid; only re-runs count."""
+        if block.attempt:
+            for cell in invalid:
+                self._blocks[cell].add(block.block)
+
+    def without(self, invalid: Mapping[Key, str]) -> dict[Key, str]:
+        """Return those of the invalid cells that a re-run may still help."""
+        return {cell: reason for cell, reason in invalid.items() if len(self._blocks[cell]) < PERSISTENT}
 
 
 def unmeasured(

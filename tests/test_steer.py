@@ -78,6 +78,17 @@ def test_a_block_is_given_up_for_single_trials_only_where_no_other_can_be_added(
     assert not said or f"{count} of {trials} trials are invalid, the first: s0 json closed:8: The generator" in said
 
 
+def test_a_cell_that_stayed_invalid_in_the_reruns_of_two_blocks_causes_no_more_of_them() -> None:
+    """In one block the machine may have been disturbed for longer than two attempts take."""
+    invalid, persistent = {("a", "json", "closed:8"): "The hypervisor took 60 %."}, steer.Persistent()
+    for number, attempt in ((0, 0), (0, 1), (0, 2), (1, 0)):
+        persistent.note(block(number=number).model_copy(update={"attempt": attempt}), invalid)
+        assert persistent.without(invalid) == invalid
+    persistent.note(block(number=1).model_copy(update={"attempt": 1}), invalid)
+    assert persistent.without(invalid) == {}
+    assert persistent.without({("b", "json", "closed:8"): "Late."}) != {}
+
+
 def test_a_failure_of_the_stack_is_a_result_and_no_reason_to_run_again() -> None:
     assert steer.invalid([synthetic.failure()], setting) == {}
 
