@@ -138,3 +138,20 @@ def test_numbers_without_quotes_are_read_as_compose_reads_them(tmp_path: Path) -
 def test_a_missing_file_is_said_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(LabError, match=r"docker-compose\.yml is missing"):
         compose.read(tmp_path / "docker-compose.yml", {})
+
+
+@pytest.mark.parametrize(
+    ("variables", "exceptions", "workers"),
+    [("", "", 1), ("LAB_WORKERS: '4'", "", 4), ("LAB_WORKERS: '1'", "workers=2: to try it", 2)],
+)
+def test_a_stack_has_the_workers_that_it_declares(
+    tmp_path: Path, variables: str, exceptions: str, workers: int
+) -> None:
+    labels = f"lab.framework: F, lab.server: S, lab.model: async, lab.port: '1', lab.exceptions: '{exceptions}'"
+    path = written(tmp_path, f"{{ command: [x], environment: {{ {variables} }}, labels: {{ {labels} }} }}")
+    assert compose.stacks(compose.read(path, {}))["one"].workers == workers
+
+
+def test_every_stack_knows_where_upstream_is() -> None:
+    services = compose.read(COMPOSE_FILE, VARIABLES)
+    assert {stack.upstream_port for stack in compose.stacks(services).values()} == {services["upstream"].port}

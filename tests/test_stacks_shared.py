@@ -8,16 +8,18 @@ import subprocess
 import sys
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
+from gevent.threadpool import ThreadPoolExecutor as NativePool
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.contract import checks
 from lab.project import ROOT
-from stacks.shared import crunch, database, files, params, parser, upstream
+from stacks.shared import crunch, database, files, params, parser, threads, upstream
 from stacks.shared.params import BadRequestError
 from stacks.shared.processes import Processes
 from stacks.shared.settings import Settings
@@ -156,6 +158,31 @@ def test_budgets_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("LAB_SLOTS", "7")
     settings = Settings.from_environment()
     assert (settings.stack, settings.slots) == ("some-stack", 7)
+
+
+def test_the_size_of_a_pool_is_that_of_the_threads_that_run() -> None:
+    native = NativePool(7)
+    assert threads.size(native) == 7
+    native._threadpool.maxsize = 3
+    assert threads.size(native) == 3
+    native.shutdown()
+
+
+def test_a_pool_is_known_on_its_own_threads() -> None:
+    with ThreadPoolExecutor(7) as pool:
+        assert threads.size(pool) == 7
+        assert set(pool.map(lambda _: threads.size_here(), range(50))) == {7}
+
+
+def test_the_pool_of_an_event_loop_is_the_one_that_it_runs_work_on() -> None:
+    async def size(pool: ThreadPoolExecutor | None) -> int:
+        loop = asyncio.get_running_loop()
+        if pool:
+            loop.set_default_executor(pool)
+        return await loop.run_in_executor(None, threads.size_here)
+
+    assert asyncio.run(size(None)) == min(32, (os.cpu_count() or 1) + 4)
+    assert asyncio.run(size(ThreadPoolExecutor(23))) == 23
 
 
 def test_crunching_happens_in_another_process_which_ends_with_the_pool() -> None:

@@ -22,7 +22,7 @@ def pools(slots: int) -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:
 def size(pool: Executor) -> int:
     """Return how many threads a pool has at most; neither Python's own nor gevent's has a public name for it."""
     native = getattr(pool, "_threadpool", None)
-    most: int = native.maxsize if native else pool._max_workers  # type: ignore[attr-defined]
+    most: int = pool._max_workers if native is None else native.maxsize  # type: ignore[attr-defined]
     return most
 
 
