@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -58,6 +58,7 @@ class Session:
             LabError: nothing could be measured at all (no image, no database, …).
         """
         self.folder.create()
+        self._record.write(ended=False)  # so that a run that is killed before its first trial can be resumed too
         with running_on(self.cpus.others), interruptible():  # neither the lab nor what it starts uses the server's CPUs
             try:
                 self._measure()
@@ -71,8 +72,7 @@ class Session:
                     self._record.write(ended=False)
                 return False
             except LabError:
-                if self.folder.exists:  # else nothing was begun that could be gone on with
-                    self._record.write(ended=False)
+                self._record.write(ended=False)
                 raise
             finally:
                 with deaf():
@@ -99,7 +99,6 @@ class Session:
         todo = self._todo(range(self.plan.profile.blocks))
         per_block = self.plan.trials_per_block
         whole_s = expected_s(self.plan, EXPECTED_TRIAL_OVERHEAD_S, EXPECTED_BLOCK_OVERHEAD_S)
-        self._record.write(ended=False)
         self.say.begin(per_block * len(todo), whole_s * len(todo) / self.plan.profile.blocks)
         for place, (number, attempt) in enumerate(todo, start=1):
             self._run_until_quiet(driver, number, attempt, to_come=len(todo) - place)
@@ -126,8 +125,8 @@ class Session:
     def _run_until_quiet(self, driver: Driver, number: int, attempt: int, to_come: int = 0) -> None:
         """Runs a block, and again where it was noisy, as often as the profile allows and its time lasts."""
         while noise := self._timed(driver, number, attempt):
-            if attempt >= self.plan.profile.reruns:
-                return
+            if sum(record.block == number for record in self.folder.blocks()) > self.plan.profile.reruns:
+                return  # attempts that were broken off have no record, and use up none
             if not self._pace.has_room(self.plan.profile.limit_min, to_come):
                 self.say.step(f"Block {number + 1} is not run again, for want of time: {noise}")
                 return
@@ -148,30 +147,34 @@ class Session:
         started_at, began_s, before = datetime.now(UTC), time.monotonic(), guards.look(self.cpus.server)
         in_trials_s = 0.0
         outcomes: list[Sample | Failure] = []
-        with (
-            closing(Monitor(arm_of(DATABASE, self.services).port)) as monitor,
-            self._serving(list(self.arms.values()), logs) as standing,
-        ):
+        trials = list(self.plan.block(number, attempt))
+        with ExitStack() as ending, ExitStack() as running:
+            monitor = running.enter_context(closing(Monitor(arm_of(DATABASE, self.services).port)))
+            standing = running.enter_context(self._serving(list(self.arms.values()), logs))
             bench = self._bench(driver, standing, monitor)
-            for trial in self.plan.block(number, attempt):
+            for trial in trials:
                 trial_began_s = time.monotonic()
-                outcomes.append(self._kept(self._refusal(trial) or bench.measure(trial)))
+                outcome = self._refusal(trial) or bench.measure(trial)
                 in_trials_s += time.monotonic() - trial_began_s
-        after = guards.look(self.cpus.server)
-        block = Block(
-            block=number,
-            attempt=attempt,
-            started_at=started_at,
-            overhead_s=time.monotonic() - began_s - in_trials_s,
-            canary_before_s=before.canary_s,
-            canary_after_s=after.canary_s,
-            pressure_s={kind: after.pressure_s[kind] - total for kind, total in before.pressure_s.items()},
-            throttled_s=_grown(before.throttled_s, after.throttled_s),
-            frequency_mhz=after.frequency_mhz,
-            cold_start_s=standing.healthy_after_s,
-            start_cpu_s=standing.start_cpu_s,
-        )
-        return self._judged(block, outcomes)
+                if trial == trials[-1]:  # with it the block is whole, and is written down whoever interrupts
+                    ending.enter_context(deferred())
+                outcomes.append(self._kept(outcome))
+            running.close()
+            after = guards.look(self.cpus.server)
+            block = Block(
+                block=number,
+                attempt=attempt,
+                started_at=started_at,
+                overhead_s=time.monotonic() - began_s - in_trials_s,
+                canary_before_s=before.canary_s,
+                canary_after_s=after.canary_s,
+                pressure_s={kind: after.pressure_s[kind] - total for kind, total in before.pressure_s.items()},
+                throttled_s=_grown(before.throttled_s, after.throttled_s),
+                frequency_mhz=after.frequency_mhz,
+                cold_start_s=standing.healthy_after_s,
+                start_cpu_s=standing.start_cpu_s,
+            )
+            return self._judged(block, outcomes)
 
     def _judged(self, block: Block, outcomes: list[Sample | Failure]) -> str:
         """Write the block down and return what was wrong with it; cells that re-runs do not help no longer count."""

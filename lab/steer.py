@@ -72,7 +72,10 @@ def unmeasured(
     done: dict[int, Counter[int]] = defaultdict(Counter)
     for outcome in outcomes:
         done[outcome.trial.block][outcome.trial.attempt] += 1
-    noisy = {(record.block, record.attempt) for record in records if record.noise and record.attempt < reruns}
+    tries: dict[int, list[Block]] = defaultdict(list)
+    for record in records:
+        tries[record.block].append(record)
+    noisy = {(one.block, one.attempt) for tried in tries.values() for one in tried[:reruns] if one.noise}
     missing = [
         number
         for number in blocks

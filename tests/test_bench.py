@@ -155,6 +155,42 @@ def test_an_interrupted_run_is_kept_reported_as_partial_and_resumed(checkout: Pa
     assert blocks[-block:] == [(1, 1)] * block
 
 
+@pytest.mark.usefixtures("bench")
+@pytest.mark.parametrize("runtime", ["process"], indirect=True)
+def test_a_block_of_which_all_trials_are_on_disk_is_written_down_whoever_ends_the_run(
+    checkout: Path, runtime: str
+) -> None:
+    words = {"PROFILE": "tiny", "RUNTIME": runtime, "RUN": "it", "STACKS": "fastapi-uvicorn", "SCENARIOS": "json"}
+    edit(checkout / "loadtests/profiles.toml", "blocks = 1\nreruns", "blocks = 2\nreruns")
+    process = subprocess.Popen(command("bench"), cwd=checkout, env=environment(words))
+    try:
+        trials = checkout / "results/it/trials.jsonl"
+        until(lambda: trials.exists() and len(trials.read_text().splitlines()) >= 2, 120)
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 1
+    assert (checkout / "results/it/blocks.jsonl").read_text().count('"block":0') == 1
+
+
+@pytest.mark.usefixtures("bench")
+@pytest.mark.parametrize("runtime", ["process"], indirect=True)
+def test_a_run_that_is_killed_during_the_contract_check_can_be_resumed(checkout: Path, runtime: str) -> None:
+    words = {"PROFILE": "tiny", "RUNTIME": runtime, "RUN": "it", "STACKS": "fastapi-uvicorn", "SCENARIOS": "json"}
+    process = subprocess.Popen(command("bench"), cwd=checkout, env=environment(words))
+    try:
+        until((checkout / "results/it/logs/contract").exists, 120)
+    finally:
+        process.kill()
+        process.wait()
+    lab(checkout, "down")
+    done = lab(checkout, "bench", env={"RUN": "it"})
+    assert done.returncode in (0, 1), done.stderr  # 1 where the machine was busy
+    assert len(outcomes(checkout)) == 2
+
+
 def test_a_stack_that_dies_a_wrong_body_and_an_error_are_failures_with_reason_and_log(
     bench: Callable, checkout: Path
 ) -> None:

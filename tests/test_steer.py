@@ -183,6 +183,15 @@ def test_a_noisy_block_whose_rerun_was_broken_off_is_run_again_and_no_more_often
     assert steer.unmeasured([0], measured((0, 0, 3)), 3, [block()], reruns=1) == []
 
 
+def test_an_attempt_that_was_broken_off_uses_up_no_rerun() -> None:
+    """Attempt 0 was killed and has no record; attempt 1 was noisy, so attempt 2 is the only rerun that is allowed."""
+    noisy = block().model_copy(update={"noise": "The canary was off.", "attempt": 1})
+    outcomes = measured((0, 0, 2), (0, 1, 3))
+    assert steer.unmeasured([0], outcomes, 3, [noisy], reruns=1) == [(0, 2)]
+    again = noisy.model_copy(update={"attempt": 2})
+    assert steer.unmeasured([0], [*outcomes, *measured((0, 2, 3))], 3, [noisy, again], reruns=1) == []
+
+
 def test_a_block_beyond_the_planned_ones_that_was_broken_off_is_attempted_anew() -> None:
     """Its outcomes of before the interruption must not be counted together with the new ones."""
     assert steer.unmeasured([10], measured((10, 0, 2)), 3) == [(10, 1)]
