@@ -41,19 +41,13 @@ for line in sys.stdin:
 def test_workers_that_gunicorn_replaces_after_so_many_requests_are_counted(tmp_path: Path) -> None:
     with checkout_copied_to(tmp_path / "checkout") as copy:
         assert measured(copy, FLASK, window_s=1).serving_replaced == 0
-        edit(
-            copy / "docker-compose.yml",
-            "      - --worker-class=gthread\n      - --workers=1\n      - --threads=40\n      - --keep-alive=75\n"
-            "      - --backlog=2048\n      - --worker-connections=10000\n      - --graceful-timeout=3\n"
-            "      - --http-protocols=h2,h1\n      - --http2-cleartext=both\n      - --no-control-socket\n"
-            "      - stacks.flask.app:app\n",
-            "      - --worker-class=gthread\n      - --workers=1\n      - --threads=40\n"
-            f"      - --max-requests={LIMITED}\n      - stacks.flask.app:app\n",
-        )
-        limited = measured(copy, FLASK, window_s=6)
+        command = "      - --http2-cleartext=both\n      - --no-control-socket\n      - stacks.flask.app:app\n"
+        edit(copy / "docker-compose.yml", command, f"      - --max-requests={LIMITED}\n{command}")
+        limited = measured(copy, FLASK, window_s=8)
     assert limited.serving_replaced is not None
-    assert limited.serving_replaced >= 2
-    assert limited.serving_replaced == pytest.approx(limited.driven.completed / LIMITED, abs=1)
+    assert limited.serving_replaced >= 1
+    assert limited.serving_replaced == pytest.approx(limited.driven.completed / LIMITED, abs=1.5)
+    assert limited.usage["server"].cpu_s is None, "each worker's helpers ended with it"
 
 
 @contextmanager
