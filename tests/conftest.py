@@ -1,6 +1,7 @@
 """What several tests share: a copy of this checkout, a container engine, commands of the lab."""
 
 import contextlib
+import gc
 import json
 import os
 import re
@@ -48,6 +49,13 @@ PORTS = 91
 
 ENGINE_MISSING = engine_missing()
 needs_engine = pytest.mark.skipif(ENGINE_MISSING is not None, reason=str(ENGINE_MISSING))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_left_behind() -> Iterator[None]:
+    """What a file's tests left open is collected at its end, and fails it instead of a test of another file."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(params=["process", pytest.param("docker", marks=needs_engine)])
@@ -153,6 +161,24 @@ def lab(checkout: Path, *words: str, env: dict[str, str] | None = None) -> "subp
     return subprocess.run(
         command(*words), cwd=checkout, env=environment(env), capture_output=True, text=True, timeout=600, check=False
     )
+
+
+DISTURBED = re.compile(
+    "Other programs took|The hypervisor took|The generator sent late|The idle stacks' servers took|in flight for"
+)
+"""What the lab says of a trial beside which this machine did something else."""
+
+
+def assert_measured(done: "subprocess.CompletedProcess[str]") -> None:
+    """Fail unless `bench` measured all that was asked for, but for cells that other programs on this machine disturbed."""
+    assert done.returncode in (0, 1), done.stderr
+    *lines, last = done.stderr.splitlines()
+    blamed = [line for line in lines if line.startswith(("failed: ", "invalid: "))]
+    assert [line for line in blamed if not DISTURBED.search(line)] == [], done.stderr
+    if done.returncode:
+        lacking = last.partition(" was measured: ")[2].removesuffix(".").split("; ")
+        assert len(lacking) == len(blamed), done.stderr
+        assert all(one.endswith(" is invalid") for one in lacking), done.stderr
 
 
 def command(*words: str) -> Sequence[str]:

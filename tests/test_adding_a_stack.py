@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from conftest import PORTS, lab
+from conftest import PORTS, assert_measured, lab
 
 APP = '''
 """The barest ASGI application that keeps a part of the contract."""
@@ -70,7 +70,7 @@ def test_a_folder_and_a_service_are_a_new_stack_in_every_command(checkout: Path,
     assert "bare-uvicorn" in lab(checkout, "stacks").stdout
     words = {"STACKS": "bare-uvicorn,fastapi-uvicorn", "SCENARIOS": "json,wait", "PROFILE": "smoke"}
     done = lab(checkout, "bench", env={**words, "RUNTIME": runtime, "RUN": "it"})
-    assert done.returncode == 0, done.stderr
+    assert_measured(done)
     with (checkout / "results/it/summary.csv").open() as table:
         rows = {(row["stack"], row["scenario"]) for row in csv.DictReader(table)}
     assert rows == {("bare-uvicorn", "json"), ("fastapi-uvicorn", "json"), ("fastapi-uvicorn", "wait")}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import ENGINE_MISSING, PORTS, command, edit, environment, lab, until
+from conftest import ENGINE_MISSING, PORTS, assert_measured, command, edit, environment, lab, until
 
 from lab.launch.docker import connect
 from lab.nouns import OUTCOME, Failure, Sample
@@ -80,7 +80,7 @@ def rows(checkout: Path) -> list[dict[str, str]]:
 
 def test_a_run_ends_with_a_row_for_every_cell_and_a_report(bench: Callable, checkout: Path, runtime: str) -> None:
     done = bench(SEED="7")
-    assert done.returncode == 0, done.stderr
+    assert_measured(done)
     stacks = {"flask-gunicorn", "fastapi-uvicorn", "quart-hypercorn"}
     assert {(row["stack"], row["scenario"]) for row in rows(checkout)} == {
         (stack, scenario) for stack in stacks for scenario in ("json", "db/one", "wait?ms=10")
@@ -100,7 +100,7 @@ def test_a_run_ends_with_a_row_for_every_cell_and_a_report(bench: Callable, chec
 
 @pytest.mark.parametrize("runtime", ["process"], indirect=True)
 def test_every_sample_says_what_each_role_used(bench: Callable, checkout: Path) -> None:
-    assert bench(STACKS="fastapi-uvicorn", SCENARIOS="db/one").returncode == 0
+    assert_measured(bench(STACKS="fastapi-uvicorn", SCENARIOS="db/one"))
     for outcome in outcomes(checkout):
         assert isinstance(outcome, Sample)
         assert outcome.driven.completed > 0
@@ -116,7 +116,7 @@ def test_every_sample_says_what_each_role_used(bench: Callable, checkout: Path) 
 @pytest.mark.parametrize("runtime", ["process"], indirect=True)
 def test_a_run_that_is_finished_is_never_overwritten(bench: Callable, checkout: Path) -> None:
     words = {"STACKS": "fastapi-uvicorn", "SCENARIOS": "json"}
-    assert bench(**words).returncode == 0
+    assert_measured(bench(**words))
     before = (checkout / "results/it/trials.jsonl").read_bytes()
     again = bench(**words)
     assert again.returncode == 2
@@ -149,7 +149,7 @@ def test_an_interrupted_run_is_kept_reported_as_partial_and_resumed(checkout: Pa
     assert containers_of(checkout) == []
 
     done = lab(checkout, "bench", env={"RUN": "it"})  # profile and runtime are those of the run
-    assert done.returncode == 0, done.stderr
+    assert_measured(done)
     blocks = [(outcome.trial.block, outcome.trial.attempt) for outcome in outcomes(checkout)]
     assert blocks[:block] == [(0, 0)] * block
     assert blocks[-block:] == [(1, 1)] * block

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
 
 import pytest
 
@@ -32,7 +31,8 @@ def test_pressure_is_a_running_total() -> None:
 
 
 def usual_s() -> float:
-    return median(guards.canary_s([CPU]) for _ in range(5))
+    """The canary's time while nobody else runs: others can only make it longer."""
+    return min(guards.canary_s([CPU]) for _ in range(10))
 
 
 @contextmanager
