@@ -12,6 +12,8 @@ from lab.nouns import Stack
 
 STREAM = Check("/stream", "chunks=1000&ms=10")
 """Ten seconds, if nobody gives it up."""
+PATH = "/stream/abandoned"
+"""Stands for this behaviour in lab.omits."""
 CLIENTS, AT_ONCE = 150, 10
 """More than there are connections to `upstream`; each group resets a millisecond later, all before the first event."""
 TRIES = 3
@@ -25,7 +27,7 @@ _ESTABLISHED, _INFO = 1, 2
 
 def abandoned(address: str, stack: Stack) -> list[Finding]:
     """Clients reset before the first byte of a stream; one second later no connection to `upstream` streams."""
-    if stack.upstream_port is None or stack.why_omitted(STREAM.path):
+    if stack.upstream_port is None or stack.why_omitted(STREAM.path) or stack.why_omitted(PATH):
         return []
     said = f"{STREAM} by {CLIENTS} clients that reset before the first byte"
     left = 0

@@ -15,6 +15,7 @@ from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 
 from stacks.shared import crunch, files, knobs, params, parser, relay
@@ -184,7 +185,9 @@ async def hazard_blocking_wait(request: Request) -> Answer:
 async def stream(request: Request) -> StreamingResponse:
     chunks, ms = params.chunks(request.query_params), params.milliseconds(request.query_params, 20)
     lines = await upstream.stream(stream_path(chunks, ms))
-    return StreamingResponse(relay.events_async(lines), media_type=relay.MEDIA_TYPE)
+    # Runs when the client has gone, too; nothing else closes what was not read to its end.
+    close = BackgroundTask(lines.aclose)
+    return StreamingResponse(relay.events_async(lines), media_type=relay.MEDIA_TYPE, background=close)
 
 
 @app.websocket("/ws")

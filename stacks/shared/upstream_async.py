@@ -58,14 +58,14 @@ class Upstream:
         async with self._session() as http:
             return answer(await gather(*(get(http) for _ in range(n))))
 
-    async def stream(self, path: str) -> AsyncIterator[bytes]:
+    async def stream(self, path: str) -> "Lines":
         """The lines of a streamed answer, which holds a connection until its end."""
         try:
             response = await self._http.get(path)
         except (ClientError, TimeoutError) as error:
             raise no_answer(error) from error
         check(response.status)
-        return _lines(response)
+        return Lines(response)
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[ClientSession]:
@@ -105,7 +105,20 @@ async def _get(http: ClientSession, path: str) -> object:
         raise no_answer(error) from error
 
 
-async def _lines(response: ClientResponse) -> AsyncIterator[bytes]:
-    async with response:
-        async for line in response.content:
-            yield line
+class Lines:
+    """An iterator whose connection is given up by `aclose`: a generator that was never begun would keep it."""
+
+    def __init__(self, response: ClientResponse) -> None:
+        self._response = response
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if line := await self._response.content.readline():
+            return line
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """No more lines are wanted; after the last one its connection has already gone back."""
+        self._response.close()

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 import anyio
 from anyio.to_thread import current_default_thread_limiter
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -156,7 +157,9 @@ async def hazard_blocking_wait(request: Request) -> JSONResponse:
 async def stream(request: Request) -> StreamingResponse:
     chunks, ms = params.chunks(request.query_params), params.milliseconds(request.query_params, 20)
     lines = await upstream.stream(stream_path(chunks, ms))
-    return StreamingResponse(relay.events_async(lines), media_type=relay.MEDIA_TYPE)
+    # Runs when the client has gone, too; nothing else closes what was not read to its end.
+    close = BackgroundTask(lines.aclose)
+    return StreamingResponse(relay.events_async(lines), media_type=relay.MEDIA_TYPE, background=close)
 
 
 async def echo(websocket: WebSocket) -> None:
