@@ -284,6 +284,8 @@ class Driven(Noun):
     """Those among them whose kept connection the server had closed."""
     checked: Count
     """Responses whose whole body was checked."""
+    wrong_body: str | None = None
+    """How the first wrong body of the load begins, in printable characters; None where none was wrong, and in older runs."""
     began_s: Amount
     """CLOCK_MONOTONIC at the first request of the warm-up."""
     window_start_s: Amount

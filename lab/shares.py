@@ -34,6 +34,7 @@ def merged(parts: Sequence[Driven]) -> Driven:
             "connects": _summed([part.connects for part in parts]),
             "reconnects": _summed([part.reconnects for part in parts]),
             "checked": sum(part.checked for part in parts),
+            "wrong_body": next((part.wrong_body for part in parts if part.wrong_body is not None), None),
             "drained_s": max(part.drained_s for part in parts),
         }
     )

@@ -35,6 +35,8 @@ class Expectation:
     """Bytes of the body, learnt from the first one that was checked whole (frameworks differ by a newline)."""
     checked: int = 0
     """Bodies checked whole."""
+    wrong_body: bytes | None = None
+    """The first body that was not what was asked for, so that a reader sees what came instead."""
     asides: Mapping[str, tuple["array[float]", "array[float]"]] = {}
     """Times beside the latency, by name: when the request started (CLOCK_MONOTONIC), and seconds."""
 
@@ -128,7 +130,13 @@ class LeanUser(User):
         if self._until_check == 0:
             return self.check_whole(body)
         self._until_check -= 1
-        return None if len(body) == self.expected.length else "wrong length"
+        return None if len(body) == self.expected.length else self._wrong("length", body)
+
+    def _wrong(self, what: str, body: bytes) -> str:
+        """Keep the first wrong body of all users; return the reason."""
+        if self.expected.wrong_body is None:
+            self.expected.wrong_body = body
+        return f"wrong {what}"
 
     def check_whole(self, body: bytes) -> str | None:
         """Hold every byte of a body against what is expected; None where it is right, else the reason why not."""
@@ -138,11 +146,11 @@ class LeanUser(User):
         except (ValueError, LookupError, TypeError, AttributeError):
             right = False
         if not right:
-            return "wrong body"
+            return self._wrong("body", body)
         if expected.length is None:
             expected.length = len(body)
         if len(body) != expected.length:
-            return "wrong length"
+            return self._wrong("length", body)
         expected.checked += 1
         self._until_check = CHECK_EVERY - 1
         return None

@@ -88,6 +88,7 @@ def test_each_bad_answer_is_an_error_with_its_reason(driver: Driver, peer_does: 
     with every_tenth_differs(peer_does) as server:
         driven = drive(driver, order(server.port))
         assert driven.errors == {reason: server.counted}
+        assert driven.wrong_body == (HELLO.decode() + " " if reason == "wrong length" else None)
         assert driven.requests == server.requests - 1
     assert Histogram.decode(driven.latency).count == driven.requests - server.counted
 
@@ -115,6 +116,7 @@ def test_a_wrong_body_of_the_right_length_is_found_on_a_users_first_answer(drive
         driven = drive(driver, order(server.port))
     assert driven.errors == {"wrong body": driven.requests}
     assert driven.checked == 1
+    assert driven.wrong_body == HELLO.replace(b"World", b"Wurld").decode()
 
 
 def test_bodies_are_checked_whole_on_a_sample(driver: Driver) -> None:
@@ -190,6 +192,25 @@ def test_nothing_is_driven_where_the_first_answer_is_wrong(driver: Driver) -> No
         failed = driver.run(order(server.port), lambda _start, _end: pytest.fail("a load began"))
     assert isinstance(failed, Failed)
     assert failed.error == "wrong body"
+    assert failed.reason.endswith("""not answered correctly: wrong body; the body begins '{"message":"Hullo"}'.""")
+
+
+def test_of_a_wrong_body_200_characters_are_kept_and_what_no_terminal_prints_is_escaped(driver: Driver) -> None:
+    long = b"<script>\x1b[31m\xff|" + "é".encode() * 300
+
+    async def liar(peer: Peer) -> None:
+        while await peer.request():
+            await peer.answer(HELLO if peer.server.requests == 1 else long)
+
+    with Server(liar) as server:
+        driven = drive(driver, order(server.port))
+    assert driven.errors == {"wrong body": driven.requests}
+    assert driven.wrong_body == r"<script>\x1b[31m\xff|" + "é" * (200 - 18) + "…"
+
+
+def test_a_trial_without_a_wrong_body_shows_none(driver: Driver) -> None:
+    with Server() as server:
+        assert drive(driver, order(server.port)).wrong_body is None
 
 
 def test_users_that_are_served_only_after_the_window_are_counted(driver: Driver) -> None:

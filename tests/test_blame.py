@@ -86,6 +86,17 @@ def test_wrong_answers_are_the_stacks_whatever_the_machine_did(wrong: str, distu
     assert "3 of 2,005 requests were answered wrongly" in verdict.reason
 
 
+def test_a_wrong_body_is_shown_with_the_errors_that_it_is_one_of_and_no_others() -> None:
+    wrong = {"requests": 2003, "errors": {"wrong length": 3}, "wrong_body": "Hullo"}
+    assert (
+        "(wrong length: 3); the first wrong body begins 'Hullo'; it may"
+        in judge(sample(CLOSED, **wrong), Setting()).reason
+    )
+    none = wrong | {"completed": 0, "latency": histogram({}), "requests": 3}
+    assert "the first wrong body begins 'Hullo'" in judge(sample(CLOSED, **none), Setting()).reason
+    assert "Hullo" not in judge(sample(CLOSED, **wrong | {"errors": {"status 500": 3}}), Setting()).reason
+
+
 def test_a_disturbed_block_with_timeouts_is_run_again_and_an_undisturbed_one_is_not() -> None:
     """A re-run for what the stack did would choose its best attempt."""
     assert list(steer.invalid([sample(CLOSED, stolen=0.6, **THREE_TIMEOUTS)], setting)) == [("a", "json", "closed:8")]

@@ -254,7 +254,16 @@ def test_a_reason_that_nobody_would_read_to_its_end_is_clipped(tmp_path: Path) -
     report = written(tmp_path, [failure(trial(0, "base"), reason=f"GET /wait?x={'x' * 10_000}: no answer")])
     for name in ("report.md", "report.html"):
         assert "GET /wait?x=xxx" in report[name].read_text()
-        assert "x" * 400 not in report[name].read_text()
+        assert "x" * 700 not in report[name].read_text()
+
+
+def test_a_wrong_body_is_shown_whole_in_both_reports_and_stays_text(tmp_path: Path) -> None:
+    body = "<script>alert(1)</script>" + "x" * 170 + "|end…"
+    found: list[Outcome] = [sample(trial(0, "base"), errors={"wrong body": 2000}, requests=4000, wrong_body=body)]
+    report = written(tmp_path, found)
+    rest = "x" * 170
+    assert f"begins '&lt;script>alert(1)&lt;/script>{rest}\\|end…'" in report["report.md"].read_text()
+    assert f"begins &#39;&lt;script&gt;alert(1)&lt;/script&gt;{rest}|end…&#39;" in report["report.html"].read_text()
 
 
 def test_nothing_measured_still_makes_a_report(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from locust.util.load_locustfile import load_locustfile
 from numpy.typing import NDArray
 
 from lab.driver.closed import Closed
+from lab.driver.excerpt import excerpt
 from lab.driver.open import Open
 from lab.driver.recorder import Digest, Recorder
 from lab.driver.schedule import schedule
@@ -114,8 +115,10 @@ def _probe(user_class: Any, expected_errors: Container[str]) -> None:
         user.connection.close()
     _check_resources([reason] if reason else [])
     if reason is not None and reason not in expected_errors:
+        wrong = excerpt(user_class.expected.wrong_body)
+        body = "" if wrong is None else f"; the body begins '{wrong}'"
         raise UnansweredError(
-            f"The first request to {user_class.path} on {user_class.host} was not answered correctly: {reason}.",
+            f"The first request to {user_class.path} on {user_class.host} was not answered correctly: {reason}{body}.",
             reason,
         )
 
@@ -199,6 +202,7 @@ def _driven(
         connects=digest.connects,
         reconnects=digest.reconnects,
         checked=expected.checked,
+        wrong_body=excerpt(expected.wrong_body),
         asides={
             name: _aside(np.asarray(starts) - start, seconds, order.window_s).encode()
             for name, (starts, seconds) in expected.asides.items()

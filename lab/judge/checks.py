@@ -37,6 +37,8 @@ STARVED_ALLOWED = 0.01
 STARVING = 10
 """A user that waits for one answer during the whole window is starved, where the median user got so many."""
 CEILING_WAIT_MS = 10
+WRONG_BODIES = frozenset({"wrong body", "wrong length"})
+"""Reasons of loadtests/lean.py that are about a body."""
 EARLY_MS = 1
 """A timer may wake this much too early."""
 
@@ -57,7 +59,7 @@ def _nothing_answered(sample: Sample, setting: Setting) -> str | None:
         return (
             f"No answer came in the window, and {late:,} correct ones to its {sample.driven.requests:,} requests later"
         )
-    return f"Not one of {sample.driven.requests:,} requests was answered correctly{_most_frequent(sample)}"
+    return f"Not one of {sample.driven.requests:,} requests was answered correctly{_most_frequent(sample)}{_wrong_body(sample)}"
 
 
 def is_answer(reason: str) -> bool:
@@ -70,7 +72,7 @@ def _erred(sample: Sample, setting: Setting) -> str | None:
     wrong = sum(sample.driven.errors[reason] for reason in reasons)
     if wrong <= ERRORS_ALLOWED * sample.driven.requests:
         return None
-    return f"{wrong:,} of {sample.driven.requests:,} requests were answered wrongly{_most_frequent(sample)}"
+    return f"{wrong:,} of {sample.driven.requests:,} requests were answered wrongly{_most_frequent(sample)}{_wrong_body(sample)}"
 
 
 def _unanswered(sample: Sample, setting: Setting) -> str | None:
@@ -83,6 +85,16 @@ def _unanswered(sample: Sample, setting: Setting) -> str | None:
 def _most_frequent(sample: Sample) -> str:
     first = sorted(sample.driven.errors.items(), key=lambda item: (-item[1], item[0]))[:3]
     return f" ({', '.join(f'{reason}: {count:,}' for reason, count in first)})" if first else ""
+
+
+def _wrong_body(sample: Sample) -> str:
+    """Return how the first wrong body began, where wrong ones are among the window's errors; the load may have had it earlier."""
+    body = sample.driven.wrong_body
+    return (
+        f"; the first wrong body begins '{body}'"
+        if body is not None and WRONG_BODIES & sample.driven.errors.keys()
+        else ""
+    )
 
 
 def _accounts_do_not_add_up(sample: Sample, _: Setting) -> str | None:

@@ -7,8 +7,8 @@ from lab.compare.rows import MARGIN, Comparison
 from lab.nouns import Value
 
 NOTHING = "-"
-LONGEST = 300
-"""Letters of a reason."""
+LONGEST = 600
+"""Characters of a reason; the 200 of a wrong body are among them."""
 METRICS = {"rps": "throughput", "cpu_us_per_request": "CPU time per request", "p99_ms": "99th percentile"}
 _MORE_AND_LESS = {
     "rps": ("faster", "slower"),
