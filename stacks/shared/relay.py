@@ -5,6 +5,8 @@ The format is that of server-sent events: https://html.spec.whatwg.org/multipage
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
+from typing import Protocol
 
 from stacks.shared import parser
 
@@ -13,14 +15,25 @@ PREFIX = b"data: "
 DONE = b"[DONE]"
 
 
+class Lines(Protocol):
+    """Lines that come one by one, and a connection that `aclose` gives up."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def aclose(self) -> None: ...
+
+
 def events(lines: Iterator[bytes]) -> Iterator[bytes]:
     """The events to send for the lines that come from `upstream`."""
     return (event for line in lines if (event := _event(line)))
 
 
-def events_async(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """`events` on an event loop."""
-    return (event async for line in lines if (event := _event(line)))
+async def events_async(lines: Lines) -> AsyncIterator[bytes]:
+    """`events` on an event loop; gives the lines' connection up where it is cancelled or closed."""
+    async with aclosing(lines):
+        async for line in lines:
+            if event := _event(line):
+                yield event
 
 
 def _event(line: bytes) -> bytes | None:
