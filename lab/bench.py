@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab import choose, facts, machine, profiles, scenarios, store
+from lab import choose, facts, listing, machine, profiles, scenarios, store
 from lab.errors import Exit, LabError
 from lab.house import House
 from lab.launch import auto
@@ -38,6 +38,7 @@ def bench(profile: str, stacks: str, scenario_ids: str, runtime: str, run: str, 
     Raises:
         LabError: something does not exist, or nothing could be started.
     """
+    listing.say_ignored()
     house = House.here()
     folder = store.writable(RESULTS, run or store.new_name(profile or DEFAULT_PROFILE))
     if folder.exists:

@@ -1,27 +1,16 @@
-"""Reads what the user classes of load tests declare, without running the files: importing them brings gevent in.
+"""Which user classes of the load tests are scenarios, and what they declare; which are none, and why.
 
-A declaration is a literal, in a class or in a base of it, as Python inherits them; `abstract` counts for its own class, as
-Locust has it. A base from outside of the folder declares nothing. What cannot be read is an error that names the line.
+`abstract` counts for its own class, as Locust has it.
 """
 
-import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from lab.errors import LabError
+from lab.classes import LOCUST, NAMES, Literal, classes
 
-NAMES = ("path", "params", "expected_errors", "abstract")
-"""The attributes that the lab reads; the rest of a user class is its own."""
-
-
-@dataclass(frozen=True)
-class Literal:
-    """The value of an attribute, and the file and line where it stands."""
-
-    value: Any
-    where: str
+BASE = "LeanUser"
+"""The base of every scenario's class, whose `check` only says that there is none."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +20,11 @@ class UserClass:
     name: str
     file: str
     where: str
+    about: str
+    """The first line of its docstring; empty where it has none."""
     attributes: dict[str, Literal]
+    is_checked: bool
+    """Whether it has a `check` of its own or from a base; True where a base that is not of this folder may bring one."""
 
 
 def user_classes(folder: Path) -> Iterator[UserClass]:
@@ -40,149 +33,47 @@ def user_classes(folder: Path) -> Iterator[UserClass]:
     Raises:
         LabError: a file is no Python, or a declaration is not a literal; names file and line.
     """
-    files = _Files(folder)
-    for file in sorted(folder.glob("*.py")):
-        for kept in files.names_of(file.stem).values():
-            if isinstance(kept, type) and kept.__module__ == file.stem and _is_scenario(kept):
-                attributes = {name: getattr(kept, name) for name in NAMES if hasattr(kept, name)}
-                yield UserClass(kept.__name__, f"{folder.name}/{file.name}", vars(kept)["where"], attributes)
+    for kept in classes(folder):
+        if hasattr(kept, "path") and not _is_abstract(kept) and (_is_lean(kept) or not _is_locusts(kept)):
+            own = vars(kept)
+            attributes = {name: getattr(kept, name) for name in NAMES if hasattr(kept, name)}
+            file = f"{folder.name}/{kept.__module__}.py"
+            yield UserClass(kept.__name__, file, own["where"], own["about"], attributes, _is_checked(kept))
 
 
-def _is_scenario(kept: type) -> bool:
-    return hasattr(kept, "path") and not ("abstract" in vars(kept) and vars(kept)["abstract"].value)
+def ignored(folder: Path) -> Iterator[str]:
+    """Yield a sentence for each user class that is no scenario: where it is, why, and what to do; errors as `user_classes`."""
+    for kept in classes(folder):
+        where = f"{vars(kept)['where']}: the lab does not run {kept.__name__}"
+        if _is_abstract(kept):
+            continue
+        if _is_lean(kept):
+            if not hasattr(kept, "path"):
+                yield f"{where}, which has no `path`: say what it asks for, or that it is a base with `abstract = True`."
+        elif _is_locusts(kept) or vars(kept)["has_tasks"]:
+            yield (
+                f"{where}, which is not a {BASE}: derive it from {BASE} of lean.py, with `path` and `check` in place of "
+                "tasks (loadtests/README.md), or run it with `locust -f`."
+            )
 
 
-class _Files:
-    """The load tests of a folder; a class in them is kept as an empty one with the same bases, so that Python inherits."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._names: dict[str, dict[str, Any]] = {}
-
-    def names_of(self, module: str) -> dict[str, Any]:
-        """Classes and modules of the folder that a load test knows, by its own name for them; none of a foreign module."""
-        file = self._folder / f"{module}.py"
-        if module not in self._names:
-            self._names[module] = {}
-            for statement in _parsed(file).body if file.is_file() else []:
-                self._take(statement, self._names[module], file)
-        return self._names[module]
-
-    def _take(self, statement: ast.stmt, names: dict[str, Any], file: Path) -> None:
-        match statement:
-            case ast.ClassDef(name=name) if getattr(names.get(name), "__module__", None) == file.stem:
-                raise LabError(f"{_where(file, statement)}: there is another class {name} above.")
-            case ast.ClassDef(name=name):
-                names[name] = _kept(statement, names, file)
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                pass
-            case _:
-                _refuse_hidden(statement, names, file)
-                for node in ast.walk(statement):
-                    names.update(self._imported(node))
-
-    def _imported(self, node: ast.AST) -> dict[str, Any]:
-        match node:
-            case ast.ImportFrom(module=str(module), names=[ast.alias(name="*")]):
-                return self.names_of(module)
-            case ast.ImportFrom(module=str(module), names=aliases):
-                known = self.names_of(module)
-                return {alias.asname or alias.name: known[alias.name] for alias in aliases if alias.name in known}
-            case ast.Import(names=aliases):
-                return {alias.asname or alias.name: self.names_of(alias.name) for alias in aliases}
-        return {}
+def _is_abstract(kept: type) -> bool:
+    return "abstract" in vars(kept) and bool(vars(kept)["abstract"].value)
 
 
-def _parsed(file: Path) -> ast.Module:
-    try:
-        return ast.parse(file.read_bytes(), str(file))
-    except SyntaxError as error:
-        raise LabError(f"{file}, line {error.lineno}: {error.msg}.") from None
+def _is_lean(kept: type) -> bool:
+    return any(base.__name__ == BASE for base in kept.__mro__)
 
 
-def _where(file: Path, node: ast.AST) -> str:
-    return f"{file.parent.name}/{file.name}, line {getattr(node, 'lineno', 1)}"
+def _is_locusts(kept: type) -> bool:
+    return any(base.__module__ == LOCUST for base in kept.__mro__)
 
 
-def _kept(node: ast.ClassDef, names: dict[str, Any], file: Path) -> type:
-    where = _where(file, node)
-    bases = [base for named in node.bases if isinstance(base := _known(named, names), type)]
-    try:
-        kept = type(node.name, tuple(bases), {"__module__": file.stem, "where": where, **_literals(node, file)})
-    except TypeError as error:  # Python refuses these bases
-        raise LabError(f"{where}: class {node.name}: {error}.") from None
-    if hasattr(kept, "path") and (node.decorator_list or node.keywords):
-        raise LabError(
-            f"{where}: class {node.name} has a decorator or a metaclass, which may change what it declares: leave it out."
-        )
-    return kept
-
-
-def _known(named: ast.expr, names: dict[str, Any]) -> Any:
-    """The class or module behind `Name` or `module.Name`; None if it is not of this folder."""
-    match named:
-        case ast.Name(id=name):
-            return names.get(name)
-        case ast.Attribute(value=value, attr=name):
-            module = _known(value, names)
-            return module.get(name) if isinstance(module, dict) else None
-    return None
-
-
-def _literals(node: ast.ClassDef, file: Path) -> dict[str, Literal]:
-    """The declared attributes of one class, its bases left aside."""
-    found: dict[str, Literal] = {}
-    for statement in node.body:
-        match statement:
-            case ast.Assign(targets=targets, value=value) if all(isinstance(target, ast.Name) for target in targets):
-                assigned = {target.id for target in targets if isinstance(target, ast.Name)}
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                assigned = {name}
-            case ast.AnnAssign(value=None):  # a type alone sets nothing
-                continue
-            case _:
-                if hidden := _bound(statement) & set(NAMES):
-                    raise _unreadable(min(hidden), node.name, file, statement)
-                continue
-        for name in assigned & set(NAMES):
-            found[name] = _literal(name, value, node.name, file)
-    return found
-
-
-def _literal(name: str, value: ast.expr, owner: str, file: Path) -> Literal:
-    try:
-        return Literal(ast.literal_eval(value), _where(file, value))
-    except (ValueError, TypeError):
-        raise _unreadable(name, owner, file, value) from None
-
-
-def _unreadable(name: str, owner: str, file: Path, node: ast.AST) -> LabError:
-    return LabError(
-        f"{_where(file, node)}: `{name}` of {owner} must be a literal that is assigned in the class; "
-        f"the lab reads it without running the file, and found `{ast.unparse(node).splitlines()[0]}`."
-    )
-
-
-def _bound(node: ast.AST) -> set[str]:
-    """Names that a statement sets or deletes in its own scope."""
-    match node:
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            return {name}
-        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
-            return {name}
-        case ast.alias(name=name, asname=asname):
-            return {asname or name}
-        case ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-            return set()
-    return {name for child in ast.iter_child_nodes(node) for name in _bound(child)}
-
-
-def _refuse_hidden(statement: ast.stmt, names: dict[str, Any], file: Path) -> None:
-    """Raise LabError for a declaration outside of a class at the top of its file."""
-    for node in ast.walk(statement):
-        match node:
-            case ast.Attribute(value=ast.expr() as value, attr=name, ctx=ast.Store() | ast.Del()) if name in NAMES:
-                if isinstance(kept := _known(value, names), type):
-                    raise _unreadable(name, kept.__name__, file, statement)
-            case ast.ClassDef(name=name) if _literals(node, file):
-                raise LabError(f"{_where(file, node)}: class {name} stands in a block: put it at the top of the file.")
+def _is_checked(kept: type) -> bool:
+    """Return whether the nearest `check` is another than that of BASE; one from outside is trusted."""
+    for base in kept.__mro__:
+        if "check" in vars(base):
+            return base.__name__ != BASE
+        if vars(base).get("has_unknown_bases"):
+            return True
+    return True

@@ -27,11 +27,24 @@ def stacks(*, as_json: bool) -> Exit:
 
 
 def scenarios(*, as_json: bool) -> Exit:
-    """Prints every scenario of loadtests/."""
+    """Print every scenario of loadtests/ with what its class says it does, and its parameters with their defaults."""
     from lab import scenarios as scenarios_
 
-    rows = [scenario.model_dump(mode="json") for scenario in scenarios_.all_of(LOADTESTS)]
-    return _print(rows, ("id", "path", "params", "file"), as_json=as_json)
+    say_ignored()
+    rows = [
+        one.scenario().model_dump(mode="json") | {"params": one.params, "about": one.about}
+        for one in scenarios_.declared_in(LOADTESTS)
+    ]
+    return _print(rows, ("id", "about", "params", "file"), as_json=as_json)
+
+
+def say_ignored() -> None:
+    """Say on standard error which user classes of loadtests/ are no scenarios, and what to do."""
+    from lab import declared
+    from lab.console import console
+
+    for sentence in declared.ignored(LOADTESTS):
+        console(stderr=True).print(f"lab: {sentence}", soft_wrap=True)
 
 
 def make_targets() -> Exit:
@@ -61,7 +74,15 @@ def _print(rows: list[dict[str, object]], columns: tuple[str, ...], *, as_json: 
 
 def _cell(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key}={item}" if isinstance(item, int) else str(key) for key, item in value.items())
+        return ", ".join(map(_param_or_path, value.items()))
     if isinstance(value, list):
         return ", ".join(value) if len(value) > 1 else f"needs {value[0]}"
     return str(value)
+
+
+def _param_or_path(item: tuple[str, object]) -> str:
+    """A parameter with its default, or a path that is omitted, without the reason."""
+    name, value = item
+    if name.startswith("/"):
+        return name
+    return f"{name} (server's default)" if value is None else f"{name}={value}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from lab import declared
+from lab.classes import Literal
 from lab.errors import LabError
 from lab.nouns import Scenario
 
@@ -24,6 +25,7 @@ class Declared:
 
     workload: str
     name: str
+    about: str
     file: str
     user: str
     path: str
@@ -59,9 +61,25 @@ class Declared:
         return int(text)
 
 
+def declared_in(folder: Path) -> list[Declared]:
+    """Return what each scenario's class in `folder` declares, by file and in the order of the file.
+
+    Raises:
+        LabError: a declaration cannot be read, or two scenarios have one path; names file and line.
+    """
+    found: dict[str, Declared] = {}
+    for one in declared.user_classes(folder):
+        scenario = _declared(one)
+        if (other := found.setdefault(scenario.name, scenario)) is not scenario:
+            raise LabError(
+                f"{one.where}: {one.name} has the path {scenario.path}, as {other.user} of {other.file} has."
+            )
+    return list(found.values())
+
+
 def all_of(folder: Path) -> tuple[Scenario, ...]:
     """Every scenario of the load tests in `folder`, by file and in the order of the file."""
-    return tuple(one.scenario() for one in _declared_in(folder))
+    return tuple(one.scenario() for one in declared_in(folder))
 
 
 def find(folder: Path, ids: Iterable[str]) -> tuple[Scenario, ...]:
@@ -70,7 +88,7 @@ def find(folder: Path, ids: Iterable[str]) -> tuple[Scenario, ...]:
     Raises:
         LabError: an id or a parameter is not known; says which there are.
     """
-    available = _declared_in(folder)
+    available = declared_in(folder)
     scenarios = (scenario for text in ids for scenario in _named(text, available))
     return tuple({scenario.id: scenario for scenario in scenarios}.values())
 
@@ -84,21 +102,15 @@ def _named(text: str, available: list[Declared]) -> list[Scenario]:
     return [one.scenario(query) for one in found]
 
 
-def _declared_in(folder: Path) -> list[Declared]:
-    found: dict[str, Declared] = {}
-    for one in declared.user_classes(folder):
-        scenario = _declared(one)
-        if (other := found.setdefault(scenario.name, scenario)) is not scenario:
-            raise LabError(
-                f"{one.where}: {one.name} has the path {scenario.path}, as {other.user} of {other.file} has."
-            )
-    return list(found.values())
-
-
 def _declared(one: declared.UserClass) -> Declared:
+    if not one.is_checked:
+        raise LabError(
+            f"{one.where}: {one.name} has no `check`, so nothing would say whether an answer is right: add "
+            "`def check(self, body):`, which returns whether the decoded `body` is what was asked for."
+        )
     path = one.attributes["path"]
-    params = one.attributes.get("params", declared.Literal({}, one.where))
-    errors = one.attributes.get("expected_errors", declared.Literal({}, one.where))
+    params = one.attributes.get("params", Literal({}, one.where))
+    errors = one.attributes.get("expected_errors", Literal({}, one.where))
     if not (isinstance(path.value, str) and _PATH.fullmatch(path.value)):
         raise LabError(f"{path.where}: `path` of {one.name} must be a path without a query, such as '/db/one'.")
     if not (isinstance(params.value, dict) and all(map(_is_param, params.value.items()))):
@@ -115,6 +127,7 @@ def _declared(one: declared.UserClass) -> Declared:
     return Declared(
         workload=name.split("/")[0],
         name=name,
+        about=one.about,
         file=one.file,
         user=one.name,
         path=path.value,

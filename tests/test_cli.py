@@ -75,6 +75,14 @@ def test_up_without_a_stack_names_the_stacks() -> None:
     assert "fastapi-uvicorn" in done.stderr
 
 
+def test_the_list_of_scenarios_says_what_each_does_and_all_its_parameters() -> None:
+    line = next(line for line in lab(ROOT, "scenarios").stdout.splitlines() if line.startswith("http/bounded "))
+    assert "n calls, at most `limit` of them at once." in line
+    assert "n=10, ms=20, capacity (server's default), limit=4" in line
+    (listed,) = [one for one in json.loads(lab(ROOT, "scenarios", "--json").stdout) if one["id"] == "http/bounded"]
+    assert listed["params"] == {"n": 10, "ms": 20, "capacity": None, "limit": 4}
+
+
 @pytest.mark.parametrize("command", ["bench", "verify", "up"])
 @pytest.mark.parametrize("word", ["STACK", "STACKS"])
 def test_both_words_for_stacks_are_heard_everywhere(command: str, word: str) -> None:

@@ -11,7 +11,7 @@ from lab.project import ROOT
 
 LEAVES = {
 "jsonlines",
-    "cgroups", "console", "cpus", "declared", "errors", "formats", "histogram", "interrupt", "nouns", "orders", "processes", "project", "stalls",
+    "cgroups", "classes", "console", "cpus", "declared", "errors", "formats", "histogram", "interrupt", "nouns", "orders", "processes", "project", "stalls",
     "student",
 }  # fmt: skip
 ABOVE = {

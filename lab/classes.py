@@ -1,0 +1,213 @@
+"""Reads the classes of load tests as Python has them, without running the files: importing them brings gevent in.
+
+A declaration is a literal, in a class or in a base of it, as Python inherits them. A base from outside of the folder declares
+nothing. What cannot be read is an error that names the line.
+"""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.errors import LabError
+
+NAMES = ("path", "params", "expected_errors", "abstract")
+"""The attributes that the lab reads; the rest of a user class is its own."""
+LOCUST = "locust"
+"""Module of the classes that stand for Locust's own."""
+
+
+@dataclass(frozen=True)
+class Literal:
+    """The value of an attribute, and the file and line where it stands."""
+
+    value: Any
+    where: str
+
+
+def classes(folder: Path) -> Iterator[type]:
+    """Yield an empty class for each of the load tests in `folder`, with the same bases, by file and in the order of the file.
+
+    Its own attributes are those of NAMES as `Literal`, `check` where it has one, `where` (file and line), `about` (the first
+    line of its docstring, or empty), `has_tasks` (Locust's), and `has_unknown_bases` (such as are not of this folder).
+
+    Raises:
+        LabError: a file is no Python, or a declaration is not a literal; names file and line.
+    """
+    files = _Files(folder)
+    for file in sorted(folder.glob("*.py")):
+        for kept in files.names_of(file.stem).values():
+            if isinstance(kept, type) and kept.__module__ == file.stem:
+                yield kept
+
+
+class _LocustModule(dict[str, Any]):
+    """A module of Locust, which is not read: its names that end in `User` are users, the others modules of the same kind."""
+
+    def __init__(self) -> None:
+        super().__init__({name: self[name] for name in ("User", "HttpUser", "FastHttpUser")})  # what `import *` brings
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> Any:
+        return type(name, (), {"__module__": LOCUST}) if name.endswith("User") else self
+
+
+class _Files:
+    """The load tests of a folder; a class in them is kept as an empty one with the same bases, so that Python inherits."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._names: dict[str, dict[str, Any]] = {}
+
+    def names_of(self, module: str) -> dict[str, Any]:
+        """Classes and modules of the folder that a load test knows, by its own name for them; none of a foreign module."""
+        if module.split(".")[0] == LOCUST:
+            return _LocustModule()
+        file = self._folder / f"{module}.py"
+        if module not in self._names:
+            self._names[module] = {}
+            for statement in _parsed(file).body if file.is_file() else []:
+                self._take(statement, self._names[module], file)
+        return self._names[module]
+
+    def _take(self, statement: ast.stmt, names: dict[str, Any], file: Path) -> None:
+        match statement:
+            case ast.ClassDef(name=name) if getattr(names.get(name), "__module__", None) == file.stem:
+                raise LabError(f"{_where(file, statement)}: there is another class {name} above.")
+            case ast.ClassDef(name=name):
+                names[name] = _kept(statement, names, file)
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                pass
+            case _:
+                _refuse_hidden(statement, names, file)
+                for node in ast.walk(statement):
+                    names.update(self._imported(node))
+
+    def _imported(self, node: ast.AST) -> dict[str, Any]:
+        match node:
+            case ast.ImportFrom(module=str(module), names=[ast.alias(name="*")]):
+                return self.names_of(module)
+            case ast.ImportFrom(module=str(module), names=aliases):
+                known = self.names_of(module)
+                return {alias.asname or alias.name: known[alias.name] for alias in aliases if alias.name in known}
+            case ast.Import(names=aliases):
+                return {alias.asname or alias.name.split(".")[0]: self.names_of(alias.name) for alias in aliases}
+        return {}
+
+
+def _parsed(file: Path) -> ast.Module:
+    try:
+        return ast.parse(file.read_bytes(), str(file))
+    except SyntaxError as error:
+        raise LabError(f"{file}, line {error.lineno}: {error.msg}.") from None
+
+
+def _where(file: Path, node: ast.AST) -> str:
+    return f"{file.parent.name}/{file.name}, line {getattr(node, 'lineno', 1)}"
+
+
+def _kept(node: ast.ClassDef, names: dict[str, Any], file: Path) -> type:
+    where = _where(file, node)
+    bases = [base for named in node.bases if isinstance(base := _known(named, names), type)]
+    seen = {
+        "__module__": file.stem,
+        "where": where,
+        "about": (ast.get_docstring(node) or "").partition("\n")[0],
+        "has_tasks": _has_tasks(node),
+        "has_unknown_bases": len(bases) < len(node.bases),
+    }
+    if any("check" in _bound(statement) for statement in node.body):
+        seen["check"] = True
+    try:
+        kept = type(node.name, tuple(bases), {**seen, **_literals(node, file)})
+    except TypeError as error:  # Python refuses these bases
+        raise LabError(f"{where}: class {node.name}: {error}.") from None
+    if hasattr(kept, "path") and (node.decorator_list or node.keywords):
+        raise LabError(
+            f"{where}: class {node.name} has a decorator or a metaclass, which may change what it declares: leave it out."
+        )
+    return kept
+
+
+def _known(named: ast.expr, names: dict[str, Any]) -> Any:
+    """The class or module behind `Name` or `module.Name`; None if it is not of this folder."""
+    match named:
+        case ast.Name(id=name):
+            return names.get(name)
+        case ast.Attribute(value=value, attr=name):
+            module = _known(value, names)
+            return module[name] if isinstance(module, dict) and name in module else None
+    return None
+
+
+def _has_tasks(node: ast.ClassDef) -> bool:
+    """Return whether something in a class stands under Locust's `@task`."""
+    marks = [
+        ast.unparse(mark).partition("(")[0].split(".")[-1]
+        for statement in node.body
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        for mark in statement.decorator_list
+    ]
+    return "task" in marks
+
+
+def _literals(node: ast.ClassDef, file: Path) -> dict[str, Literal]:
+    """The declared attributes of one class, its bases left aside."""
+    found: dict[str, Literal] = {}
+    for statement in node.body:
+        match statement:
+            case ast.Assign(targets=targets, value=value) if all(isinstance(target, ast.Name) for target in targets):
+                assigned = {target.id for target in targets if isinstance(target, ast.Name)}
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                assigned = {name}
+            case ast.AnnAssign(value=None):  # a type alone sets nothing
+                continue
+            case _:
+                if hidden := _bound(statement) & set(NAMES):
+                    raise _unreadable(min(hidden), node.name, file, statement)
+                continue
+        for name in assigned & set(NAMES):
+            found[name] = _literal(name, value, node.name, file)
+    return found
+
+
+def _literal(name: str, value: ast.expr, owner: str, file: Path) -> Literal:
+    try:
+        return Literal(ast.literal_eval(value), _where(file, value))
+    except (ValueError, TypeError):
+        raise _unreadable(name, owner, file, value) from None
+
+
+def _unreadable(name: str, owner: str, file: Path, node: ast.AST) -> LabError:
+    return LabError(
+        f"{_where(file, node)}: `{name}` of {owner} must be a literal that is assigned in the class; "
+        f"the lab reads it without running the file, and found `{ast.unparse(node).splitlines()[0]}`."
+    )
+
+
+def _bound(node: ast.AST) -> set[str]:
+    """Names that a statement sets or deletes in its own scope."""
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return {name}
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+            return {name}
+        case ast.alias(name=name, asname=asname):
+            return {asname or name}
+        case ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+            return set()
+    return {name for child in ast.iter_child_nodes(node) for name in _bound(child)}
+
+
+def _refuse_hidden(statement: ast.stmt, names: dict[str, Any], file: Path) -> None:
+    """Raise LabError for a declaration outside of a class at the top of its file."""
+    for node in ast.walk(statement):
+        match node:
+            case ast.Attribute(value=ast.expr() as value, attr=name, ctx=ast.Store() | ast.Del()) if name in NAMES:
+                if isinstance(kept := _known(value, names), type):
+                    raise _unreadable(name, kept.__name__, file, statement)
+            case ast.ClassDef(name=name) if _literals(node, file):
+                raise LabError(f"{_where(file, node)}: class {name} stands in a block: put it at the top of the file.")
