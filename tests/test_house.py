@@ -11,7 +11,8 @@ from lab.project import ROOT
 
 LEAVES = {
 "jsonlines",
-    "cgroups", "classes", "console", "cpus", "declared", "errors", "formats", "histogram", "interrupt", "nouns", "orders", "processes", "project", "stalls",
+    "cgroups", "classes", "console", "cpus", "declared", "errors", "formats", "histogram", "interrupt",
+    "nouns", "orders", "processes", "project", "stalls",
     "student",
 }  # fmt: skip
 ABOVE = {
