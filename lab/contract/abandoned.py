@@ -52,12 +52,17 @@ def streaming(port: int) -> int:
 
 
 def _left(port: int) -> int:
-    """Watch until none has streamed for a while, for one second at most; a stream may just be about to begin."""
-    start = quiet_since = time.monotonic()
-    left = 0
-    while time.monotonic() - start < GONE_WITHIN_S and time.monotonic() - quiet_since < QUIET_S:
+    """Watch until none has streamed for a while, or until none was given up for one second.
+
+    A busy machine needs longer for all of them, but then their number falls; a stream may also just be about to begin.
+    """
+    fell = quiet_since = time.monotonic()
+    least = left = CLIENTS
+    while time.monotonic() - fell < GONE_WITHIN_S and time.monotonic() - quiet_since < QUIET_S:
         if left := streaming(port):
             quiet_since = time.monotonic()
+        if left < least:
+            least, fell = left, time.monotonic()
         time.sleep(0.02)
     return left
 
