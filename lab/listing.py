@@ -32,7 +32,7 @@ def scenarios(*, as_json: bool) -> Exit:
 
     say_ignored()
     rows = [
-        one.scenario().model_dump(mode="json") | {"params": one.params, "about": one.about}
+        one.scenario().model_dump(mode="json") | {"params": one.accepted, "about": one.about}
         for one in scenarios_.declared_in(LOADTESTS)
     ]
     return _print(rows, ("id", "about", "params", "file"), as_json=as_json)
@@ -82,7 +82,11 @@ def _cell(value: object) -> str:
 
 def _param_or_path(item: tuple[str, object]) -> str:
     """A parameter with its default, or a path that is omitted, without the reason."""
+    from lab.scenarios import CPU_MS, ROUNDS
+
     name, value = item
     if name.startswith("/"):
         return name
+    if name == CPU_MS:
+        return f"{name} (in place of {ROUNDS})"
     return f"{name} (server's default)" if value is None else f"{name}={value}"

@@ -111,6 +111,8 @@ class Scenario(Noun):
     user: str
     path: str
     params: dict[str, int | str] = {}
+    cpu_ms: int | None = Field(default=None, ge=1)
+    """CPU time that the digest of a request is to take: the run's start turns it into `rounds` of `params`."""
     expected_errors: tuple[str, ...] = ()
     """Reasons of errors that are this scenario's result and not a failure of the stack: `status 502` of a full upstream."""
 

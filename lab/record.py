@@ -26,6 +26,10 @@ class Record:
         """Adds facts, or replaces them."""
         self._facts |= facts
 
+    def get(self, fact: str) -> Any:
+        """Return a fact as it was set or read; None where it is not known."""
+        return self._facts.get(fact)
+
     def interrupted(self) -> None:
         """Notes that somebody stopped the run now."""
         self._facts["interruptions"] = [*self._facts["interruptions"], datetime.now(UTC)]

@@ -4,7 +4,7 @@ A user class with a `path` is a scenario. Its id is that path without its first 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -16,6 +16,10 @@ from lab.nouns import Scenario
 
 ALL = "all"
 """The word for every scenario, and for every stack."""
+CPU_MS, ROUNDS = "cpu_ms", "rounds"
+"""Where a scenario takes the second, an id may give the first in its place (lab/rounds.py)."""
+MOST_CPU_MS = 200
+"""The contract's most rounds are half a second of a fast interpreter."""
 _PATH = re.compile(r"(/[^/?#\s]+)+/?")
 
 
@@ -36,25 +40,50 @@ class Declared:
     def scenario(self, query: str = "") -> Scenario:
         """The scenario with the parameters of `query` (`ms=50&n=3`) in place of the declared ones."""
         given = {name: self._value(name, text) for name, text in parse_qsl(query, keep_blank_values=True)}
-        params = {**self.params, **given}
-        unlike = [f"{name}={value}" for name, value in params.items() if value != self.params[name]]
+        params = {**self.accepted, **given}
+        unlike = [f"{name}={value}" for name, value in params.items() if value != self.accepted[name]]
+        cpu_ms = self._cpu_ms(given)
+        if cpu_ms is not None:
+            params[ROUNDS] = None  # the run's start says how many
         return Scenario(
             id="?".join([self.name, *filter(None, ["&".join(unlike)])]),
             workload=self.workload,
             file=self.file,
             user=self.user,
             path=self.path,
-            params={name: value for name, value in params.items() if value is not None},
+            params={name: value for name in self.params if (value := params[name]) is not None},
+            cpu_ms=cpu_ms,
             expected_errors=tuple(
                 reason for name, reasons in self.expected_errors.items() if params[name] for reason in reasons
             ),
         )
 
+    @property
+    def accepted(self) -> dict[str, int | str | None]:
+        """What an id may give: the declared parameters, and `cpu_ms` where one of them is `rounds`."""
+        return {**self.params, CPU_MS: None} if self._takes_cpu_ms else self.params
+
+    @property
+    def _takes_cpu_ms(self) -> bool:
+        return ROUNDS in self.params and CPU_MS not in self.params
+
+    def _cpu_ms(self, given: Mapping[str, int | str]) -> int | None:
+        """What is given in place of rounds; None where it is not."""
+        cpu_ms = given.get(CPU_MS) if self._takes_cpu_ms else None
+        if cpu_ms is None:
+            return None
+        if ROUNDS in given or not isinstance(cpu_ms, int) or not 1 <= cpu_ms <= MOST_CPU_MS:
+            raise LabError(
+                f"The parameter {CPU_MS} of the scenario {self.name} is from 1 to {MOST_CPU_MS} milliseconds, "
+                f"in place of {ROUNDS}: give one of the two."
+            )
+        return cpu_ms
+
     def _value(self, name: str, text: str) -> int | str:
-        if name not in self.params:
-            known = ", ".join(self.params) or "none"
+        if name not in self.accepted:
+            known = ", ".join(self.accepted) or "none"
             raise LabError(f"The scenario {self.name} has no parameter {name!r}; it has: {known}.")
-        if isinstance(self.params[name], str):
+        if isinstance(self.accepted[name], str):
             return text
         if not (text.isascii() and text.isdigit()):
             raise LabError(f"The parameter {name} of the scenario {self.name} is a whole number, not {text!r}.")

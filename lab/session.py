@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from lab import contract, guards, steer, watch
+from lab import contract, guards, rounds, steer, watch
 from lab.cpus import running_on
 from lab.drive import Driver
 from lab.errors import LabError
@@ -90,6 +90,7 @@ class Session:
         with backing(self.runtime, self.services, self.folder.logs) as database_version:
             self._record.version(DATABASE, {"postgresql": database_version})
             self._broken = self._check_contract()
+            self._turn_cpu_ms_into_rounds()
             with Driver(cpus=self.cpus.others, log=self.folder.logs / "driver.log") as driver:
                 self._record.set(setup_s=time.monotonic() - began_s, measuring_started_at=datetime.now(UTC))
                 self._run_blocks(driver)
@@ -255,6 +256,38 @@ class Session:
         self._record.set(cold_start_alone_s=alone_s)
         self._check_budget()
         return found
+
+    def _turn_cpu_ms_into_rounds(self) -> None:
+        """Plan with rounds where a scenario asks for CPU time; a resumed run keeps those that it began with."""
+        asked = [scenario.id for scenario in self.plan.scenarios if scenario.cpu_ms is not None]
+        if not asked:
+            return
+        known = self._record.get("cpu_ms")
+        rate = rounds.Rate.model_validate(known) if known else self._measured_rate()
+        self.plan = self.plan.model_copy(
+            update={"scenarios": tuple(rounds.with_rounds(scenario, rate) for scenario in self.plan.scenarios)}
+        )
+        self._record.set(
+            cpu_ms=rate.model_dump(), scenarios=[scenario.model_dump(mode="json") for scenario in self.plan.scenarios]
+        )
+        self._record.write(ended=False)
+        self.say.step(
+            f"1 ms of CPU time is {rate.rounds_per_ms:,.0f} rounds ({rate.stack}): used for {', '.join(asked)}."
+        )
+
+    def _measured_rate(self) -> rounds.Rate:
+        """On the baseline where it serves the path as it should, else on the first other stack that does."""
+        first = baseline([self.stacks[label] for label in self.arms if not label.endswith(AA)]).name
+        able = [
+            label
+            for label in sorted(self.arms, key=lambda label: label != first)
+            if not label.endswith(AA)
+            and self.stacks[label].why_omitted(rounds.PATH) is None
+            and rounds.PATH not in self._broken.get(label, {})
+        ]
+        return rounds.calibrated(
+            self.runtime, [self.arms[label] for label in able], self.folder.logs / "contract", self.cpus.server
+        )
 
     def _known(self, arm: Arm, healthy: bool) -> Knobs:
         """What a stack runs with; of one that does not run, what it was to be started with."""

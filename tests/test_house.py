@@ -16,7 +16,7 @@ LEAVES = {
     "student",
 }  # fmt: skip
 ABOVE = {
-    "session", "measure", "servers", "bench", "stand", "house", "cli", "listing", "images", "doctor", "lock", "readme", "report",
+    "session", "measure", "rounds", "servers", "bench", "stand", "house", "cli", "listing", "images", "doctor", "lock", "readme", "report",
     "starting", "disturbed", "summary", "costs", "calibrate", "steer", "record", "choose", "progress", "__main__", "driver",
 }  # fmt: skip
 """Modules that put parts together; everything else of lab/ is a part and imports leaves only."""

@@ -20,6 +20,12 @@ def test_readme_quotes_a_run() -> None:
     assert "<!-- run results/reference/" in (ROOT / "README.md").read_text()
 
 
+def test_the_first_lines_of_readme_say_how_long_the_two_commands_take() -> None:
+    first = (ROOT / "README.md").read_text().splitlines()[:30]
+    assert any(line.startswith("    make test ") and "about 20 minutes" in line for line in first)
+    assert any("`make bench` takes about four minutes" in line for line in first)
+
+
 def test_a_quoted_table_has_throughput_under_closed_and_latency_under_open_load() -> None:
     """Under closed load without think time a p50 would only say the throughput again."""
     both = readme.table(ROOT / "results/reference/standard-docker").splitlines()

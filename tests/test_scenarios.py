@@ -52,6 +52,16 @@ def test_a_parameter_left_to_the_server_can_be_given() -> None:
     assert scenarios.find(LOADTESTS, ["crunch/inline?rounds=9"])[0].params == {"rounds": 9}
 
 
+def test_cpu_ms_stands_in_the_id_and_in_the_place_of_rounds() -> None:
+    (scenario,) = scenarios.find(LOADTESTS, ["mixed?cpu_ms=2"])
+    assert (scenario.id, scenario.cpu_ms, scenario.params) == ("mixed?cpu_ms=2", 2, {"ms": 5})
+    assert [one.id for one in scenarios.find(LOADTESTS, ["crunch?cpu_ms=2"])] == [
+        "crunch/inline?cpu_ms=2",
+        "crunch/thread?cpu_ms=2",
+        "crunch/process?cpu_ms=2",
+    ]
+
+
 def test_parameters_of_a_workload_go_to_all_its_techniques() -> None:
     assert [scenario.params["ms"] for scenario in scenarios.find(LOADTESTS, ["db?ms=5"])] == [5, 5, 5]
 
@@ -79,6 +89,10 @@ def test_what_a_class_declares_comes_with_what_it_does_and_what_it_leaves_to_the
         ("http?n=5", "http/one has no parameter 'n'"),
         ("wait?ms=-1", "ms of the scenario wait is a whole number, not '-1'"),
         ("wait?ms=", "not ''"),
+        ("wait?cpu_ms=2", "wait has no parameter 'cpu_ms'; it has: ms"),
+        ("crunch?n=2", "crunch/inline has no parameter 'n'; it has: rounds, cpu_ms"),
+        ("crunch?cpu_ms=0", "cpu_ms of the scenario crunch/inline is from 1 to 200 milliseconds"),
+        ("crunch?cpu_ms=2&rounds=9", "in place of rounds: give one of the two"),
     ],
 )
 def test_what_is_not_known_is_named_with_the_choices(given: str, complaint: str) -> None:

@@ -82,6 +82,7 @@ def _run(run: Run) -> Iterator[tuple[str, str]]:
     for key in ("runtime", "seed"):
         if facts.get(key) is not None:
             yield key, str(facts[key])
+    yield from _rounds(run)
     if git := facts.get("git"):
         yield "commit", f"{git.get('commit')}{' with uncommitted changes' if git.get('dirty') else ''}"
     for stack, image in facts.get("images", {}).items():
@@ -90,6 +91,15 @@ def _run(run: Run) -> Iterator[tuple[str, str]]:
         yield "not applied by this runtime", ", ".join(not_applied)
     for file, digest in facts.get("sha256", {}).items():
         yield f"SHA-256 of {file}", str(digest)
+
+
+def _rounds(run: Run) -> Iterator[tuple[str, str]]:
+    """How many rounds of the digest stand for the CPU time that was asked for."""
+    if rate := run.facts.get("cpu_ms"):
+        yield "1 ms of CPU time", f"{rate['rounds_per_ms']:,.0f} rounds, measured on {rate['stack']} at the start"
+    for scenario in run.scenarios:
+        if scenario.cpu_ms is not None and "rounds" in scenario.params:
+            yield f"rounds of {scenario.id}", f"{scenario.params['rounds']:,}"
 
 
 def _noise(run: Run) -> Iterator[tuple[str, str]]:
