@@ -112,7 +112,7 @@ class LeanUser(User):
 
     def check(self, body: Any) -> bool:
         """Whether the decoded body of a response is what was asked for."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no check(self, body), so no answer can be called right")
 
     def ask(self, start_s: float) -> str | None:
         """Send the next request; None where the answer is correct, else the reason why not.
