@@ -287,6 +287,7 @@ def test_the_errors_of_a_window_are_counted_by_what_they_were(staged: Staged) ->
     for name, reasons in (("errs now and then", {"status 500"}), ("lies under load", lies)):
         driven = measured(staged, name)[0].driven
         assert set(driven.errors) <= reasons
+        assert (driven.wrong_body is not None) == (reasons == lies)
         assert sum(driven.errors.values()) == pytest.approx(driven.requests / 50, abs=2)
 
 
