@@ -339,6 +339,8 @@ class Failure(Noun):
     """Last lines of the server's log."""
     lab_fault: bool = False
     """The lab broke (driver, database, upstream), not the stack: the trial is invalid, and is run again."""
+    off_contract: bool = False
+    """The contract check found that the stack answers this path otherwise than it must, so it was not loaded there."""
 
 
 class Block(Noun):

@@ -198,7 +198,9 @@ class Session:
     def _refusal(self, trial: Trial) -> Failure | None:
         """A stack that answers a path wrongly is not measured on it: a fast wrong answer is not a result."""
         reason = self._broken.get(trial.stack.removesuffix(AA), {}).get(self._scenarios[trial.scenario].path)
-        return Failure(trial=trial, started_at=datetime.now(UTC), reason=reason) if reason else None
+        if not reason:
+            return None
+        return Failure(trial=trial, started_at=datetime.now(UTC), reason=reason, off_contract=True)
 
     @contextmanager
     def _serving(self, arms: Sequence[Arm], logs: Path) -> Iterator[Standing]:

@@ -14,8 +14,8 @@ USUAL: dict[int, str] = {
 
 
 def usual_causes(stalled_ms: float) -> str:
-    """Return the usual causes of stalls, that of the most similar length first."""
-    return ", ".join(USUAL[known_ms] for known_ms in _ordered(stalled_ms))
+    """Return the usual causes of stalls of the two most similar lengths, the nearest first."""
+    return ", ".join(USUAL[known_ms] for known_ms in _ordered(stalled_ms)[:2])
 
 
 def usual_cause(stalled_ms: float) -> str | None:

@@ -33,7 +33,7 @@ def test_a_clean_trial_is_valid() -> None:
 
 
 def test_every_cause_says_whose_fault_it_is_and_what_to_do() -> None:
-    assert {cause for cause, _ in CHECKS} == set(Cause) - {Cause.NO_TRIAL, Cause.LAB}
+    assert {cause for cause, _ in CHECKS} == set(Cause) - {Cause.NO_TRIAL, Cause.OFF_CONTRACT, Cause.LAB}
     for cause in Cause:
         assert cause.result in ("failed", "invalid")
         assert ": " in cause.advice
@@ -41,6 +41,9 @@ def test_every_cause_says_whose_fault_it_is_and_what_to_do() -> None:
 
 def test_a_failure_is_the_stacks_unless_it_says_that_it_is_the_labs() -> None:
     assert judge(failure(), Setting()).cause is Cause.NO_TRIAL
+    refused = judge(failure(off_contract=True), Setting())
+    assert refused.cause is Cause.OFF_CONTRACT
+    assert "died" not in refused.reason
     assert judge(failure(lab_fault=True), Setting()).cause is Cause.LAB
 
 
@@ -237,3 +240,12 @@ def test_a_mean_far_above_the_p50_is_named_because_a_few_connections_are_served_
     assert said.startswith("In 2 of 3 blocks (median): the mean latency was 5")
     even = sample(trial(load="closed:64"), latency=histogram({10.0: 1_900, 400.0: 100}))
     assert judge(even, Setting()).notes == ()
+
+
+def test_each_worker_has_slots_and_pools_of_its_own() -> None:
+    knobs = {
+        name: Knob(value=value, source="read") for name, value in {"workers": 2, "slots": 40, "db_pool": 20}.items()
+    }
+    assert setting(stack(model="async"), scenario("file/thread", ms=20), knobs, {}).slots == 80
+    assert setting(stack(model="async"), scenario("db/one", ms=20), knobs, {}).slots == 40
+    assert setting(stack(model="sync"), scenario("wait", ms=20), knobs, {}).slots == 2

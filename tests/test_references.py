@@ -52,3 +52,32 @@ def test_the_mean_of_a_closed_load_is_what_littles_law_says(run: Path) -> None:
         if cell["load"].startswith("closed:") and cell["outcome"] == "valid" and cell["all_served_s"]:
             users = int(cell["load"].partition(":")[2])
             assert math.log(float(cell["mean_ms"]) / (users / float(cell["rps"]) * 1e3)) == pytest.approx(0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("stack", "scenario", "load", "bound", "said"),
+    [
+        ("fastapi-two-workers", "json", "closed:1", "stall", "Nagle's algorithm"),
+        ("fastapi-two-workers", "wait", "closed:1", "stall", "Nagle's algorithm"),
+        ("fastapi-half-cpu", "json", "closed:64", "CPU quota", "it was throttled"),
+        ("flask-restarting", "json", "closed:64", "server CPU", "serving processes were replaced"),
+        ("fastapi-access-log", "json", "closed:64", "server CPU", ""),
+        ("fastapi-middleware", "json", "closed:64", "server CPU", ""),
+        ("fastapi-middleware", "wait", "closed:64", "offered rate", ""),
+    ],
+)
+def test_a_fault_of_operation_is_named_and_what_costs_only_cpu_is_not_accused(
+    stack: str, scenario: str, load: str, bound: str, said: str
+) -> None:
+    cells = table(RESULTS / "reference/variants-docker", "summary.csv")
+    cell = next(c for c in cells if (c["stack"], c["scenario"], c["load"]) == (stack, scenario, load))
+    assert (cell["outcome"], cell["bound_by"]) == ("valid", bound)
+    assert said in cell["notes"] if said else not cell["notes"]
+
+
+def test_a_stack_without_its_thread_pool_is_not_measured_on_it() -> None:
+    cells = table(RESULTS / "reference/variants-docker", "summary.csv")
+    (reason,) = {
+        c["reason"] for c in cells if c["stack"] == "quart-no-pool" and c["outcome"] == "failed" and "64" in c["load"]
+    }
+    assert "but 40 run at once" in reason

@@ -457,3 +457,21 @@ def test_noisy_blocks_that_count_are_named_and_not_counted(noisy: list[int], sai
         for number in range(6)
     ]  # fmt: skip
     assert f"Of 6 blocks, {said}" in list(noise.warnings(found))[1]
+
+
+def test_a_stack_that_a_quota_kept_from_running_is_throttled_and_not_slow(tmp_path: Path) -> None:
+    """`cpus: 0.5`: half the throughput is the quota's."""
+    found: list[Outcome] = []
+    for block in range(8):
+        found += [sample(trial(block, "base")), sample(trial(block, "first"), 500, server_throttled_s=0.98)]
+    run = write_run(tmp_path / "run", run_facts(STACKS[:2], [scenario("json")], 8), found)
+    write_report(run)
+    for name in ("report.md", "report.html"):
+        text = (run / name).read_text()
+        assert "throttled" in text
+        assert "slower" not in text
+        assert "a CPU quota was measured, not the stack" in text
+
+
+def test_a_ratio_far_below_one_keeps_its_digits() -> None:
+    assert [words.times(ratio) for ratio in (0.00441, 0.0999, 0.1, 1.234)] == ["0.0044", "0.10", "0.10", "1.23"]

@@ -56,6 +56,13 @@ def test_less_than_the_margin_is_steady(change: float) -> None:
     assert said(climbing(change, spread=0.001)) == ()
 
 
+def test_a_worker_that_was_replaced_explains_a_window_that_climbs() -> None:
+    """The note on it says so; the warm-up is not to blame."""
+    assert not any(
+        "warm-up" in note for note in said([one.model_copy(update={"serving_replaced": 1}) for one in climbing(0.6)])
+    )
+
+
 def test_one_window_that_climbed_is_noise() -> None:
     assert said([halved(1000, 2000), *(halved(1000, 1000, n) for n in range(1, 6))]) == ()
     assert said(climbing(0.3, blocks=5)) == (), "as few blocks make no claim"

@@ -11,6 +11,7 @@ Bound = Literal[
     "CPU quota", "server CPU", "server slots", "generator", "database", "upstream", "stall", "offered rate", ""
 ]
 
+QUOTA: Literal["CPU quota"] = "CPU quota"
 MEANING: dict[Bound, str] = {
     "CPU quota": "a CPU quota kept the server from running: the quota was measured, not the stack",
     "server CPU": "the server's CPU was full: this is what the stack can do",
@@ -37,7 +38,7 @@ def bound_by(sample: Sample, setting: Setting) -> Bound:
     if not sample.driven.completed:
         return ""
     if _quota_reached(sample, setting):
-        return "CPU quota"
+        return QUOTA
     if _server_full(sample, setting):
         return "server CPU"
     if _slots_full(sample, setting):

@@ -13,6 +13,7 @@ class Cause(Enum):
     """
 
     NO_TRIAL = "failed", "the server may not have started or may have died: read the end of its log"
+    OFF_CONTRACT = "failed", "so it was not measured there: call `make verify` to see what else it answers otherwise"
     LAB = (
         "invalid",
         "the lab or the machine is at fault, not the stack: read the driver's log and run the block again",

@@ -37,21 +37,25 @@ def setting(
 
 
 def _gates(stack: Stack, scenario: Scenario, knobs: Mapping[str, Knob]) -> Iterator[float]:
-    """How many requests each gate on their way lets wait at once: threads, a blocked loop, the pools of connections."""
+    """How many requests each gate on their way lets wait at once: threads, a blocked loop, the pools of connections.
+
+    Each worker has slots and pools of its own.
+    """
+    workers = _number(knobs, "workers") or 1
     names = []
     if stack.model == "sync" or (
         stack.model == "async" and scenario.path in ("/file/blocking", "/hazard/blocking-wait")
     ):
-        names.append("workers")
+        yield workers
     elif scenario.path in ("/file/thread", "/file/async") or (
         stack.model == "threads" and not _relayed(scenario, knobs)
     ):
         names.append("slots")
     if scenario.path.startswith("/db/"):
         names.append("db_pool")
-    yield from (known for name in names if (known := _number(knobs, name)) is not None)
+    yield from (workers * known for name in names if (known := _number(knobs, name)) is not None)
     if scenario.path.startswith("/http/") or scenario.path == "/stream":
-        yield from _calls_gate(stack, scenario, knobs)
+        yield from (workers * gate for gate in _calls_gate(stack, scenario, knobs))
 
 
 def _calls_gate(stack: Stack, scenario: Scenario, knobs: Mapping[str, Knob]) -> Iterator[float]:

@@ -22,7 +22,7 @@ def trend(samples: Sequence[Sample], enough: int, *, in_step: bool) -> str | Non
     Only closed load can speed up, and fewer than `enough` blocks make no claim. Users that wait together come back
     together: where they may be `in_step`, the halves may differ by the responses of one round beside the margin.
     """
-    known = [(*halves, s) for s in samples if s.trial.load.kind == "closed" and (halves := halves_of(s.driven))]
+    known = [(*halves, s) for s in samples if _may_tell(s) and (halves := halves_of(s.driven))]
     logs = [math.log(second / first) for first, second, _ in known if first and second]
     half = half_width(logs, CONFIDENCE)
     if half is None or len(logs) < enough:
@@ -32,6 +32,11 @@ def trend(samples: Sequence[Sample], enough: int, *, in_step: bool) -> str | Non
     if abs(mean) <= half or abs(math.expm1(mean)) <= MARGIN + round_share:
         return None
     return _sentence(mean, half, len(logs))
+
+
+def _may_tell(sample: Sample) -> bool:
+    """Return whether a change within the window would be the stack's: a process that was replaced explains one."""
+    return sample.trial.load.kind == "closed" and not sample.serving_replaced
 
 
 def halves_of(driven: Driven) -> tuple[int, int] | None:

@@ -48,9 +48,14 @@ class Verdict:
 def judge(outcome: Outcome, setting: Setting) -> Verdict:
     """Judge one trial. A Failure is the stack's, unless it says that it is the lab's."""
     if isinstance(outcome, Failure):
-        cause = Cause.LAB if outcome.lab_fault else Cause.NO_TRIAL
-        return Verdict(objections=(_objection(cause, outcome.reason),))
+        return Verdict(objections=(_objection(_cause_of(outcome), outcome.reason),))
     return Verdict(bound_by(outcome, setting), tuple(_objections(outcome, setting)), noted(outcome, setting))
+
+
+def _cause_of(failure: Failure) -> Cause:
+    if failure.lab_fault:
+        return Cause.LAB
+    return Cause.OFF_CONTRACT if failure.off_contract else Cause.NO_TRIAL
 
 
 def _objections(sample: Sample, setting: Setting) -> Iterator[Objection]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lab.compare.rows import Comparison
 from lab.costs import Cost
-from lab.judge.bounds import MEANING
+from lab.judge.bounds import MEANING, QUOTA
 from lab.nouns import Cell, Role, Scenario
 from lab.report import words
 
@@ -41,7 +41,16 @@ class Line:
             return Answer(self.cell.outcome)
         if self.against is None:
             return Answer(f"no comparison, {self._why_not_compared}")
+        if self._throttled:
+            return Answer(self._throttled, words.detail(self.against))
         return Answer(words.label(self.against), words.detail(self.against), self._tone(self.against))
+
+    @property
+    def _throttled(self) -> str:
+        """Whose quota was measured instead of the stack, which is then neither slow nor fast; empty where none was."""
+        if self.cell.bound_by == QUOTA:
+            return "throttled"
+        return "no comparison, the baseline was throttled" if self.base and self.base.bound_by == QUOTA else ""
 
     @property
     def _why_not_compared(self) -> str:
@@ -79,7 +88,8 @@ class Section:
     @property
     def load_words(self) -> str:
         kind, amount = self.load.split(":")
-        return f"{int(amount):,} users" if kind == "closed" else f"{int(amount):,} requests/s offered"
+        users = f"{int(amount):,} user{'s' * (int(amount) != 1)}"
+        return users if kind == "closed" else f"{int(amount):,} requests/s offered"
 
     @property
     def slug(self) -> str:
@@ -88,11 +98,15 @@ class Section:
     @property
     def answers(self) -> list[str]:
         """The headline comparisons as sentences."""
-        return [words.sentence(row) for row in self.comparisons if row.metric == self.metric]
+        return [self._sentence(row) for row in self.comparisons if row.metric == self.metric]
 
     @property
     def other_metrics(self) -> list[str]:
-        return [words.sentence(row) for row in self.comparisons if row.metric != self.metric]
+        return [self._sentence(row) for row in self.comparisons if row.metric != self.metric]
+
+    def _sentence(self, row: Comparison) -> str:
+        throttled = {line.cell.stack for line in self.lines if line.cell.bound_by == QUOTA}
+        return words.of_a_quota(row) if throttled & {row.stack, row.baseline} else words.sentence(row)
 
     @property
     def most_blocks(self) -> int:

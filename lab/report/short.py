@@ -8,7 +8,7 @@ from lab.nouns import Cell
 from lab.report import words
 from lab.report.section import Answer, Line, Section
 
-_KINDS = ("faster", "shorter p99", "slower", "longer p99", "equal within", "inconclusive", "no claim", "no comparison",
+_KINDS = ("faster", "shorter p99", "slower", "longer p99", "throttled", "equal within", "inconclusive", "no claim", "no comparison",
           "failed", "invalid", "not measured", "cannot")  # fmt: skip
 """In the order in which they are told; labels that begin so."""
 

@@ -61,7 +61,12 @@ def seconds(values: Sequence[float]) -> str:
 
 def ratio(row: Comparison) -> str:
     """`1.53 x (1.45 to 1.62)`; the level is said where it is not the usual one."""
-    return f"{row.ratio:.2f} x{_span(row)}"
+    return f"{times(row.ratio)} x{_span(row)}"
+
+
+def times(ratio: float) -> str:
+    """A ratio with two decimals; a small one with two digits: 0.0044 and not 0.00."""
+    return f"{ratio:.2f}" if ratio >= 0.1 else number(ratio, 2)
 
 
 def _span(row: Comparison) -> str:
@@ -69,7 +74,7 @@ def _span(row: Comparison) -> str:
     if row.lo is None or row.hi is None:
         return ""
     level = "90 %: " if row.verdict == "equivalent" else ""
-    return f" ({level}{row.lo:.2f} to {row.hi:.2f})"
+    return f" ({level}{times(row.lo)} to {times(row.hi)})"
 
 
 def direction(row: Comparison) -> str:
@@ -96,9 +101,18 @@ def detail(row: Comparison) -> str:
     return f"{ratio(row)}{detectable}"
 
 
+def of_a_quota(row: Comparison) -> str:
+    """A comparison that says nothing of the stacks, since a CPU quota kept one of them from running."""
+    return f"{_subject(row)}: a CPU quota was measured, not the stack."
+
+
+def _subject(row: Comparison) -> str:
+    return f"{row.stack}: {times(row.ratio)} times the {METRICS[row.metric]} of {row.baseline}{_span(row)}"
+
+
 def sentence(row: Comparison) -> str:
     """A comparison as a whole sentence, never without what the run could have seen."""
-    subject = f"{row.stack}: {row.ratio:.2f} times the {METRICS[row.metric]} of {row.baseline}{_span(row)}"
+    subject = _subject(row)
     if row.blocks < MIN_BLOCKS:
         return f"{subject}. No claim: {row.blocks} block{'s' * (row.blocks != 1)}, at least {MIN_BLOCKS} are needed."
     sees = f"minimum detectable difference {percent(row.mde)}; signed-rank p {number(row.p_signed_rank, 2)}"
