@@ -21,7 +21,9 @@ Profile = Annotated[
         help="a profile of loadtests/profiles.toml: smoke, quick (used where none is named), standard, standard-all, full",
     ),
 ]
-Stacks = Annotated[str, typer.Option(envvar=["STACKS", "STACK"], help="stacks, comma-separated, or all")]
+Stacks = Annotated[
+    str, typer.Option("--stacks", "--stack", envvar=["STACKS", "STACK"], help="stacks, comma-separated, or all")
+]
 Scenarios = Annotated[str, typer.Option(envvar="SCENARIOS", help="scenarios: db, db/one, wait?ms=100, comma-separated")]
 Runtime = Annotated[str, typer.Option(envvar="RUNTIME", help="auto (used where none is named), docker or process")]
 Run = Annotated[str, typer.Option(envvar="RUN", help="name of the run's folder in results/")]
@@ -45,11 +47,15 @@ def bench(
 
 
 @app.command()
-def verify(stacks: Stacks = "", runtime: Runtime = "auto") -> None:
+def verify(
+    stacks: Stacks = "",
+    runtime: Runtime = "auto",
+    quick: Annotated[bool, typer.Option(envvar="QUICK", help="leave out the watch of idle connections, 80 s")] = False,
+) -> None:
     """Hold every stack to the HTTP contract."""
     from lab import stand
 
-    _leave(stand.verify(stacks, runtime))
+    _leave(stand.verify(stacks, runtime, quick=quick))
 
 
 @app.command()

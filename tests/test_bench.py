@@ -13,6 +13,9 @@ import psutil
 import pytest
 from conftest import ENGINE_MISSING, PORTS, assert_measured, command, edit, environment, lab, until
 
+from lab.judge.causes import Cause
+from lab.judge.setting import Setting
+from lab.judge.verdict import judge
 from lab.launch.docker import connect
 from lab.nouns import OUTCOME, Failure, Sample
 
@@ -211,6 +214,7 @@ def test_a_stack_that_dies_a_wrong_body_and_an_error_are_failures_with_reason_an
     assert "not running" in failed["quart-hypercorn", "json"].reason
     assert any("no_such_module" in line for line in failed["quart-hypercorn", "json"].log_tail)
     assert "Hello, Mars!" in failed["flask-gunicorn", "json"].reason
+    assert judge(failed["flask-gunicorn", "json"], Setting()).cause is Cause.OFF_CONTRACT
     failed_rows = {(row["stack"], row["scenario"]) for row in rows(checkout) if row["outcome"] == "failed"}
     assert failed_rows == set(failed)
     assert all(row["rps"] == "" for row in rows(checkout) if row["outcome"] == "failed")

@@ -26,8 +26,17 @@ def test_a_stack_that_keeps_the_contract_has_no_findings() -> None:
 def test_a_path_that_is_missing_without_a_declaration_is_found() -> None:
     with serving(Obedient) as url:
         findings = held(url, stack(omits={}))
-    assert "GET /db/one: 404 instead of 200" in findings
+    assert "GET /db/one: 404, path not served: serve it, or name it with the reason in the label lab.omits" in findings
     assert any(finding.startswith("POST /parse/plain") for finding in findings)
+
+
+def test_findings_are_grouped_by_path_a_few_shown_and_the_others_counted() -> None:
+    """An application without routes fails some hundred checks."""
+    found = [contract.Finding(path, f"GET {path}: {number}") for number in range(9) for path in ("/db/one", "/wait")]
+    assert list(contract.grouped(found)) == [
+        *(f"GET /db/one: {number}" for number in range(3)), "/db/one: and 6 more findings",
+        *(f"GET /wait: {number}" for number in range(3)), "/wait: and 6 more findings",
+    ]  # fmt: skip
 
 
 def test_a_path_that_is_declared_as_omitted_but_answers_is_found() -> None:

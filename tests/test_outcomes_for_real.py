@@ -267,7 +267,8 @@ def test_each_fault_is_objected_to(staged: Staged, name: str) -> None:
 
 
 def test_every_cause_is_brought_about_in_one_of_these_files() -> None:
-    texts = [path.read_text() for path in Path(__file__).parent.glob("test_outcomes_*.py")]
+    here = Path(__file__).parent
+    texts = [path.read_text() for path in (*here.glob("test_outcomes_*.py"), here / "test_bench.py")]
     assert {name for text in texts for name in re.findall(r"Cause\.([A-Z_]+)", text)} == {cause.name for cause in Cause}
 
 

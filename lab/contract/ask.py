@@ -2,7 +2,7 @@
 
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection
 
@@ -24,6 +24,21 @@ class Finding:
 
     def __str__(self) -> str:
         return self.sentence
+
+
+SHOWN = 3
+"""So many findings of one path are shown; the others are counted."""
+
+
+def grouped(findings: Iterable[Finding]) -> Iterator[str]:
+    """Yield a path's first findings as sentences, then how many more it has: a path that is not served fails each check."""
+    by_path: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_path.setdefault(finding.path, []).append(finding)
+    for path, found in by_path.items():
+        yield from map(str, found[:SHOWN])
+        if len(found) > SHOWN:
+            yield f"{path}: and {len(found) - SHOWN} more findings"
 
 
 def ask(connection: HTTPConnection, check: Check) -> tuple[int, str, bytes]:

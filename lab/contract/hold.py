@@ -19,6 +19,7 @@ from lab.contract.methods import methods
 from lab.contract.overlap import overlap
 from lab.nouns import Stack
 
+UNSERVED = "404, path not served: serve it, or name it with the reason in the label lab.omits"
 EARLY = 0.95
 """Timers may wake a little early; a wait counts as kept from this share of it on."""
 BEHAVIOURS = (
@@ -70,7 +71,7 @@ def _hold(connection: HTTPConnection, check: Check) -> Iterator[str]:
     if status in check.also:
         return
     if status != check.status:
-        yield f"{check}: {status} instead of {check.status}"
+        yield f"{check}: {UNSERVED if status == 404 else f'{status} instead of {check.status}'}"
         return
     expected = "application/json" if check.events is None else "text/event-stream"
     if not media_type.startswith(expected):

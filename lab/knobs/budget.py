@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from lab.knobs.names import NAMES, of_variable
 from lab.nouns import Knob, KnobValue, Service, Stack
 
+_FOR = {"db_pool": ("/db/",), "upstream_connections": ("/http/", "/stream")}
+"""Setting -> the paths that it is for, as lab.omits names them."""
 MEASURED_WITHIN_S = 2.5
 """Servers look for idle connections every second or so, on a machine that is busy with the others."""
 
@@ -31,13 +33,18 @@ def _unequal(stack: Stack, service: Service, knobs: Mapping[str, Knob]) -> Itera
             yield f"{stack.name} declares an exception of {name}, of which there is no budget ({', '.join(budget)})"
         elif exception.value == budget[name]:
             yield f"{stack.name} declares {name}={exception.value} as an exception, which is the budget"
-    for name in (name for name in budget if name in knobs):
+    for name in (name for name in budget if name in knobs and not _is_needless(name, stack, knobs)):
         allowed = [budget[name], *([stack.exceptions[name].value] if name in stack.exceptions else [])]
         if not any(_agrees(knobs[name], value) for value in allowed):
             yield (
                 f"{stack.name}: {NAMES[name]}: {_text(knobs[name].value)} ({knobs[name].source}) "
                 f"instead of {' or '.join(map(_text, allowed))}; mend it, or declare it in the label lab.exceptions"
             )
+
+
+def _is_needless(name: str, stack: Stack, knobs: Mapping[str, Knob]) -> bool:
+    """Return whether a stack has none of a setting because it serves no path that takes one."""
+    return name in _FOR and knobs[name].value is None and all(map(stack.why_omitted, _FOR[name]))
 
 
 def _agrees(knob: Knob, value: KnobValue) -> bool:
