@@ -4,8 +4,9 @@ The process runtime honours a part of the file and leaves out another part by na
 nobody believes a setting to be in force that is not. `docker compose config` stays the judge: a test holds this reading against it.
 """
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ NOT_APPLIED = (
 """What the process runtime leaves out; named in run.json. (`labels`, `profiles` and `image` are read by the lab itself.
 What a stack depends on the lab starts itself, in both runtimes.)"""
 
+_OMIT = re.compile(r"(?P<path>/\S*): +(?P<why>.+)")
+_EXCEPTION = re.compile(r"(?P<name>\w+)=(?P<value>0|[1-9]\d*|null): +(?P<why>.+)")
 _VARIABLE = re.compile(r"\$(?:(?P<escaped>\$)|\{(?P<name>[A-Z][A-Z0-9_]*):-(?P<default>[^}$]*)\})?")
 
 
@@ -153,18 +156,25 @@ def _stack(service: Service) -> Stack:
             exceptions=exceptions,
             baseline=labels.get("lab.baseline") == "true",
         )
-    except (KeyError, ValueError) as error:
-        raise LabError(f"docker-compose.yml: the labels of stack {service.name} are not complete: {error}.") from None
+    except KeyError as error:
+        raise LabError(f"docker-compose.yml: stack {service.name} lacks the label {error}.") from None
+    except ValueError as error:
+        raise LabError(f"docker-compose.yml: the labels of stack {service.name} are wrong: {error}.") from None
 
 
 def _omits(text: str) -> dict[str, str]:
-    """`/path: reason`, one a line."""
-    pairs = (line.partition(": ") for line in text.splitlines() if line.strip())
-    return {path.strip(): reason.strip() for path, _, reason in pairs}
+    return {match["path"]: match["why"] for match in _lines(text, _OMIT, "lab.omits", "/path: why")}
 
 
 def _exceptions(text: str) -> dict[str, Exempt]:
-    """`knob=value: reason`, one a line; the value is a whole number, or null."""
-    pairs = (line.partition(": ") for line in text.splitlines() if line.strip())
-    declared = ((*knob.strip().split("="), reason.strip()) for knob, _, reason in pairs)
-    return {name: Exempt(value=None if value == "null" else int(value), why=why) for name, value, why in declared}
+    lines = _lines(text, _EXCEPTION, "lab.exceptions", "setting=<whole number or null>: why")
+    return {match["name"]: Exempt(value=json.loads(match["value"]), why=match["why"]) for match in lines}
+
+
+def _lines(text: str, form: re.Pattern[str], label: str, words: str) -> Iterator[re.Match[str]]:
+    """Yield a label's lines, each as it was declared; another form is a ValueError."""
+    for line in filter(None, map(str.strip, text.splitlines())):
+        match = form.fullmatch(line)
+        if not match:
+            raise ValueError(f"{label} has the line {line!r} instead of `{words}`")
+        yield match

@@ -88,12 +88,10 @@ def _ports() -> Finding:
     services = House.here().services.values()
     ports = {service.port for service in services if service.port}
     ports |= {port + AA_PORT_OFFSET for port in ports}
-    taken = sorted(port for port in ports if ready.port_taken(port))
+    taken = [f"{port} by {who}" for port in sorted(ports) if (who := ready.taken(port))]
     if not taken:
         return Finding("ports of all stacks and services are free")
-    return Finding(
-        f"ports taken: {', '.join(map(str, taken))}", "stop what listens there; `make down` stops what the lab left"
-    )
+    return Finding(f"ports taken: {', '.join(taken)}", "stop what listens there; `make down` stops what the lab left")
 
 
 def _room() -> Finding:

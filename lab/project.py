@@ -9,7 +9,7 @@ LOADTESTS = ROOT / "loadtests"
 LOCKS = ROOT / "locks"
 RESULTS = ROOT / "results"
 STATE = ROOT / ".lab"
-"""What the lab must remember between two commands (started processes, the lock); ignored by git."""
+"""What the lab must remember between two commands (the lock, logs); ignored by git."""
 
 COMPOSE_PROJECT = "async-lab-" + hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
 """Two checkouts must not tear each other's containers down."""

@@ -56,9 +56,9 @@ def start_backing(runtime: Runtime, services: Mapping[str, Service], logs: Path)
     """
     database, upstream = arm_of(DATABASE, services), arm_of(UPSTREAM, services)
     for arm in (database, upstream):
-        if ready.port_taken(arm.port):
+        if whose := ready.taken(arm.port):
             raise LabError(
-                f"Port {arm.port} of {arm.label} is taken by another program: stop it (`make down` stops what the lab left)."
+                f"Port {arm.port} of {arm.label} is taken by {whose}: stop it (`make down` stops what the lab left)."
             )
     runtime.create([database, upstream], logs)
     version = _run_backing(runtime, database)

@@ -63,7 +63,7 @@ def start(
     Args:
         cpus: where the arms run, to see whether others disturb a start there.
     """
-    refused = {arm.label: f"Port {arm.port} is taken by another program." for arm in arms if ready.port_taken(arm.port)}
+    refused = {arm.label: f"Port {arm.port} is taken by {who}." for arm in arms if (who := ready.taken(arm.port))}
     refused |= _created(runtime, [arm for arm in arms if arm.label not in refused], logs)
     standing = Standing(unhealthy=refused, blameless=frozenset(refused))
     for arm in arms:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -30,13 +31,18 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background hands an ignored Ctrl-C on
 
 
+def needs(lack: str | None) -> pytest.MarkDecorator:
+    """Leave a test out where this machine lacks what it needs (a phrase); CI, which sets LAB_REQUIRE_ENGINE, must have it."""
+    if lack and os.environ.get("LAB_REQUIRE_ENGINE"):
+        pytest.exit(f"LAB_REQUIRE_ENGINE is set, but: {lack}", returncode=1)
+    return pytest.mark.skipif(lack is not None, reason=str(lack))
+
+
 def engine_missing() -> str | None:
-    """Why the container half cannot be tested here; None if it can. CI sets LAB_REQUIRE_ENGINE: there it must be."""
+    """Why the container half cannot be tested here; None if it can."""
     try:
         connect().close()
     except LabError as error:
-        if os.environ.get("LAB_REQUIRE_ENGINE"):
-            pytest.exit(f"LAB_REQUIRE_ENGINE is set, and the engine is missing: {error}", returncode=1)
         return str(error)
     return None
 
@@ -44,18 +50,36 @@ def engine_missing() -> str | None:
 settings.register_profile("lab", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("lab")  # an example that a busy machine is slow with is no finding
 
-PORTS = 91
-"""Copies of the checkout use ports 91xx instead of 81xx, so that a running lab is no obstacle to testing it."""
+
+def listening() -> dict[int, psutil.Process]:
+    """Port -> who listens there."""
+    sockets = psutil.net_connections("tcp")
+    return {one.laddr.port: psutil.Process(one.pid) for one in sockets if one.status == psutil.CONN_LISTEN and one.pid}
+
+
+def free_hundred() -> int:
+    """The first of 91 to 99 in whose hundred of ports nobody listens."""
+    taken = {port // 100 for port in listening()}
+    return next(hundred for hundred in range(91, 100) if hundred not in taken)
+
+
+PORTS = free_hundred()
+"""Copies of the checkout use ports 91xx instead of 81xx, so that neither a running lab nor another suite is in the way."""
 
 ENGINE_MISSING = engine_missing()
-needs_engine = pytest.mark.skipif(ENGINE_MISSING is not None, reason=str(ENGINE_MISSING))
+needs_engine = needs(ENGINE_MISSING)
 
 
 @pytest.fixture(autouse=True, scope="module")
 def nothing_left_behind() -> Iterator[None]:
-    """What a file's tests left open is collected at its end, and fails it instead of a test of another file."""
+    """What a file's tests left open, and servers that they left running, fail it instead of a test of another file."""
     yield
     gc.collect()
+    left = {port: server for port, server in listening().items() if port // 100 == PORTS}
+    said = [f"port {port}: {' '.join(server.cmdline())}" for port, server in left.items()]
+    for server in left.values():
+        server.kill()
+    assert said == []
 
 
 @pytest.fixture(params=["process", pytest.param("docker", marks=needs_engine)])

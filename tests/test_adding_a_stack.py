@@ -1,77 +1,66 @@
-"""A new stack is a folder and a service; nothing else of the tree has to know it."""
+"""A new stack is a folder, a service and a group of packages, as docs/new-stack.md has them; nothing else has to know it."""
 
 import csv
+import re
 from pathlib import Path
 
-from conftest import PORTS, assert_measured, lab
+import pytest
+from conftest import PORTS, assert_measured, edit, lab
 
-APP = '''
-"""The barest ASGI application that keeps a part of the contract."""
+from lab.project import LOCKS, ROOT
 
-import json
-import os
-
-NONE = ("slots", "db_pool", "upstream_connections", "keep_alive_s", "loop", "parser")
-ANSWERS = {
-    "/health": {"status": "ok", "stack": os.environ["LAB_STACK"]},
-    "/knobs": dict.fromkeys(NONE) | {"language": "python", "server": "uvicorn", "framework": "none"},
-    "/json": {"message": "Hello, World!"},
-}
+DOC = (ROOT / "docs" / "new-stack.md").read_text()
+DECLARED = re.compile(r"      lab\.(omits|exceptions): \|\n(        .*\n)+")
 
 
-async def app(scope, receive, send):
-    if scope["type"] != "http":
-        return
-    answer = ANSWERS.get(scope["path"]) if scope["method"] in ("GET", "HEAD") else None
-    body = json.dumps(answer or {"error": "no such path"}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 200 if answer else 404, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-'''
-SERVICE = """
-  bare-uvicorn:
-    <<: *server
-    image: "${LAB_PROJECT:-async-lab}-bare"
-    build: { <<: *build, args: { LAB_BASE_IMAGE: "${LAB_BASE_IMAGE:-debian:trixie-slim}", LOCK: upstream, SOURCE: stacks/bare } }
-    environment: { <<: *budget, LAB_STACK: "bare-uvicorn${LAB_ARM:-}" }
-    command: [uvicorn, --host=127.0.0.1, "--port=${LAB_PORT:-PORT}", --no-access-log, stacks.bare.app:app]
-    labels:
-      lab.framework: none
-      lab.server: Uvicorn
-      lab.model: async
-      lab.port: "${LAB_PORT:-PORT}"
-      lab.exceptions: |
-        slots=null: nothing it does blocks
-        db_pool=null: it asks no database
-        upstream_connections=null: it calls nobody
-        keep_alive_s=null: nobody asks it
-      lab.omits: |
-        /parse/: it only says hello
-        /crunch/: it only says hello
-        /db/: it only says hello
-        /http/: it only says hello
-        /file/: it only says hello
-        /wait: it only says hello
-        /mixed: it only says hello
-        /hazard/: it only says hello
-        /stream: it only says hello
-        /ws: it only says hello
-        /h2/: it only says hello
-"""
+def block(language: str) -> str:
+    """The first block of code in that language on the page."""
+    found = re.search(rf"^```{language}\n(.*?)^```$", DOC, re.DOTALL | re.MULTILINE)
+    assert found
+    return found[1]
 
 
-def test_a_folder_and_a_service_are_a_new_stack_in_every_command(checkout: Path, runtime: str) -> None:
-    (checkout / "stacks" / "bare").mkdir()
-    (checkout / "stacks" / "bare" / "app.py").write_text(APP)
-    compose = checkout / "docker-compose.yml"
-    compose.write_text(
-        compose.read_text().replace("\nsecrets:", SERVICE.replace("PORT}", f"{PORTS}15}}") + "\nsecrets:")
-    )
-    assert "bare-uvicorn" in lab(checkout, "stacks").stdout
-    words = {"STACKS": "bare-uvicorn,fastapi-uvicorn", "SCENARIOS": "json,wait", "PROFILE": "smoke"}
-    done = lab(checkout, "bench", env={**words, "RUNTIME": runtime, "RUN": "it"})
+@pytest.fixture
+def followed(checkout: Path) -> Path:
+    """A checkout in which a reader did what the page says, up to `make lock`."""
+    (checkout / "stacks" / "aiohttp").mkdir()
+    (checkout / "stacks" / "aiohttp" / "app.py").write_text(block("python"))
+    service = block("yaml").replace("8115", f"{PORTS}15")
+    edit(checkout / "docker-compose.yml", "\n  postgres:\n", f"\n{service}\n  postgres:\n")
+    edit(checkout / "pyproject.toml", "[dependency-groups]\n", f"[dependency-groups]\n{block('toml')}")
+    locked = lab(checkout, "lock")
+    assert locked.returncode == 0, locked.stderr
+    return checkout
+
+
+def test_the_page_leads_from_an_empty_folder_to_a_report(followed: Path, runtime: str) -> None:
+    assert {path.name: (followed / "locks" / path.name).read_text() for path in LOCKS.glob("*.txt")} == {
+        path.name: path.read_text() for path in LOCKS.glob("*.txt")
+    }, "what the others have installed stays as it is"
+    assert "aiohttp==3.14" in (followed / "locks/aiohttp.txt").read_text()
+
+    held = lab(followed, "verify", env={"STACKS": "aiohttp", "QUICK": "1", "RUNTIME": runtime})
+    assert held.returncode == 0, held.stderr + held.stdout
+
+    words = {"STACKS": "aiohttp,fastapi-uvicorn", "SCENARIOS": "json,wait,file/thread", "PROFILE": "smoke"}
+    done = lab(followed, "bench", env={**words, "RUNTIME": runtime, "RUN": "it"})
     assert_measured(done)
-    with (checkout / "results/it/summary.csv").open() as table:
+    with (followed / "results/it/summary.csv").open() as table:
         rows = {(row["stack"], row["scenario"]) for row in csv.DictReader(table)}
-    assert rows == {("bare-uvicorn", "json"), ("fastapi-uvicorn", "json"), ("fastapi-uvicorn", "wait")}
-    assert "it only says hello" in (checkout / "results/it/report.md").read_text()
+    assert {("aiohttp", "json"), ("aiohttp", "wait"), ("fastapi-uvicorn", "file/thread")} <= rows
+    assert ("aiohttp", "file/thread") not in rows
+    assert "not written yet" in (followed / "results/it/report.md").read_text()
+
+
+@pytest.mark.parametrize("runtime", ["process"])
+def test_a_stack_that_declares_nothing_has_the_findings_that_the_page_shows(followed: Path, runtime: str) -> None:
+    compose = followed / "docker-compose.yml"
+    service = block("yaml").replace("8115", f"{PORTS}15")
+    edit(compose, service, DECLARED.sub("", service))
+    done = lab(followed, "verify", env={"STACKS": "aiohttp", "QUICK": "1", "RUNTIME": runtime})
+    assert done.returncode == 1
+    found = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("  ")]
+    promised = re.search(r"gives (\d+) of them", DOC)
+    assert promised
+    assert len(found) == int(promised[1]), "\n".join(found)
+    assert set(block("text").splitlines()) <= set(found)

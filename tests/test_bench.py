@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import os
 import re
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from conftest import ENGINE_MISSING, PORTS, assert_measured, command, edit, envi
 from lab.judge.causes import Cause
 from lab.judge.setting import Setting
 from lab.judge.verdict import judge
+from lab.launch import ready
 from lab.launch.docker import connect
 from lab.nouns import OUTCOME, Failure, Sample
 
@@ -32,6 +34,7 @@ warmup_s = 0.1
 window_s = 0.3
 timeout_s = 5.0
 """
+PORT_OF = {"postgres": PORTS * 100 + 91, "upstream": PORTS * 100 + 92}
 DISK_FULL = "echo the disk is full; exit 7"
 
 
@@ -230,9 +233,9 @@ def run_whose_service_dies(
     try:
         until(lambda: (checkout / "results/it/logs/block-00/fastapi-uvicorn.log").exists(), 120)
         meanwhile()
-        records = json.loads((checkout / ".lab/processes.json").read_text())
-        (pid,) = (record["pid"] for record in records if record["label"] == service)
-        psutil.Process(pid).kill()
+        server = ready.listener(PORT_OF[service])
+        assert server is not None
+        server.kill()
         stderr = run.communicate(timeout=120)[1]
     finally:
         run.kill()
@@ -312,7 +315,9 @@ def test_a_port_that_is_taken_fails_that_stack_only(bench: Callable, checkout: P
     done = bench(SCENARIOS="json", STACKS="fastapi-uvicorn,quart-hypercorn")
     assert done.returncode == 1, done.stderr
     reasons = {outcome.reason for outcome in outcomes(checkout) if isinstance(outcome, Failure)}
-    assert reasons == {f"Port {PORTS}03 is taken by another program."}
+    assert reasons == {
+        f"Port {PORTS}03 is taken by another program ({psutil.Process().name()}, process {os.getpid()})."
+    }
     assert {row["outcome"] for row in rows(checkout) if row["stack"] == "fastapi-uvicorn"} <= {"valid", "invalid"}
 
 

@@ -1,6 +1,7 @@
 """The process runtime's reading of docker-compose.yml, held against Compose's own."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -96,7 +97,26 @@ def test_an_empty_variable_counts_as_unset() -> None:
 
 def test_a_stack_without_its_labels_is_refused(tmp_path: Path) -> None:
     services = compose.read(written(tmp_path, "{command: [x], labels: {lab.framework: F}}"), {})
-    with pytest.raises(LabError, match="labels of stack one"):
+    with pytest.raises(LabError, match=r"stack one lacks the label 'lab\.server'"):
+        compose.stacks(services)
+
+
+@pytest.mark.parametrize(
+    ("label", "line", "form"),
+    [
+        ("lab.exceptions", "slots: none", "setting=<whole number or null>: why"),
+        ("lab.exceptions", "slots=none: why", "setting=<whole number or null>: why"),
+        ("lab.exceptions", "slots=40", "setting=<whole number or null>: why"),
+        ("lab.omits", "/wait", "/path: why"),
+        ("lab.omits", "wait: why", "/path: why"),
+    ],
+)
+def test_a_declaration_of_another_form_is_refused_with_the_line_and_the_form(
+    tmp_path: Path, label: str, line: str, form: str
+) -> None:
+    labels = f"lab.framework: F, lab.server: S, lab.model: async, lab.port: '1', {label}: '{line}'"
+    services = compose.read(written(tmp_path, f"{{command: [x], labels: {{{labels}}}}}"), {})
+    with pytest.raises(LabError, match=re.escape(f"{label} has the line {line!r} instead of `{form}`")):
         compose.stacks(services)
 
 

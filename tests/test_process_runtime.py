@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +20,11 @@ from lab.nouns import Arm, Service
 SPAWNS_A_CHILD = (
     "import subprocess,sys,time; subprocess.Popen([sys.executable,'-c','import time; time.sleep(60)']); time.sleep(60)"
 )
+SPAWNS_A_DAEMON = (
+    "import os,pathlib,subprocess,sys,time; "
+    "daemon = subprocess.Popen([sys.executable,'-c','import time; time.sleep(60)'], start_new_session=True); "
+    "pathlib.Path('{folder}/daemon').write_text(str(daemon.pid)); time.sleep(60)"
+)
 IGNORES_SIGTERM = (
     "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
 )
@@ -31,7 +37,7 @@ Start = Callable[..., ProcessRuntime]
 @pytest.fixture
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Starts a process; what a lab that runs beside the tests has started is not known to these runtimes."""
-    monkeypatch.setattr(process, "_STARTED", tmp_path / "processes.json")
+    monkeypatch.setattr(process, "COMPOSE_PROJECT", f"test-{os.getpid()}")
     runtimes: list[ProcessRuntime] = []
 
     def started(code: str, **more: object) -> ProcessRuntime:
@@ -100,10 +106,24 @@ def _dead(runtime: ProcessRuntime) -> bool:
     return False
 
 
-def test_another_command_can_stop_what_an_earlier_one_left(start: Start) -> None:
-    pid = start("import time; time.sleep(60)").target("one").pid
-    ProcessRuntime(lambda _: {}, {}).stop_all()
-    until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+def test_another_command_stops_what_an_earlier_one_left_whenever_that_was_killed(start: Start, tmp_path: Path) -> None:
+    runtime = start(SPAWNS_A_DAEMON.format(folder=tmp_path))
+    left = psutil.Process(runtime.target("one").pid)
+    until(lambda: (tmp_path / "daemon").exists() and (tmp_path / "daemon").read_text())
+    daemon = psutil.Process(int((tmp_path / "daemon").read_text()))
+    (folder,) = Path(tempfile.gettempdir()).glob(f"{process.COMPOSE_PROJECT}-*")
+    ProcessRuntime(lambda _: {}, {}).stop_all()  # knows only what can be seen of the machine
+    assert not folder.exists()
+    for one in (left, daemon):
+        until(lambda one=one: not one.is_running() or one.status() == psutil.STATUS_ZOMBIE)  # type: ignore[misc]
+
+
+def test_what_another_checkout_started_is_left_alone(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = start("import time; time.sleep(60)")
+    with monkeypatch.context() as other:
+        other.setattr(process, "COMPOSE_PROJECT", "another-checkout")
+        ProcessRuntime(lambda _: {}, {}).stop_all()
+    assert psutil.Process(runtime.target("one").pid).is_running()
 
 
 def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:

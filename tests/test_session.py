@@ -20,7 +20,7 @@ from lab.store import RunFolder
 def test_the_cpus_of_this_process_are_its_own_again_after_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "_STARTED", tmp_path / "processes.json")
+    monkeypatch.setattr(process, "COMPOSE_PROJECT", f"test-{os.getpid()}")
     house, before = House.here(), os.sched_getaffinity(0)
     services = {
         **house.services,

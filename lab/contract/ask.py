@@ -12,6 +12,7 @@ PATIENCE_S = 30.0
 PIECE_BYTES = 10_000
 SERVER = "/health"
 """Path of findings that concern the whole server; no scenario asks it, so a run leaves none out for them."""
+UNSERVED = "404, path not served: serve it, or name it with the reason in the label lab.omits"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ SHOWN = 3
 
 
 def grouped(findings: Iterable[Finding]) -> Iterator[str]:
-    """Yield a path's first findings as sentences, then how many more it has: a path that is not served fails each check."""
+    """Yield a path's first findings as sentences, then how many more it has: one fault may fail each check of it."""
     by_path: dict[str, list[Finding]] = {}
     for finding in findings:
         by_path.setdefault(finding.path, []).append(finding)

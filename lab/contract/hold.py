@@ -1,5 +1,6 @@
 """Hold a running stack to the contract."""
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator, Mapping
@@ -7,7 +8,7 @@ from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
 from lab.contract.abandoned import abandoned
-from lab.contract.ask import PATIENCE_S, Finding, ask
+from lab.contract.ask import PATIENCE_S, UNSERVED, Finding, ask
 from lab.contract.bodies import large_bodies
 from lab.contract.check import Check
 from lab.contract.checks import all_checks
@@ -19,7 +20,6 @@ from lab.contract.methods import methods
 from lab.contract.overlap import overlap
 from lab.nouns import Stack
 
-UNSERVED = "404, path not served: serve it, or name it with the reason in the label lab.omits"
 EARLY = 0.95
 """Timers may wake a little early; a wait counts as kept from this share of it on."""
 BEHAVIOURS = (
@@ -32,11 +32,11 @@ BEHAVIOURS = (
 def verify(base_url: str, stack: Stack) -> list[Finding]:
     """Hold the stack that runs at `base_url` to the contract; no findings: it holds."""
     address = urlsplit(base_url).netloc
-    connection = HTTPConnection(address, timeout=PATIENCE_S)
-    try:
-        findings = [Finding(check.path, said) for check in checks_of(stack) for said in _hold(connection, check)]
-    finally:
-        connection.close()
+    with contextlib.closing(HTTPConnection(address, timeout=PATIENCE_S)) as connection:
+        unserved = list(_unserved(connection, stack))
+        findings = [Finding(path, f"{path}: {UNSERVED}") for path in unserved]
+        stack = stack.model_copy(update={"omits": {**stack.omits, **dict.fromkeys(unserved, UNSERVED)}})
+        findings += [Finding(check.path, said) for check in checks_of(stack) for said in _hold(connection, check)]
     for behaviour in BEHAVIOURS:
         findings += behaviour(address, stack)
     return findings
@@ -55,6 +55,19 @@ def checks_of(stack: Stack) -> Iterator[Check]:
         yield Check("/ws", absent=True)
 
 
+def _unserved(connection: HTTPConnection, stack: Stack) -> Iterator[str]:
+    """Yield the paths that are not there and were not declared: one finding each, instead of one for each request."""
+    firsts: dict[str, Check] = {}
+    for check in checks_of(stack):
+        if check.status == 200 and not check.absent:
+            firsts.setdefault(check.path, check)
+    for path, check in firsts.items():
+        with contextlib.suppress(OSError, HTTPException):
+            if ask(connection, check)[0] == 404:
+                yield path
+        connection.close()
+
+
 def _hold(connection: HTTPConnection, check: Check) -> Iterator[str]:
     start = time.monotonic()
     try:
@@ -71,7 +84,7 @@ def _hold(connection: HTTPConnection, check: Check) -> Iterator[str]:
     if status in check.also:
         return
     if status != check.status:
-        yield f"{check}: {UNSERVED if status == 404 else f'{status} instead of {check.status}'}"
+        yield f"{check}: {status} instead of {check.status}"
         return
     expected = "application/json" if check.events is None else "text/event-stream"
     if not media_type.startswith(expected):

@@ -52,8 +52,10 @@ def _wrong(peer: socket.socket, address: str) -> str | None:
             body += event.data or b""
         elif isinstance(event, StreamEnded):
             break
+    if not status:
+        return f"not spoken: serve it, or name {PATH} with the reason in the label lab.omits"
     if status != b"200":
-        return f"status {status.decode() or 'missing'}"
+        return f"status {status.decode()}"
     try:
         answer = json.loads(body)
     except ValueError:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException, RemoteDisconnected
 
 from wsproto import ConnectionType, WSConnection
-from wsproto.events import AcceptConnection, CloseConnection, Event, Request, TextMessage
+from wsproto.events import AcceptConnection, CloseConnection, Event, RejectConnection, Request, TextMessage
 from wsproto.utilities import ProtocolError
 
-from lab.contract.ask import PATIENCE_S, Finding, ask, connect, reset
+from lab.contract.ask import PATIENCE_S, UNSERVED, Finding, ask, connect, reset
 from lab.contract.check import Check
 from lab.nouns import Stack
 
@@ -143,12 +143,18 @@ def echo(address: str, stack: Stack) -> list[Finding]:
         return [Finding("/ws", f"WS /ws: {error!r}")]
 
 
+def _refusal(answer: Event | None) -> str:
+    if isinstance(answer, RejectConnection):
+        return UNSERVED if answer.status_code == 404 else f"status {answer.status_code}"
+    return repr(answer)
+
+
 def _converse(peer: socket.socket, address: str) -> Iterator[str]:
     protocol = WSConnection(ConnectionType.CLIENT)
     events = _events(peer, protocol)
     peer.sendall(protocol.send(Request(host=address, target="/ws")))
     if not isinstance(answer := next(events, None), AcceptConnection):
-        yield f"WS /ws: not accepted ({answer})"
+        yield f"WS /ws: not accepted ({_refusal(answer)})"
         return
     for text in MESSAGES:
         peer.sendall(protocol.send(TextMessage(text)))

@@ -38,7 +38,8 @@ def _unequal(stack: Stack, service: Service, knobs: Mapping[str, Knob]) -> Itera
         if not any(_agrees(knobs[name], value) for value in allowed):
             yield (
                 f"{stack.name}: {NAMES[name]}: {_text(knobs[name].value)} ({knobs[name].source}) "
-                f"instead of {' or '.join(map(_text, allowed))}; mend it, or declare it in the label lab.exceptions"
+                f"instead of {' or '.join(map(_text, allowed))}; mend it, or add the line "
+                f"`{name}={_declared(knobs[name].value)}: <why>` to the label lab.exceptions"
             )
 
 
@@ -51,6 +52,13 @@ def _agrees(knob: Knob, value: KnobValue) -> bool:
     if knob.source == "measured" and isinstance(knob.value, int | float) and isinstance(value, int | float):
         return abs(knob.value - value) <= MEASURED_WITHIN_S
     return knob.value == value
+
+
+def _declared(value: KnobValue) -> str:
+    """Return a value as the label lab.exceptions takes it."""
+    if value is None:
+        return "null"
+    return str(round(value) if isinstance(value, float) else value)
 
 
 def _text(value: KnobValue) -> str:

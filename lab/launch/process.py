@@ -4,7 +4,6 @@ For machines without a container engine. What it cannot give (lab.compose.NOT_AP
 """
 
 import contextlib
-import json
 import os
 import platform
 import resource
@@ -25,9 +24,11 @@ from lab.interrupt import deferred
 from lab.launch import quota
 from lab.launch.runtime import Describe, last_lines
 from lab.nouns import Arm, Service, Target
-from lab.project import ROOT, STATE
+from lab.project import COMPOSE_PROJECT, ROOT
 
-_STARTED = STATE / "processes.json"
+_FOLDER = "LAB_FOLDER"
+"""Variable with the temporary folder of a service, named after this checkout: by it a later command finds what an earlier one
+left. A file of pids would miss what was started just before the lab was killed."""
 _KILLED_WITHIN_S = 5
 
 
@@ -79,9 +80,8 @@ class ProcessRuntime:
 
     def run(self, label: str) -> None:
         """See Runtime.run."""
-        with deferred():  # a child that is not written down would be stopped by nobody
+        with deferred():  # a child between its start and its note would outlive this command
             self._running[label] = self._spawn(*self._created[label])
-            self._remember()
 
     def target(self, label: str) -> Target:
         """See Runtime.target."""
@@ -102,18 +102,17 @@ class ProcessRuntime:
             child.ask_to_stop()
         for child in children:
             child.wait_or_kill()
-        self._remember()
         if self._temporary and not self._running:
             shutil.rmtree(self._temporary, ignore_errors=True)
             self._temporary = None
 
     def stop_all(self) -> None:
-        """See Runtime.stop_all; processes of earlier commands are known by pid and start time."""
-        left = _remembered()
+        """See Runtime.stop_all: also what earlier commands left, and what that has started in its turn."""
         self.stop(list(self._running))
-        for record in left:
-            _kill_remembered(record)
-        _STARTED.unlink(missing_ok=True)
+        _end(left())
+        for folder in Path(tempfile.gettempdir()).glob(f"{_prefix()}*"):
+            shutil.rmtree(folder, ignore_errors=True)
+        quota.remove_left()
 
     def close(self) -> None:
         """See Runtime.close: there is no engine."""
@@ -153,7 +152,7 @@ class ProcessRuntime:
     def _environment(self, service: Service) -> dict[str, str]:
         """A container's environment, not this shell's: what a user exports must not change what is measured."""
         if self._temporary is None:
-            self._temporary = Path(tempfile.mkdtemp(prefix="lab-"))
+            self._temporary = Path(tempfile.mkdtemp(prefix=_prefix()))
         return {
             "PATH": _search_path(),
             "HOME": str(self._temporary),
@@ -161,16 +160,8 @@ class ProcessRuntime:
             "LANG": "C.UTF-8",
             "PYTHONUNBUFFERED": "1",
             **service.environment,
+            _FOLDER: str(self._temporary),
         }
-
-    def _remember(self) -> None:
-        STATE.mkdir(exist_ok=True)
-        records = [child.record(label) for label, child in self._running.items()]
-        records = [record | {"temporary": str(self._temporary)} for record in records if record]
-        if records:
-            _STARTED.write_text(json.dumps(records))
-        else:
-            _STARTED.unlink(missing_ok=True)
 
 
 class _Child:
@@ -198,41 +189,28 @@ class _Child:
         if self.group:
             quota.remove(self.group)
 
-    def record(self, label: str) -> dict[str, object] | None:
-        started = _start_ticks(self.process.pid)
-        if started is None:
-            return None
-        group = {"group": str(self.group)} if self.group else {}
-        return {"label": label, "pid": self.process.pid, "start_ticks": started} | group
+
+def left() -> list[psutil.Process]:
+    """Return the processes that commands of this checkout have started and that still run, their descendants included."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):  # it has ended, or is another user's
+            if Path(process.environ().get(_FOLDER, "")).name.startswith(_prefix()):
+                found.append(process)
+    return found
 
 
-def _remembered() -> list[dict[str, object]]:
-    try:
-        records: list[dict[str, object]] = json.loads(_STARTED.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return []
-    return records
+def _prefix() -> str:
+    return f"{COMPOSE_PROJECT}-"
 
 
-def _kill_remembered(record: dict[str, object]) -> None:
-    """Ends a process that an earlier command left, if the pid still is that process."""
-    pid = int(str(record["pid"]))
-    if _start_ticks(pid) == record["start_ticks"]:
-        process = psutil.Process(pid)
-        process.terminate()
-        psutil.wait_procs([process], timeout=_KILLED_WITHIN_S)
-        _kill_group(pid)
-    if group := record.get("group"):
-        quota.remove(Path(str(group)))
-    shutil.rmtree(str(record["temporary"]), ignore_errors=True)
-
-
-def _start_ticks(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot (proc_pid_stat(5), field 22): with the pid it names one process."""
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
-    except FileNotFoundError:
-        return None
+def _end(processes: Iterable[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()
+    for process in psutil.wait_procs(processes, timeout=_KILLED_WITHIN_S)[1]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def _kill_group(pid: int) -> None:

@@ -67,6 +67,13 @@ def remove(group: Path) -> None:
         time.sleep(0.01)
 
 
+def remove_left() -> None:
+    """Remove the groups that earlier commands of this checkout made and left; their processes must have been ended."""
+    above = parent()
+    for group in above.glob(f"{COMPOSE_PROJECT}-*/") if above else ():
+        remove(group)
+
+
 def _holds_quotas(group: Path) -> bool:
     probe = group / f"{COMPOSE_PROJECT}-probe-{os.getpid()}"
     try:

@@ -1,10 +1,13 @@
 """Readiness by asking `/health`, the same way in both runtimes; Docker's own health checks would load the server's core."""
 
+import contextlib
 import http.client
 import json
 import socket
 import time
 from collections.abc import Callable
+
+import psutil
 
 from lab.nouns import Arm
 
@@ -13,11 +16,23 @@ _LOOK_AGAIN_AFTER_S = 0.1
 _ANSWER_WITHIN_S = 1.0
 
 
-def port_taken(port: int) -> bool:
-    """True if something listens on 127.0.0.1:<port> already: a foreign server must not be measured."""
+def taken(port: int) -> str | None:
+    """Return who listens on 127.0.0.1:<port> already (a phrase), None if nobody: a foreign server must not be measured."""
     with socket.socket() as probe:
         probe.settimeout(_ANSWER_WITHIN_S)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        if probe.connect_ex(("127.0.0.1", port)):
+            return None
+    found = listener(port)
+    return f"another program ({found.name()}, process {found.pid})" if found else "another program"
+
+
+def listener(port: int) -> psutil.Process | None:
+    """Return the process that listens on a port; None if there is none or it is another user's."""
+    with contextlib.suppress(psutil.Error):
+        for one in psutil.net_connections("tcp"):
+            if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port and one.pid:
+                return psutil.Process(one.pid)
+    return None
 
 
 def wrong_after(arm: Arm, died: Callable[[], str | None], within_s: float) -> str:
