@@ -41,6 +41,7 @@ TAKEN: dict[str, Callable[[CpuPlan], Sequence[int]]] = {
     "server's CPU taken": lambda cpus: cpus.server,
     "silent, its CPU taken": lambda cpus: cpus.server,
     "generator's CPU taken": lambda cpus: cpus.others,
+    "generator's CPU taken, closed": lambda cpus: cpus.others,
 }
 """Fault -> the CPUs that programs of ours take."""
 TRIES = 5

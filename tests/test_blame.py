@@ -29,6 +29,7 @@ BY_TIME: dict[str, tuple[Trial, dict[str, Any]]] = {
 DISTURBED: dict[Cause, dict[str, Any]] = {
     Cause.STOLEN: {"stolen": 0.6},
     Cause.FOREIGN: {"server_cores_busy": 0.95, "usage": {"server": Usage(cpu_s=1.0)}},
+    Cause.FOREIGN_BESIDE: {"other_cores_busy": 0.98, "usage": {"generator": Usage(cpu_s=0.8)}},
     Cause.QUOTA: {"lab_throttled_s": 0.4},
     Cause.NEIGHBOURS: {"idle_cpu_s": 0.2},
 }

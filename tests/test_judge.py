@@ -57,10 +57,11 @@ CASES: list[tuple[Cause, dict[str, Any]]] = [
     (Cause.ACCOUNTS, {"of": OPEN, "scheduled": 2001}),
     (Cause.LATE, {"of": OPEN, **LATE}),
     (Cause.BUSY, {"of": CLOSED, "usage": usage(generator=0.95)}),
-    (Cause.BUSY, {"of": CLOSED, "other_cores_busy": 0.95}),
+    (Cause.BUSY, {"of": CLOSED, "other_cores_busy": 0.95, "usage": usage(generator=0.8)}),
     (Cause.IDLE, {"of": CLOSED, "in_flight_s": 0.89 * 64 * 2}),
     (Cause.NEIGHBOURS, {"of": CLOSED, "idle_cpu_s": 0.2}),
     (Cause.FOREIGN, {"of": CLOSED, "server_cores_busy": 0.95, "usage": usage(server=0.6)}),
+    (Cause.FOREIGN_BESIDE, {"of": CLOSED, "other_cores_busy": 0.95, "usage": usage(generator=0.3, database=0.3)}),
     (Cause.STOLEN, {"of": CLOSED, "stolen": 0.25}),
     (Cause.QUOTA, {"of": CLOSED, "lab_throttled_s": 0.2}),
     (Cause.CEILING, {"of": CLOSED, "rps": 840}),
@@ -90,6 +91,7 @@ INSIDE: list[dict[str, Any]] = [
     {"of": trial(load="closed:512"), "in_flight_s": 512 * 2, "starved": 5},
     {"of": CLOSED, "starved": 64, "latency": histogram({210.0: 2000})},
     {"of": CLOSED, "server_cores_busy": 0.78, "usage": usage(server=0.7)},
+    {"of": CLOSED, "other_cores_busy": 0.85, "usage": usage(generator=0.3)},
     {"of": OPEN, "completed": 1910, "scheduled": 2000},
 ]
 

@@ -45,6 +45,7 @@ SCENES = {
         "more slots than it says": (GENEROUS, "wait?ms=100", "closed:128"),
         "server's CPU taken": (FASTAPI, "json", "open:50"),
         "generator's CPU taken": (FASTAPI, "json", "open:500"),
+        "generator's CPU taken, closed": (FASTAPI, "json", "closed:4"),
         "driver dies": (FASTAPI, "json", "closed:4"),
         "silent, its CPU taken": (BROKEN, "crunch/thread", "closed:4"),
         "silent": (BROKEN, "crunch/thread", "closed:4"),
@@ -251,6 +252,7 @@ OBJECTIONS = {
     "more slots than it says": Cause.CEILING,
     "server's CPU taken": Cause.FOREIGN,
     "generator's CPU taken": Cause.LATE,
+    "generator's CPU taken, closed": Cause.FOREIGN_BESIDE,
     "neighbour awake": Cause.NEIGHBOURS,
 }
 

@@ -23,6 +23,7 @@ class Cause(Enum):
     ACCOUNTS = "invalid", "the driver may have lost sight of requests: report this as a bug of the lab"
     STOLEN = "invalid", "the machine is shared with others that are busy: run again at a quieter time", True
     FOREIGN = "invalid", "other programs use the server's CPUs: quieten the machine and run again", True
+    FOREIGN_BESIDE = "invalid", "other programs use the generator's CPUs: quieten the machine and run again", True
     QUOTA = "invalid", "the lab itself has a CPU quota: raise it, or run where there is none", True
     LATE = (
         "invalid",

@@ -10,7 +10,7 @@ from lab.histogram import Histogram
 from lab.judge.bounds import bound_by
 from lab.judge.causes import Cause
 from lab.judge.setting import Setting, ceiling_per_s
-from lab.judge.use import foreign_share, generator_share
+from lab.judge.use import foreign_beside, foreign_share, generator_share
 from lab.nouns import Sample
 
 ERRORS_ALLOWED = 0.001
@@ -27,6 +27,8 @@ NEIGHBOURS_BUSY = 0.05
 """Share of the window that the idle stacks' servers together may have computed."""
 FOREIGN = 0.1
 """Share of the server's CPUs that other programs may have used; interrupts, which are counted here on some kernels, were at most 0.035."""
+FOREIGN_BESIDE = 0.2
+"""Share of the generator's CPUs that other programs may have used where these CPUs were full; the lab itself used at most 0.1."""
 STOLEN = 0.1
 """Share of all CPUs' time that the hypervisor may have given to others."""
 THROTTLED = 0.05
@@ -171,6 +173,14 @@ def _foreign_load(sample: Sample, setting: Setting) -> str | None:
     return f"Other programs took {100 * share:.0f} % of the server's CPU time"
 
 
+def _foreign_beside(sample: Sample, setting: Setting) -> str | None:
+    """Whatever the limit was: requests that wait for a turn of the generator are counted as the server's latency."""
+    share = foreign_beside(sample, setting.other_cpus)
+    if share is None or share <= FOREIGN_BESIDE + _steps(sample) or (sample.other_cores_busy or 0) <= GENERATOR_BUSY:
+        return None
+    return f"Other programs took {100 * share:.0f} % of the generator's CPU time, and nothing of it was left"
+
+
 def _ceiling_exceeded(sample: Sample, setting: Setting) -> str | None:
     """At most slots x (T + d) / d responses end in a window T; d is shortened by what timers may wake early."""
     ceiling = ceiling_per_s(setting, early_ms=EARLY_MS)
@@ -216,6 +226,7 @@ CHECKS: tuple[tuple[Cause, Check], ...] = (
     (Cause.ACCOUNTS, _accounts_do_not_add_up),
     (Cause.STOLEN, _stolen),
     (Cause.FOREIGN, _foreign_load),
+    (Cause.FOREIGN_BESIDE, _foreign_beside),
     (Cause.QUOTA, _lab_throttled),
     (Cause.LATE, _generator_late),
     (Cause.IDLE, _requests_not_in_flight),

@@ -33,3 +33,15 @@ def foreign_share(sample: Sample, server_cpus: int = 1) -> float | None:
         return None
     idle = (sample.idle_cpu_s or 0) / sample.driven.window_s
     return sample.server_cores_busy - (own + idle) / server_cpus
+
+
+def foreign_beside(sample: Sample, other_cpus: int = 1) -> float | None:
+    """Share of the CPUs beside the server's that was taken by something else than generator, database and upstream.
+
+    The lab itself, interrupts and the engine's logging are in it: at most 0.1 of most trials.
+    """
+    alone = cpu_share(sample, "generator")
+    if sample.other_cores_busy is None or alone is None:
+        return None
+    together = alone + (cpu_share(sample, "database") or 0) + (cpu_share(sample, "upstream") or 0)
+    return sample.other_cores_busy - together / other_cpus
