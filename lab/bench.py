@@ -134,6 +134,11 @@ def _run(house: House, runtime: Runtime, plan: Plan, folder: RunFolder, left_out
             whole = False
     if not folder.outcomes():
         raise _nothing_measured("Interrupted before anything was measured.", folder)
+    return report(folder, say, whole)
+
+
+def report(folder: RunFolder, say: Reporter, whole: bool) -> Exit:
+    """Write a run's report and tell what it found; where not all was measured, what is lacking is said last."""
     from lab.report.write import view_of, write_report  # late: scipy and Altair take seconds to import
 
     shown = view_of(folder.path)
