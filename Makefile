@@ -18,8 +18,8 @@ bench: .venv/stamp ## measure and report: [PROFILE=quick] [STACKS=a,b] [SCENARIO
 	$(LAB) bench
 test: .venv/stamp ## the whole test suite
 	@$(PYTHON) -m pytest
-check: .venv/stamp ## lint, format, types
-	@.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy
+check: .venv/stamp ## lint, format, types, layers
+	@.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy && .venv/bin/lint-imports
 verify: .venv/stamp ## hold every stack to the HTTP contract: [STACKS=a,b] [RUNTIME=auto]
 	$(LAB) verify
 up: .venv/stamp ## start stacks with their services and leave them: STACKS=a,b [RUNTIME=auto]

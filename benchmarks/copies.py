@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.project import ROOT
+from lab.paths import ROOT
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from benchmarks.clients import ADDRESS, ASYNC, SYNC
-from lab.project import ROOT
+from lab.paths import ROOT
 
 FIGURES = ROOT / "results" / "reference" / "http-clients.json"
 DOCUMENT = ROOT / "docs" / "http-clients.md"

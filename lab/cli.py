@@ -41,7 +41,7 @@ def bench(
     seed: Seed = None,
 ) -> None:
     """Measure and report: environment, images, services, contract check, measurement, report."""
-    from lab import bench as bench_
+    from lab.commands import bench as bench_
 
     _leave(bench_.bench(profile, stacks, scenarios, runtime, run, seed))
 
@@ -53,25 +53,25 @@ def verify(
     quick: Annotated[bool, typer.Option(envvar="QUICK", help="leave out the watch of idle connections, 80 s")] = False,
 ) -> None:
     """Hold every stack to the HTTP contract."""
-    from lab import stand
+    from lab.commands import serve
 
-    _leave(stand.verify(stacks, runtime, quick=quick))
+    _leave(serve.verify(stacks, runtime, quick=quick))
 
 
 @app.command()
 def up(stacks: Stacks = "", runtime: Runtime = "auto") -> None:
     """Start one stack or several with their services, leave them running, print their addresses."""
-    from lab import stand
+    from lab.commands import serve
 
-    _leave(stand.up(stacks, runtime))
+    _leave(serve.up(stacks, runtime))
 
 
 @app.command()
 def down() -> None:
     """Stop what the lab started in this checkout."""
-    from lab import stand
+    from lab.commands import serve
 
-    _leave(stand.down())
+    _leave(serve.down())
 
 
 @app.command()
@@ -85,7 +85,7 @@ def report(run: Run = "latest") -> None:
 @app.command()
 def stacks(json: Json = False) -> None:
     """List the stacks."""
-    from lab import listing
+    from lab.commands import listing
 
     _leave(listing.stacks(as_json=json))
 
@@ -93,7 +93,7 @@ def stacks(json: Json = False) -> None:
 @app.command()
 def scenarios(json: Json = False) -> None:
     """List the scenarios."""
-    from lab import listing
+    from lab.commands import listing
 
     _leave(listing.scenarios(as_json=json))
 
@@ -101,7 +101,7 @@ def scenarios(json: Json = False) -> None:
 @app.command()
 def doctor() -> None:
     """Say what this machine lacks, with the mend."""
-    from lab import doctor as doctor_
+    from lab.commands import doctor as doctor_
 
     _leave(doctor_.doctor())
 
@@ -117,7 +117,7 @@ def calibrate() -> None:
 @app.command("base-image")
 def base_image() -> None:
     """Make the base image with debootstrap, where no registry can be reached."""
-    from lab import images
+    from lab.commands import images
 
     _leave(images.base_image())
 
@@ -127,7 +127,7 @@ def lock(
     upgrade: Annotated[bool, typer.Option(envvar="UPGRADE", help="take the newest versions, not those locked")] = False,
 ) -> None:
     """Compile locks/ from pyproject.toml; what is locked stays as it is."""
-    from lab import lock as lock_
+    from lab.commands import lock as lock_
 
     _leave(lock_.lock(upgrade=upgrade))
 
@@ -135,7 +135,7 @@ def lock(
 @app.command()
 def readme() -> None:
     """Write the tables that README and docs quote from committed runs."""
-    from lab import readme as readme_
+    from lab.commands import docs_tables as readme_
 
     _leave(readme_.readme())
 
@@ -143,7 +143,7 @@ def readme() -> None:
 @app.command()
 def clean() -> None:
     """Remove containers, images and caches of this checkout; results stay."""
-    from lab import images
+    from lab.commands import images
 
     _leave(images.clean())
 
@@ -151,7 +151,7 @@ def clean() -> None:
 @app.command("help")
 def help_() -> None:
     """Say what `make` can do."""
-    from lab import listing
+    from lab.commands import listing
 
     _leave(listing.make_targets())
 

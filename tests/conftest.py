@@ -18,13 +18,13 @@ import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
-from lab import compose
-from lab.drive import Driver
+from lab.config import compose
+from lab.config.project import Project
 from lab.errors import LabError
-from lab.house import House
-from lab.launch.docker import connect
-from lab.nouns import OUTCOME, Sample, Stack
-from lab.project import ROOT
+from lab.load.client import Driver
+from lab.model.values import OUTCOME, Sample, Stack
+from lab.paths import ROOT
+from lab.runtime.docker import connect
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -128,7 +128,7 @@ def all_standing(folder: Path, runtime: str) -> Iterator[dict[str, Stack]]:
         started = lab(copy, "up", "--stack=all", f"--runtime={runtime}")
         assert started.returncode == 0, started.stderr
         here = set(started.stdout.split())
-        described = compose.stacks(compose.read(copy / "docker-compose.yml", House.here().variables))
+        described = compose.stacks(compose.read(copy / "docker-compose.yml", Project.here().variables))
         yield {name: stack for name, stack in described.items() if f"http://127.0.0.1:{stack.port}" in here}
 
 

@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lab import scenarios
-from lab.drive import Driver
-from lab.nouns import Driven, Scenario
-from lab.orders import Order
-from lab.project import LOADTESTS, ROOT
+from lab.config import scenarios
+from lab.load.client import Driver
+from lab.load.protocol import Order
+from lab.model.values import Driven, Scenario
+from lab.paths import LOADTESTS, ROOT
 from tests.conftest import until
 from tests.server import Peer, Server
 

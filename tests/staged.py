@@ -17,21 +17,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from lab import scenarios, store
-from lab.drive import Driver
-from lab.house import House
-from lab.judge.causes import Cause
-from lab.judge.checks import CHECKS
-from lab.judge.setting import setting
-from lab.knobs.known import known as running
-from lab.launch.postgres import Monitor
-from lab.launch.runtime import Runtime
-from lab.machine import CpuPlan
-from lab.measure import Bench
-from lab.nouns import Driven, Sample, Trial
-from lab.orders import Failed, Order
-from lab.project import LOADTESTS, STATE
-from lab.servers import DATABASE, UPSTREAM, arm_of, backing, serving
+from lab.analysis.validity.causes import Cause
+from lab.analysis.validity.objections import CHECKS
+from lab.analysis.validity.setting import setting
+from lab.config import scenarios
+from lab.config.project import Project
+from lab.host.machine import CpuPlan
+from lab.load.client import Driver
+from lab.load.protocol import Failed, Order
+from lab.model.values import Driven, Sample, Trial
+from lab.paths import LOADTESTS, STATE
+from lab.run import store
+from lab.run.measure import Bench
+from lab.run.servers import DATABASE, UPSTREAM, arm_of, backing, serving
+from lab.runtime import auto
+from lab.runtime.interface import Runtime
+from lab.runtime.postgres import Monitor
+from lab.settings.reading import known as running
 
 DISTURBED = {"server's CPU taken": (Cause.STOLEN,)}
 """Fault -> what says that the machine was not its own …"""
@@ -66,41 +68,44 @@ class DoomedDriver(Driver):
 
 def main() -> None:
     """Plays the scenes."""
-    house = House.here()
-    os.sched_setaffinity(0, house.cpus.others)
-    runtime = house.runtime(*(sys.argv[1:] or ["process"]))
+    project = Project.here()
+    os.sched_setaffinity(0, project.cpus.others)
+    runtime = auto.runtime(project, *(sys.argv[1:] or ["process"]))
     with tempfile.TemporaryDirectory() as folder, store.only_one(STATE):
         logs = Path(folder)
         try:
             scenes = json.load(sys.stdin)
             runtime.prepare([DATABASE, UPSTREAM, *(stack for scene in scenes for stack in scene["stacks"])])
-            with backing(runtime, house.services, logs), DoomedDriver(logs / "driver.log", house.cpus.others) as driver:
+            with (
+                backing(runtime, project.services, logs),
+                DoomedDriver(logs / "driver.log", project.cpus.others) as driver,
+            ):
                 for scene in scenes:
-                    _play(scene, house, runtime, driver, logs)
+                    _play(scene, project, runtime, driver, logs)
         finally:
             runtime.stop_all()
 
 
-def _play(scene: dict[str, Any], house: House, runtime: Runtime, driver: DoomedDriver, logs: Path) -> None:
-    arms = {name: arm_of(name, house.services) for name in scene["stacks"]}
+def _play(scene: dict[str, Any], project: Project, runtime: Runtime, driver: DoomedDriver, logs: Path) -> None:
+    arms = {name: arm_of(name, project.services) for name in scene["stacks"]}
     known = {one.id: one for one in scenarios.find(LOADTESTS, [trial["scenario"] for trial in scene["trials"]])}
     with (
-        serving(runtime, list(arms.values()), logs, house.cpus.server) as standing,
-        contextlib.closing(Monitor(arm_of(DATABASE, house.services).port)) as monitor,
+        serving(runtime, list(arms.values()), logs, project.cpus.server) as standing,
+        contextlib.closing(Monitor(arm_of(DATABASE, project.services).port)) as monitor,
     ):
         assert not standing.unhealthy, standing.unhealthy
         targets = {label: runtime.target(label) for label in (*arms, DATABASE, UPSTREAM)}
-        bench = Bench(runtime, driver, house.cpus, known, arms, targets, monitor)
-        knobs = {name: running(house.services[name], targets[name], arm.port) for name, arm in arms.items()}
+        bench = Bench(runtime, driver, project.cpus, known, arms, targets, monitor)
+        knobs = {name: running(project.services[name], targets[name], arm.port) for name, arm in arms.items()}
         for number, words in enumerate(scene["trials"]):
             fault = words.pop("fault", "")
             times = {"warmup_s": 0.2, "window_s": 0.6, "timeout_s": 5.0}
             trial = Trial.model_validate({"block": number, "seed": 7, **times, **words})
             victims = {"driver dies": driver.pid, "database dies": targets[DATABASE].pid}
             driver.victim = victims.get(fault)
-            cpus = TAKEN.get(fault, lambda _: ())(house.cpus)
-            stack, scenario = house.stacks[trial.stack], known[trial.scenario]
-            most = setting(stack, scenario, knobs[trial.stack], house.cpus.model_dump())
+            cpus = TAKEN.get(fault, lambda _: ())(project.cpus)
+            stack, scenario = project.stacks[trial.stack], known[trial.scenario]
+            most = setting(stack, scenario, knobs[trial.stack], project.cpus.model_dump())
             with spinning(cpus):
                 outcome = bench.measure(trial)
                 for _ in range(TRIES - 1):

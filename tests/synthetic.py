@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from lab import formats
-from lab.histogram import Histogram
-from lab.nouns import OUTCOME, Driven, Failure, Load, Outcome, Profile, Sample, Scenario, Stack, Trial, Usage
+from lab.model.histogram import Histogram
+from lab.model.values import OUTCOME, Driven, Failure, Load, Outcome, Profile, Sample, Scenario, Stack, Trial, Usage
+from lab.run import formats
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 WINDOW_S = 2.0

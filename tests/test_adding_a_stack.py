@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import PORTS, assert_measured, edit, lab
 
-from lab.project import LOCKS, ROOT
+from lab.paths import LOCKS, ROOT
 
 DOC = (ROOT / "docs" / "new-stack.md").read_text()
 DECLARED = re.compile(r"      lab\.(omits|exceptions): \|\n(        .*\n)+")

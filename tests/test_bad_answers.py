@@ -7,11 +7,11 @@ from time import monotonic
 
 import pytest
 
-from lab import stats
-from lab.drive import Driver
-from lab.histogram import Histogram
-from lab.nouns import Driven
-from lab.orders import Failed
+from lab.analysis import stats
+from lab.load.client import Driver
+from lab.load.protocol import Failed
+from lab.model.histogram import Histogram
+from lab.model.values import Driven
 from tests.driving import drive, order, silent_after_the_probe
 from tests.server import HELLO, Peer, Server, connections_at_most, polite, response
 from tests.synthetic import sample

@@ -14,12 +14,12 @@ import psutil
 import pytest
 from conftest import ENGINE_MISSING, PORTS, assert_measured, command, edit, environment, lab, until
 
-from lab.judge.causes import Cause
-from lab.judge.setting import Setting
-from lab.judge.verdict import judge
-from lab.launch import ready
-from lab.launch.docker import connect
-from lab.nouns import OUTCOME, Failure, Sample
+from lab.analysis.validity.causes import Cause
+from lab.analysis.validity.setting import Setting
+from lab.analysis.validity.verdict import judge
+from lab.model.values import OUTCOME, Failure, Sample
+from lab.runtime import readiness
+from lab.runtime.docker import connect
 
 TINY = """
 [tiny]
@@ -233,7 +233,7 @@ def run_whose_service_dies(
     try:
         until(lambda: (checkout / "results/it/logs/block-00/fastapi-uvicorn.log").exists(), 120)
         meanwhile()
-        server = ready.listener(PORT_OF[service])
+        server = readiness.listener(PORT_OF[service])
         assert server is not None
         server.kill()
         stderr = run.communicate(timeout=120)[1]

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from synthetic import failure, histogram, sample, trial
 
-from lab import steer, summary
-from lab.judge.causes import Cause
-from lab.judge.setting import Setting
-from lab.judge.verdict import judge
-from lab.nouns import Cell, Outcome, Trial, Usage
+from lab.analysis import summary
+from lab.analysis.validity.causes import Cause
+from lab.analysis.validity.setting import Setting
+from lab.analysis.validity.verdict import judge
+from lab.model.values import Cell, Outcome, Trial, Usage
+from lab.run import stopping
 
 THREE_TIMEOUTS: dict[str, Any] = {"requests": 2003, "errors": {"timeout": 3}}
 """The window's other 2,000 requests were answered correctly."""
@@ -100,8 +101,10 @@ def test_a_wrong_body_is_shown_with_the_errors_that_it_is_one_of_and_no_others()
 
 def test_a_disturbed_block_with_timeouts_is_run_again_and_an_undisturbed_one_is_not() -> None:
     """A re-run for what the stack did would choose its best attempt."""
-    assert list(steer.invalid([sample(CLOSED, stolen=0.6, **THREE_TIMEOUTS)], setting)) == [("a", "json", "closed:8")]
-    assert steer.invalid([sample(CLOSED, **THREE_TIMEOUTS)], setting) == {}
+    assert list(stopping.invalid([sample(CLOSED, stolen=0.6, **THREE_TIMEOUTS)], setting)) == [
+        ("a", "json", "closed:8")
+    ]
+    assert stopping.invalid([sample(CLOSED, **THREE_TIMEOUTS)], setting) == {}
 
 
 def blocks(count: int, failing: int = 0, **changes: Any) -> list[Outcome]:
@@ -150,7 +153,7 @@ def test_a_failure_in_one_block_asks_for_another_block_until_it_is_lone_or_not(
     count: int, failing: int, wanted: list[str]
 ) -> None:
     """More blocks, and not the same one again: that would choose the better attempt."""
-    assert steer.ratios(blocks(count, failing, **THREE_TIMEOUTS), setting, "b", 0.05).wide == wanted
+    assert stopping.ratios(blocks(count, failing, **THREE_TIMEOUTS), setting, "b", 0.05).wide == wanted
 
 
 def test_what_else_was_objected_to_is_said_beside_the_reason() -> None:

@@ -18,12 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from lab import machine
-from lab.calibrate import costs, kept, noise, rates, run, truths
+from lab.calibrate import noise_floor, rates, run, self_check, stored, truths
 from lab.calibrate.awake import YIELDING, kept_awake
 from lab.calibrate.generators import Generators, read_wrk
+from lab.calibrate.known_servers import Place
 from lab.calibrate.result import Calibration, Finding, NoiseTrial, Throughput, TruthTest, Window
-from lab.calibrate.servers import Place
 from lab.calibrate.table import print_findings
 from lab.calibrate.truth import (
     CATCH_UP_S,
@@ -35,10 +34,11 @@ from lab.calibrate.truth import (
     open_latencies,
     percentiles_ms,
 )
-from lab.drive import Driver
 from lab.errors import Exit, LabError
-from lab.nouns import Load
-from lab.project import ROOT
+from lab.host import machine
+from lab.load.client import Driver
+from lab.model.values import Load
+from lab.paths import ROOT
 
 
 def log_of(due: list[float], delay_s: float, freezes: list[tuple[float, float]]) -> Log:
@@ -161,11 +161,11 @@ def test_the_noise_floor_is_the_spread_of_the_log_ratios() -> None:
         for block, log in enumerate(logs)
         for arm, rps in (("a", 100.0), ("b", 100 * math.exp(log)))
     ]
-    floor = noise.floor("quick", trials)
+    floor = noise_floor.floor("quick", trials)
     assert floor.ratio["rps"].mean == pytest.approx(math.exp(np.mean(logs)))
     assert floor.spread["rps"] == pytest.approx(np.std(logs, ddof=1) / math.sqrt(2))
     assert floor.verdict["cpu_us_per_request"] == "equivalent"
-    assert [row.met for row in noise.findings([floor])] == [True, True, True, None]
+    assert [row.met for row in noise_floor.findings([floor])] == [True, True, True, None]
 
 
 def a_truth_test(waited_ms: float = 0.0) -> TruthTest:
@@ -250,7 +250,7 @@ def test_the_table_says_met_and_missed() -> None:
 
 
 def test_recording_is_measured_in_a_process_of_its_own() -> None:
-    seen = costs.record("open", 200_000)
+    seen = self_check.record("open", 200_000)
     assert 0 < seen.added_bytes < 20_000_000
     assert seen.peak_added_bytes >= seen.added_bytes / 2
 
@@ -278,7 +278,7 @@ def test_a_short_truth_test_on_a_real_server(workshop: tuple[Place, Generators],
 
 @pytest.mark.parametrize("contained", [False, True])
 def test_the_cpu_time_that_is_read_is_what_was_burnt(workshop: tuple[Place, Generators], contained: bool) -> None:
-    seen = costs.burn(*workshop, window_s=0.5, contained=contained)
+    seen = self_check.burn(*workshop, window_s=0.5, contained=contained)
     if contained and seen is None:
         assert os.geteuid() != 0 or ENGINE_MISSING  # an engine makes groups, so that root can
         return
@@ -294,7 +294,7 @@ def test_every_generator_there_is_drives_the_bare_servers(workshop: tuple[Place,
 
 
 def a_calibration(facts: dict[str, Any]) -> Calibration:
-    nothing = costs.Memory(load="closed", requests=1, added_bytes=1, peak_added_bytes=1)
+    nothing = self_check.Memory(load="closed", requests=1, added_bytes=1, peak_added_bytes=1)
     return Calibration(
         started_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
         took_s=1,
@@ -303,7 +303,7 @@ def a_calibration(facts: dict[str, Any]) -> Calibration:
         versions={},
         throughput=Throughput(windows=(), ratios=()),
         truth=(),
-        cpu=costs.CpuTruth(requests=1, burnt_us_per_request=1, read_us_per_request=1),
+        cpu=self_check.CpuTruth(requests=1, burnt_us_per_request=1, read_us_per_request=1),
         noise=(),
         memory=(nothing,),
     )
@@ -311,11 +311,11 @@ def a_calibration(facts: dict[str, Any]) -> Calibration:
 
 def test_a_machine_is_calibrated_once_one_like_it_was(tmp_path: Path) -> None:
     facts = {"cpu": "Z80", "cpus": 2, "load_average_1min": 0.3}
-    assert "make calibrate" in str(kept.warning(tmp_path, facts))
-    path = kept.write(tmp_path, a_calibration(facts))
+    assert "make calibrate" in str(stored.warning(tmp_path, facts))
+    path = stored.write(tmp_path, a_calibration(facts))
     assert path == tmp_path / "calibration" / "20260102T030405Z.json"
-    assert kept.warning(tmp_path, facts | {"load_average_1min": 2.0}) is None
-    assert kept.warning(tmp_path, facts | {"cpus": 4}) is not None
+    assert stored.warning(tmp_path, facts | {"load_average_1min": 2.0}) is None
+    assert stored.warning(tmp_path, facts | {"cpus": 4}) is not None
 
 
 def test_every_mode_has_a_test_in_closed_and_in_open_load() -> None:
@@ -356,7 +356,7 @@ def test_an_interrupted_calibration_keeps_its_finished_parts(
     assert "Partial calibration" in printed.out
     assert "noise (quick)" in printed.out
     assert "Interrupted" in printed.err
-    assert kept.warning(short_parts / "results", machine.facts()), "half a calibration calibrates no machine"
+    assert stored.warning(short_parts / "results", machine.facts()), "half a calibration calibrates no machine"
 
 
 def test_a_calibration_whose_server_does_not_start_says_and_keeps_its_log(

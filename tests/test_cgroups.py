@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from lab import cgroups, guards, processes, watch
 from lab.errors import LabError
-from lab.nouns import Target
+from lab.host import cgroups, noise, processes, readings
+from lab.model.values import Target
 
 PID = 4711
 CONTAINER = Target(pid=PID, contained=True)
@@ -29,8 +29,8 @@ def test_version_1_has_a_folder_for_each_controller(root: Path) -> None:
     write(root / f"proc/{PID}/cgroup", "5:cpu,cpuacct:/docker/c\n4:memory:/docker/c\n0::/docker/c\n")
     write(root / "cgroup/cpuacct/docker/c/cpuacct.usage", "2500000000\n")
     write(root / "cgroup/memory/docker/c/memory.stat", "cache 9\ntotal_cache 7\ntotal_rss 3000\ntotal_shmem 500\n")
-    assert watch.cpu_s(CONTAINER) == 2.5
-    assert watch.memory_bytes(CONTAINER) == 3500
+    assert readings.cpu_s(CONTAINER) == 2.5
+    assert readings.memory_bytes(CONTAINER) == 3500
 
 
 def test_version_2_has_one_folder_for_all(root: Path) -> None:
@@ -39,8 +39,8 @@ def test_version_2_has_one_folder_for_all(root: Path) -> None:
     folder = root / "cgroup/system.slice/docker-c.scope"
     write(folder / "cpu.stat", "usage_usec 2500000\nuser_usec 2000000\nsystem_usec 500000\n")
     write(folder / "memory.stat", "anon 3000\nfile 900\nshmem 500\n")
-    assert watch.cpu_s(CONTAINER) == 2.5
-    assert watch.memory_bytes(CONTAINER) == 3500
+    assert readings.cpu_s(CONTAINER) == 2.5
+    assert readings.memory_bytes(CONTAINER) == 3500
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_the_quota_of_a_group_above_counts_too(root: Path, groups: str, inner: s
     write(root / "proc/self/cgroup", groups)
     write(root / f"cgroup/{inner}/cpu.stat", total.replace("4", "1"))
     write(root / f"cgroup/{outer}/cpu.stat", total)
-    assert guards.throttled_s() == pytest.approx(0.4)
+    assert noise.throttled_s() == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -75,9 +75,9 @@ def test_a_quota_of_the_servers_own_group_is_told_from_one_above_the_lab_too(roo
         write(base / group / "cpu.stat", line.format(7))
     write(base / "slice/cpu.stat", line.format(9))
     write(base / "slice/server/cpu.stat", line.format(0).replace(" 0000", " 4000").replace("4000000000", "400000000"))
-    groups = guards.own_groups(PID, [1, 2])
+    groups = noise.own_groups(PID, [1, 2])
     assert groups == [base / "slice/server"]
-    assert guards.throttled_in(groups) == pytest.approx(0.4 if version == 1 else 4.0)
+    assert noise.throttled_in(groups) == pytest.approx(0.4 if version == 1 else 4.0)
 
 
 def test_a_server_in_the_labs_own_group_has_no_quota_of_its_own(root: Path) -> None:
@@ -85,23 +85,23 @@ def test_a_server_in_the_labs_own_group_has_no_quota_of_its_own(root: Path) -> N
     for pid in (PID, 1):
         write(root / f"proc/{pid}/cgroup", "0::/lab\n")
     write(root / "cgroup/lab/cpu.stat", "nr_throttled 3\nthrottled_usec 400000\n")
-    assert guards.own_groups(PID, [1]) == []
-    assert guards.throttled_in([]) is None
+    assert noise.own_groups(PID, [1]) == []
+    assert noise.throttled_in([]) is None
 
 
 def test_where_no_group_has_a_quota_the_time_is_not_known(root: Path) -> None:
     write(root / "proc/self/cgroup", "3:cpuacct:/\n")
-    assert guards.throttled_s() is None
+    assert noise.throttled_s() is None
 
 
 def test_the_cpu_time_of_a_container_that_has_ended_is_not_zero(root: Path) -> None:
     assert not (root / "proc").exists()
-    assert watch.cpu_s(CONTAINER) is None
-    assert watch.used_s(None, watch.cpu(CONTAINER)) is None
+    assert readings.cpu_s(CONTAINER) is None
+    assert readings.used_s(None, readings.cpu(CONTAINER)) is None
     with pytest.raises(LabError, match="ended while it was watched"):
-        watch.read(CONTAINER)
+        readings.read(CONTAINER)
 
 
 def test_memory_that_cannot_be_read_is_not_zero(root: Path) -> None:
     write(root / f"proc/{PID}/cgroup", "0::/gone\n")
-    assert watch.memory_bytes(CONTAINER) is None
+    assert readings.memory_bytes(CONTAINER) is None

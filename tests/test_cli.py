@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from conftest import environment, lab
 
-from lab.house import House
-from lab.project import ROOT
+from lab.config.project import Project
+from lab.paths import ROOT
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_make_help_lists_every_target() -> None:
 
 def test_the_list_of_stacks_is_json_for_a_program() -> None:
     listed = json.loads(lab(ROOT, "stacks", "--json").stdout)
-    assert [stack["name"] for stack in listed] == list(House.here().stacks)
+    assert [stack["name"] for stack in listed] == list(Project.here().stacks)
     assert all(stack["runtimes"][0] == "docker" for stack in listed)
 
 

@@ -10,14 +10,14 @@ from scipy import stats as distributions
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from lab import profiles
-from lab.compare import simulate
-from lab.compare.paired import ALPHA, detectable, mde, signed_rank_p, verdict
-from lab.compare.pairs import Observation
-from lab.compare.rows import MARGIN, Comparison, compare, holm
-from lab.compare.simulate import WORLDS, said_different
-from lab.project import LOADTESTS
-from lab.student import half_width
+from lab.analysis.comparison import simulate
+from lab.analysis.comparison.paired import ALPHA, detectable, mde, signed_rank_p, verdict
+from lab.analysis.comparison.pairs import Observation
+from lab.analysis.comparison.rows import MARGIN, Comparison, compare, holm
+from lab.analysis.comparison.simulate import WORLDS, said_different
+from lab.analysis.student import half_width
+from lab.config import profiles
+from lab.paths import LOADTESTS
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=12)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from conftest import needs_engine
 
-from lab import compose
+from lab.config import compose
 from lab.errors import LabError
-from lab.nouns import Service
-from lab.project import COMPOSE_FILE, ROOT
+from lab.model.values import Service
+from lab.paths import COMPOSE_FILE, ROOT
 
 VARIABLES = {"LAB_SERVER_CPUS": "1", "LAB_OTHER_CPUS": "0", "LAB_PORT": "8199", "LAB_ARM": "@aa"}
 

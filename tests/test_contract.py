@@ -12,10 +12,10 @@ from conftest import until
 from obedient import Obedient, held, serving, stack
 
 from lab import contract
-from lab.contract.checks import PARAMETERS, all_checks
 from lab.contract.document import Parameter
-from lab.nouns import Exempt, Stack
-from lab.project import ROOT
+from lab.contract.requests import PARAMETERS, all_checks
+from lab.model.values import Exempt, Stack
+from lab.paths import ROOT
 
 
 def test_a_stack_that_keeps_the_contract_has_no_findings() -> None:

@@ -8,10 +8,10 @@ import pytest
 from obedient import Obedient, serving, stack
 from server import Peer, Server
 
-from lab.contract import abandoned, framing, kept
+from lab.contract import abandoned, framing, kept_connections
 from lab.contract.bodies import large_bodies
-from lab.nouns import Exempt, Stack
-from lab.stalls import usual_cause
+from lab.model.stalls import usual_cause
+from lab.model.values import Exempt, Stack
 
 
 class Parsing(Obedient):
@@ -47,7 +47,7 @@ def test_requests_that_stall_on_a_kept_connection_are_found_with_amount_and_caus
         disable_nagle_algorithm = False
 
     with serving(Nagle) as url:
-        get, post = map(str, kept.kept(address(url), parsing_stack()))
+        get, post = map(str, kept_connections.kept(address(url), parsing_stack()))
     assert get.startswith("GET /health: requests stall for ")
     assert post.startswith("POST /parse/plain b'{}': requests stall for ")
     assert 35 <= stall_ms(get) <= 60
@@ -65,7 +65,7 @@ def test_a_stall_of_every_second_request_is_found() -> None:
             super().do_GET()
 
     with serving(EverySecond) as url:
-        (finding,) = map(str, kept.kept(address(url), stack()))
+        (finding,) = map(str, kept_connections.kept(address(url), stack()))
     assert stall_ms(finding) == pytest.approx(200, abs=30)
 
 
@@ -76,7 +76,7 @@ def test_fresh_connections_that_stall_are_found() -> None:
             super().setup()
 
     with serving(SlowToAccept) as url:
-        (finding,) = map(str, kept.kept(address(url), stack()))
+        (finding,) = map(str, kept_connections.kept(address(url), stack()))
     assert stall_ms(finding) == pytest.approx(200, abs=30)
     assert "on a fresh one 20" in finding
 
@@ -90,7 +90,7 @@ def test_a_stall_for_a_body_in_a_segment_of_its_own_is_found() -> None:
             await peer.answer()
 
     with Server(talk) as server:
-        (finding,) = map(str, kept.kept(f"127.0.0.1:{server.port}", parsing_stack()))
+        (finding,) = map(str, kept_connections.kept(f"127.0.0.1:{server.port}", parsing_stack()))
     assert finding.startswith("POST /parse/plain b'{}'")
     assert stall_ms(finding) == pytest.approx(100, abs=30)
 

@@ -6,10 +6,11 @@ import pytest
 from conftest import all_standing
 
 from lab import contract
-from lab.house import House
-from lab.nouns import Stack
+from lab.config.project import Project
+from lab.model.values import Stack
+from lab.runtime import auto
 
-HOUSE = House.here()
+PROJECT = Project.here()
 
 
 @pytest.fixture(scope="module")
@@ -18,9 +19,9 @@ def stands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Stack
         yield stacks
 
 
-@pytest.mark.parametrize("name", HOUSE.stacks)
+@pytest.mark.parametrize("name", PROJECT.stacks)
 def test_a_stack_holds_the_contract_as_a_process(name: str, stands: dict[str, Stack]) -> None:
-    if lack := HOUSE.runtime("process").lacks(name):
+    if lack := auto.runtime(PROJECT, "process").lacks(name):
         assert name not in stands
         assert "is not on this machine" in lack
         return

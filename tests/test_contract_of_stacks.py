@@ -13,15 +13,15 @@ from conftest import ENGINE_MISSING, PORTS, all_standing, until
 from hypothesis import assume
 
 from lab import contract
+from lab.config.project import Project
 from lab.contract.ask import PATIENCE_S, ask
 from lab.contract.check import Check
 from lab.contract.document import OPENAPI_FILE, parameters
-from lab.house import House
-from lab.nouns import Stack
-from lab.servers import UPSTREAM
+from lab.model.values import Stack
+from lab.run.servers import UPSTREAM
 
-HOUSE = House.here()
-STACKS = HOUSE.stacks
+PROJECT = Project.here()
+STACKS = PROJECT.stacks
 BOUNDS = {"ms": 2, "n": 10, "chunks": 20, "rounds": 1_000}
 """What a valid parameter is lowered to, so that an example takes milliseconds; the lab's own check has the high values."""
 LONGEST_QUERY = 3_000
@@ -107,7 +107,7 @@ def valid(case: schemathesis.Case, name: str, value: object) -> bool:
 @pytest.fixture(scope="module")
 def without_upstream(stands: dict[str, Stack]) -> dict[str, Stack]:
     """The same stacks after `upstream` was stopped: the last tests of this file."""
-    port = PORTS * 100 + HOUSE.services[UPSTREAM].port % 100
+    port = PORTS * 100 + PROJECT.services[UPSTREAM].port % 100
 
     def listening() -> list[int]:
         connections = psutil.net_connections("tcp")

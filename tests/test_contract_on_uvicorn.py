@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from conftest import until
 
-from lab.contract.kept import kept
+from lab.config.project import Project
+from lab.contract.kept_connections import kept
 from lab.contract.overlap import overlap
-from lab.house import House
-from lab.nouns import Stack
-from lab.project import ROOT
+from lab.model.values import Stack
+from lab.paths import ROOT
 
 THROUGH = """
 from starlette.middleware.base import BaseHTTPMiddleware
@@ -68,7 +68,7 @@ def get(address: str, target: str) -> bytes:
 
 def without_services(name: str) -> Stack:
     """A stack of the lab that is not asked for what needs a database or upstream."""
-    stack = House.here().stacks[name]
+    stack = Project.here().stacks[name]
     return stack.model_copy(update={"omits": stack.omits | dict.fromkeys(("/db/", "/http/"), "not started here")})
 
 

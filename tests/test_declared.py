@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from conftest import lab
 
-from lab import scenarios
-from lab.drive import Driver, DriverError
+from lab.config import scenarios
 from lab.errors import LabError
-from lab.nouns import Scenario
-from lab.project import LOADTESTS
+from lab.load.client import Driver, DriverError
+from lab.model.values import Scenario
+from lab.paths import LOADTESTS
 from tests.driving import drive, order
 from tests.server import Peer, Server
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.launch import docker
+from lab.runtime import docker
 
 WRITES_DOWN = """#!/bin/sh
 printf '%s\\n' "$@" > {folder}/words

@@ -7,8 +7,9 @@ import psutil
 import pytest
 from conftest import needs_engine
 
-from lab import doctor, images
-from lab.house import House
+from lab.commands import doctor, images
+from lab.config.project import Project
+from lab.runtime import auto
 
 
 def test_the_placement_that_a_run_would_have_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +34,7 @@ def test_connections_to_the_engine_are_closed() -> None:
     try:
         before = psutil.Process().num_fds()
         doctor.examine()
-        House.here().runtime("docker").close()
+        auto.runtime(Project.here(), "docker").close()
         assert psutil.Process().num_fds() == before
     finally:
         gc.enable()

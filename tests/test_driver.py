@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from conftest import until
 
-from lab.drive import Driver, DriverError
-from lab.driver.schedule import schedule
-from lab.driver.turns import TURN_NS
-from lab.histogram import Histogram
-from lab.nouns import Driven, Load
-from lab.project import ROOT
+from lab.load.client import Driver, DriverError
+from lab.load.driver.schedule import schedule
+from lab.load.driver.turns import TURN_NS
+from lab.model.histogram import Histogram
+from lab.model.values import Driven, Load
+from lab.paths import ROOT
 from tests.driving import JSON, drive, load_test, order
 from tests.server import Peer, Server
 
@@ -108,11 +108,11 @@ def test_a_driver_that_dies_is_reported_and_replaced(tmp_path: Path) -> None:
 
 
 def test_a_driver_that_falls_silent_is_reported_and_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.drive.SLACK_S", 0.2)
+    monkeypatch.setattr("lab.load.client.SLACK_S", 0.2)
     with Driver(tmp_path / "log") as driver, Server() as server:
         with pytest.raises(DriverError, match="said nothing for too long"):
             driver.run(order(server.port, timeout_s=0.5), lambda *_: os.kill(driver.pid, signal.SIGSTOP))
-        monkeypatch.setattr("lab.drive.SLACK_S", 10)
+        monkeypatch.setattr("lab.load.client.SLACK_S", 10)
         assert drive(driver, order(server.port)).errors == {}
 
 
@@ -125,14 +125,14 @@ def test_an_interrupt_does_not_reach_a_trial(driver: Driver) -> None:
 
 def test_the_driver_ends_quietly_with_its_input() -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "lab.driver"], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, check=False
+        [sys.executable, "-m", "lab.load.driver"], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, check=False
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
 
 
 def test_what_is_no_order_is_answered_with_a_failure() -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "lab.driver"], cwd=ROOT, input=b"not json\n", capture_output=True, check=True
+        [sys.executable, "-m", "lab.load.driver"], cwd=ROOT, input=b"not json\n", capture_output=True, check=True
     )
     reply = json.loads(ended.stdout)
     assert reply["event"] == "failed"
@@ -155,7 +155,7 @@ SCHEDULING = Path("/proc/self/sched")
 def test_the_driver_takes_short_turns_and_no_priority() -> None:
     """What the kernel says of a process before and after it asks; a kernel that heeds no turns changes nothing."""
     says = (
-        "import os; from pathlib import Path; from lab.driver.turns import ask_for_short_turns\n"
+        "import os; from pathlib import Path; from lab.load.driver.turns import ask_for_short_turns\n"
         f"told_in = Path({str(SCHEDULING)!r})\n"
         "def told():\n"
         "    lines = [line.split() for line in told_in.read_text().splitlines()] if told_in.exists() else []\n"
@@ -200,7 +200,7 @@ def test_a_generator_that_runs_out_of_descriptors_is_at_fault_itself(tmp_path: P
 PORTS = """
 import fcntl, socket, struct, subprocess, sys
 from pathlib import Path
-from lab.drive import Driver, DriverError
+from lab.load.client import Driver, DriverError
 from tests.driving import drive, order
 from tests.server import Peer, Server
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from synthetic import failure, run_facts, sample, scenario, stack, trial, write_run
 
-from lab import bench
+from lab.commands import bench
 from lab.errors import Exit
-from lab.nouns import Outcome
-from lab.progress import Reporter
-from lab.store import RunFolder
+from lab.model.values import Outcome
+from lab.run.progress import Reporter
+from lab.run.store import RunFolder
 
 STACKS = [stack("first"), stack("base", baseline=True)]
 BLOCKS = 6

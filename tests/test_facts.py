@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import facts
+from lab.run import provenance
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 def test_a_checkout_without_changes_has_a_commit_and_no_digest(repository: Path) -> None:
-    found = facts.git(repository)
+    found = provenance.git(repository)
     assert found is not None
     assert found["dirty"] is False
     assert "changes" not in found
@@ -28,18 +28,18 @@ def test_a_checkout_without_changes_has_a_commit_and_no_digest(repository: Path)
 @pytest.mark.parametrize("name", ["new.py", "gemüse.py", "two words.py", "line\nbreak.py", 'quo"te.py'])
 def test_the_content_of_a_new_file_is_in_the_digest_whatever_its_name(repository: Path, name: str) -> None:
     (repository / name).write_text("one\n")
-    first = facts.git(repository)
+    first = provenance.git(repository)
     (repository / name).write_text("two\n")
-    assert first != facts.git(repository)
+    assert first != provenance.git(repository)
 
 
 def test_a_change_in_another_encoding_is_in_the_digest(repository: Path) -> None:
     (repository / "app.py").write_bytes(b"caf\xe9\n")
-    first = facts.git(repository)
+    first = provenance.git(repository)
     (repository / "app.py").write_bytes(b"caf\xe8\n")
-    assert first != facts.git(repository)
+    assert first != provenance.git(repository)
 
 
 def test_outside_of_a_repository_nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert facts.git(tmp_path) is None
+    assert provenance.git(tmp_path) is None

@@ -9,31 +9,33 @@ from contextlib import contextmanager
 import pytest
 from conftest import needs
 
-from lab import guards
-from lab.launch import quota
-from lab.project import ROOT
-from lab.steer import CANARY_OFF
+from lab.host import noise
+from lab.paths import ROOT
+from lab.run.stopping import CANARY_OFF
+from lab.runtime import quota
 
 CPU = min(os.sched_getaffinity(0))
-ONE_CANARY = "from lab import guards; import os; print(guards.canary_s(os.sched_getaffinity(0)), guards.throttled_s())"
+ONE_CANARY = (
+    "from lab.host import noise; import os; print(noise.canary_s(os.sched_getaffinity(0)), noise.throttled_s())"
+)
 
 
 def test_a_look_takes_the_canary_and_leaves_this_process_where_it_was() -> None:
     before = os.sched_getaffinity(0)
-    moment = guards.look([min(before)])
+    moment = noise.look([min(before)])
     assert moment.canary_s > 0
     assert os.sched_getaffinity(0) == before
 
 
 def test_pressure_is_a_running_total() -> None:
-    first, second = guards.look([CPU]), guards.look([CPU])
+    first, second = noise.look([CPU]), noise.look([CPU])
     assert first.pressure_s.keys() == second.pressure_s.keys()
     assert all(second.pressure_s[kind] >= total for kind, total in first.pressure_s.items())
 
 
 def usual_s() -> float:
     """The canary's time while nobody else runs: others can only make it longer."""
-    return min(guards.canary_s([CPU]) for _ in range(10))
+    return min(noise.canary_s([CPU]) for _ in range(10))
 
 
 @contextmanager
@@ -56,12 +58,12 @@ def burning(duty: float) -> Iterator[None]:
 def test_a_program_on_the_canarys_cpu_is_noticed(duty: float) -> None:
     usual = usual_s()
     with burning(duty):
-        assert guards.canary_s([CPU]) / usual - 1 > CANARY_OFF
+        assert noise.canary_s([CPU]) / usual - 1 > CANARY_OFF
 
 
 def test_one_interruption_is_not_taken_for_a_slower_machine() -> None:
     """5 ms, longer than the scheduler lets another program run at a time, are a fortieth of the canary's work."""
-    spins_s = guards.canary_s([CPU]) * 400
+    spins_s = noise.canary_s([CPU]) * 400
     assert 0.005 / spins_s < CANARY_OFF / 2
 
 

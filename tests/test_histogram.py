@@ -8,7 +8,7 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.histogram import Histogram
+from lab.model.histogram import Histogram
 
 MICROSECONDS = st.lists(st.integers(0, 3_600_000_000), min_size=1, max_size=50)
 
@@ -64,5 +64,5 @@ def test_nothing_counted_has_no_percentile() -> None:
 
 
 def test_more_values_than_one_chunk_are_all_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.histogram.CHUNK", 7)
+    monkeypatch.setattr("lab.model.histogram.CHUNK", 7)
     assert of_us(*range(100)).count == 100

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import lab
 
-from lab import declared, scenarios
+from lab.config import declared, scenarios
 from lab.errors import LabError
 
 LEAN = """

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.interrupt import deaf, deferred, interruptible
+from lab.signals import deaf, deferred, interruptible
 
 
 def test_sigterm_interrupts_as_ctrl_c_does_and_only_inside() -> None:

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 from synthetic import failure, histogram, sample, scenario, stack, trial
 
-from lab.judge import notes
-from lab.judge.bounds import MEANING, bound_by
-from lab.judge.causes import Cause
-from lab.judge.checks import CHECKS
-from lab.judge.notes import Kind
-from lab.judge.setting import Setting, setting
-from lab.judge.verdict import judge
-from lab.nouns import Knob, Usage
+from lab.analysis.validity import notes
+from lab.analysis.validity.bounds import MEANING, bound_by
+from lab.analysis.validity.causes import Cause
+from lab.analysis.validity.notes import Kind
+from lab.analysis.validity.objections import CHECKS
+from lab.analysis.validity.setting import Setting, setting
+from lab.analysis.validity.verdict import judge
+from lab.model.values import Knob, Usage
 
 CLOSED, OPEN = trial(load="closed:64"), trial(load="open:1000")
 SLOTS = Setting(slots=40, wait_ms=50)

@@ -13,13 +13,14 @@ import pytest
 from conftest import edit, lab, until
 from server import Peer, Server, polite, response
 
-from lab import facts
-from lab.knobs import kernel
-from lab.knobs.budget import unequal
-from lab.knobs.idle import kept_s
-from lab.knobs.known import configured, known, recorded, versions
-from lab.nouns import Exempt, Knob, KnobValue, Service, Stack, Target
-from lab.project import ROOT
+from lab.model.effective import recorded, versions
+from lab.model.values import Exempt, Knob, KnobValue, Service, Stack, Target
+from lab.paths import ROOT
+from lab.run import provenance
+from lab.settings import kernel
+from lab.settings.budget import unequal
+from lab.settings.idle import kept_s
+from lab.settings.reading import configured, known
 
 BUDGET = {"LAB_SLOTS": 40, "LAB_DB_POOL": 20, "LAB_BACKLOG": 2048, "LAB_KEEP_ALIVE_S": 75}
 SERVICE = Service(name="one", command=("serve",), budget=BUDGET, ulimits={"nofile": 16384}, cpuset=(0, 1))
@@ -165,7 +166,7 @@ def test_versions_are_those_that_ran() -> None:
 
 def test_packages_of_npm_are_read_from_its_lock_file() -> None:
     (lock,) = (ROOT / "stacks").glob("*/package-lock.json")
-    packages = facts.locked_versions(lock)
+    packages = provenance.locked_versions(lock)
     assert {"express", "pg", "undici", "ws"} <= set(packages)
     assert "" not in packages
 

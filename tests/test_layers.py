@@ -8,8 +8,8 @@ import docker
 import pytest
 from conftest import edit, environment, needs_engine
 
-from lab.launch.docker import connect
-from lab.launch.layers import layers, together, weights
+from lab.runtime.docker import connect
+from lab.runtime.layers import layers, together, weights
 
 BASE = {"base": 100}
 IMAGES = {

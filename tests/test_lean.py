@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from lab import scenarios
-from lab.project import ROOT
+from lab.config import scenarios
+from lab.paths import ROOT
 from tests.driving import plain_locust
 from tests.server import Peer, Server
 

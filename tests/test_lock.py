@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import lock
+from lab.commands import lock
 
 PROJECT = """
 [project]

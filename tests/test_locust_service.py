@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from conftest import environment, needs_engine, until
 
-from lab.house import House
+from lab.config.project import Project
 
 URL = "http://127.0.0.1:8089"
 PROJECT = "async-lab-locust-test"
 
 
 def compose(checkout: Path, *words: str) -> None:
-    variables = {**House.here().variables, "LAB_PROJECT": PROJECT, "LAB_LOCUSTFILE": "loadtests/db.py"}
+    variables = {**Project.here().variables, "LAB_PROJECT": PROJECT, "LAB_LOCUSTFILE": "loadtests/db.py"}
     command = ["docker", "compose", "--project-name", PROJECT, "--profile", "locust", *words]
     subprocess.run(command, cwd=checkout, env=environment(variables), check=True, capture_output=True, timeout=300)
 

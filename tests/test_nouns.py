@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from lab.costs import Cost, costs
-from lab.nouns import Block, Cell, Driven, Noun, Sample, Usage, Value
+from lab.analysis.costs import Cost, costs
+from lab.model.values import Block, Cell, Driven, Noun, Sample, Usage, Value
 from tests.synthetic import NOON, sample
 
 VALUES: tuple[Noun, ...] = (

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.drive import Driver
-from lab.driver.schedule import schedule
-from lab.histogram import Histogram
+from lab.load.client import Driver
+from lab.load.driver.schedule import schedule
+from lab.model.histogram import Histogram
 from tests.driving import drive, load_test, order, silent_after_the_probe
 from tests.server import Peer, Server
 

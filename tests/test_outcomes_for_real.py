@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 from conftest import checkout_copied_to, edit, environment
 
-from lab import stats
-from lab.judge.bounds import MEANING, bound_by
-from lab.judge.causes import Cause
-from lab.judge.checks import CHECKS
-from lab.judge.setting import Setting
-from lab.judge.use import cpu_share
-from lab.judge.verdict import judge
-from lab.nouns import OUTCOME, Failure, Sample
+from lab.analysis import stats
+from lab.analysis.validity.bounds import MEANING, bound_by
+from lab.analysis.validity.causes import Cause
+from lab.analysis.validity.objections import CHECKS
+from lab.analysis.validity.setting import Setting
+from lab.analysis.validity.use import cpu_share
+from lab.analysis.validity.verdict import judge
+from lab.model.values import OUTCOME, Failure, Sample
 
 FASTAPI, FLASK, BROKEN, GENEROUS = "fastapi-uvicorn", "flask-gunicorn", "starlette-uvicorn", "fastapi-def"
 AWAKE = "quart-hypercorn"

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from lab import guards, watch
-from lab.drive import Driver, DriverError
-from lab.judge.causes import Cause
-from lab.judge.checks import CHECKS
-from lab.judge.setting import Setting
-from lab.judge.verdict import judge
-from lab.nouns import Sample, Trial
+from lab.analysis.validity.causes import Cause
+from lab.analysis.validity.objections import CHECKS
+from lab.analysis.validity.setting import Setting
+from lab.analysis.validity.verdict import judge
+from lab.host import noise
+from lab.load.client import Driver, DriverError
+from lab.model.values import Sample, Trial
 from tests.driving import drive, load_test, order
 from tests.server import Peer, Server, connections_at_most
 from tests.synthetic import sample
@@ -109,8 +109,8 @@ def test_what_the_hypervisor_takes_is_read_from_the_kernels_counters(tmp_path: P
     for stolen in (100, 150):
         stat = tmp_path / f"stat-{stolen}"
         stat.write_text(f"cpu  1 0 0 0 0 0 0 0 0 0\ncpu0 {1000 + 2 * stolen} 0 50 100 0 0 0 {stolen} 0 0\n")
-        readings.append(watch.cores([0], stat)[0])
-    share = watch.stolen_share(*readings)
+        readings.append(readings.cores([0], stat)[0])
+    share = readings.stolen_share(*readings)
     assert share == pytest.approx(50 / 150)
     verdict = judge(sample(stolen=share), Setting())
     assert (verdict.result, verdict.cause) == ("invalid", Cause.STOLEN)
@@ -120,11 +120,11 @@ def test_what_a_quota_withholds_from_the_lab_is_read_from_the_kernels_counters(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where no control group may be made, none can be given a quota: the kernel's file is written here, its reading is real."""
-    monkeypatch.setattr("lab.cgroups.above", lambda *_: [tmp_path])
+    monkeypatch.setattr("lab.host.cgroups.above", lambda *_: [tmp_path])
     readings = []
     for microseconds in (100_000, 500_000):
         (tmp_path / "cpu.stat").write_text(f"nr_throttled 3\nthrottled_usec {microseconds}\n")
-        readings.append(guards.throttled_s() or 0)
+        readings.append(noise.throttled_s() or 0)
     verdict = judge(sample(lab_throttled_s=readings[1] - readings[0]), Setting())
     assert (verdict.result, verdict.cause) == ("invalid", Cause.QUOTA)
     assert verdict.reason.startswith("A CPU quota kept the lab from running for 0.40 s of a window of 2 s")

@@ -2,15 +2,15 @@
 
 import pytest
 
-from lab import pace
-from lab.pace import Pace
+from lab.run import time_budget
+from lab.run.time_budget import Pace
 
 
 @pytest.fixture
 def paced(monkeypatch: pytest.MonkeyPatch) -> Pace:
     """Two blocks of a minute each have been run."""
     clock = iter([0.0, 60.0, 100.0, 160.0])
-    monkeypatch.setattr(pace.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(time_budget.time, "monotonic", lambda: next(clock))
     found = Pace()
     for _ in range(2):
         with found:

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 
-from lab import choose
+from lab.config import selection
+from lab.config.plan import Plan, expected_s
 from lab.errors import LabError
-from lab.nouns import Load, Profile, Scenario, Stack
-from lab.plan import Plan, expected_s
+from lab.model.values import Load, Profile, Scenario, Stack
 
 STACKS = [
     Stack(name=name, framework="F", server="S", model="async", port=port, baseline=name == "b", omits=omits)
@@ -28,7 +28,7 @@ def profile(blocks: int = 12, aa: tuple[str, ...] = ("w",)) -> Profile:
 
 
 def planned(seed: int = 1, **words: object) -> Plan:
-    return choose.plan(profile(**words), STACKS, SCENARIOS, seed)  # type: ignore[arg-type]
+    return selection.plan(profile(**words), STACKS, SCENARIOS, seed)  # type: ignore[arg-type]
 
 
 def test_a_block_runs_every_stack_and_scenario_once_except_what_a_stack_omits() -> None:
@@ -71,18 +71,18 @@ def test_a_run_without_any_of_the_profiles_aa_scenarios_has_the_first_that_the_b
 
 def test_stacks_are_chosen_by_name_once_in_the_order_given() -> None:
     known = {stack.name: stack for stack in STACKS}
-    assert [stack.name for stack in choose.stacks(["c", "a", "c"], known)] == ["c", "a"]
-    assert [stack.name for stack in choose.stacks(["all"], known)] == ["a", "b", "c"]
+    assert [stack.name for stack in selection.stacks(["c", "a", "c"], known)] == ["c", "a"]
+    assert [stack.name for stack in selection.stacks(["all"], known)] == ["a", "b", "c"]
 
 
 def test_an_unknown_stack_is_named_with_the_choices() -> None:
     with pytest.raises(LabError, match="no stack 'd'; choose from a, b, c"):
-        choose.stacks(["d"], {stack.name: stack for stack in STACKS})
+        selection.stacks(["d"], {stack.name: stack for stack in STACKS})
 
 
 def test_all_does_without_the_stacks_that_cannot_be_started_and_says_why() -> None:
     known = {stack.name: stack for stack in STACKS}
-    chosen, left_out = choose.startable(["all"], known, {"b": "b needs php"}.get)
+    chosen, left_out = selection.startable(["all"], known, {"b": "b needs php"}.get)
     assert [stack.name for stack in chosen] == ["a", "c"]
     assert left_out == ["b needs php"]
 
@@ -90,17 +90,17 @@ def test_all_does_without_the_stacks_that_cannot_be_started_and_says_why() -> No
 @pytest.mark.parametrize("names", [["a", "b"], ["all", "b"]])
 def test_a_stack_that_was_named_and_cannot_be_started_is_refused(names: list[str]) -> None:
     with pytest.raises(LabError, match="b needs php"):
-        choose.startable(names, {stack.name: stack for stack in STACKS}, {"b": "b needs php"}.get)
+        selection.startable(names, {stack.name: stack for stack in STACKS}, {"b": "b needs php"}.get)
 
 
 def test_no_stack_that_can_be_started_is_refused() -> None:
     with pytest.raises(LabError, match="No stack can be started"):
-        choose.startable(["all"], {stack.name: stack for stack in STACKS}, lambda name: f"{name} needs php")
+        selection.startable(["all"], {stack.name: stack for stack in STACKS}, lambda name: f"{name} needs php")
 
 
 def test_a_plan_in_which_no_stack_can_do_anything_is_refused() -> None:
     with pytest.raises(LabError, match="None of the chosen stacks"):
-        choose.plan(profile(), STACKS[:1], SCENARIOS[1:2], 1)
+        selection.plan(profile(), STACKS[:1], SCENARIOS[1:2], 1)
 
 
 def test_the_expected_time_counts_windows_and_overheads() -> None:

@@ -11,11 +11,11 @@ import psutil
 import pytest
 from conftest import until
 
-from lab import watch
 from lab.errors import LabError
-from lab.launch import process
-from lab.launch.process import ProcessRuntime
-from lab.nouns import Arm, Service
+from lab.host import readings
+from lab.model.values import Arm, Service
+from lab.runtime import process
+from lab.runtime.process import ProcessRuntime
 
 SPAWNS_A_CHILD = (
     "import subprocess,sys,time; subprocess.Popen([sys.executable,'-c','import time; time.sleep(60)']); time.sleep(60)"
@@ -146,9 +146,9 @@ def test_what_a_service_needs_beside_its_program_is_named_where_it_is_missing() 
 
 def test_cpu_time_is_that_of_the_whole_tree(start: Start) -> None:
     target = start(f"import subprocess,sys; subprocess.run([sys.executable, '-c', {BURNS!r}])").target("one")
-    before = watch.read(target)
-    until(lambda: (watch.used_s(before.cpu, watch.cpu(target)) or 0) > 0.2)
-    used = watch.usage(before, watch.read(target), 1.0, watch.memory_bytes(target))
+    before = readings.read(target)
+    until(lambda: (readings.used_s(before.cpu, readings.cpu(target)) or 0) > 0.2)
+    used = readings.usage(before, readings.read(target), 1.0, readings.memory_bytes(target))
     assert used.cpu_s is not None
     assert 0 < used.cpu_s < 1.2
     assert used.memory_bytes is not None
@@ -160,13 +160,13 @@ def test_cpu_time_is_that_of_the_whole_tree(start: Start) -> None:
 def test_cpu_time_is_that_of_all_threads(start: Start) -> None:
     code = "import threading\ndef burn():\n  while True: pass\nthreading.Thread(target=burn).start()\nburn()"
     target = start(code).target("one")
-    until(lambda: len(watch.read(target).switches or ()) == 2)
+    until(lambda: len(readings.read(target).switches or ()) == 2)
     os.kill(target.pid, signal.SIGSTOP)
-    stopped = watch.cpu_s(target)
+    stopped = readings.cpu_s(target)
     assert stopped is not None
-    assert watch.cpu_s(target) == pytest.approx(stopped, abs=0.02)
+    assert readings.cpu_s(target) == pytest.approx(stopped, abs=0.02)
     os.kill(target.pid, signal.SIGCONT)
-    until(lambda: (watch.cpu_s(target) or 0) > stopped + 0.2)
+    until(lambda: (readings.cpu_s(target) or 0) > stopped + 0.2)
 
 
 def test_watching_what_has_ended_is_an_error_in_words(start: Start) -> None:
@@ -174,14 +174,14 @@ def test_watching_what_has_ended_is_an_error_in_words(start: Start) -> None:
     target = runtime.target("one")
     runtime.stop(["one"])
     with pytest.raises(LabError, match="ended while it was watched"):
-        watch.read(target)
+        readings.read(target)
 
 
 def test_a_busy_core_is_seen_as_busy(start: Start) -> None:
     cpu = max(os.sched_getaffinity(0))
     start(BURNS, cpuset=(cpu,))
-    before = watch.cores([cpu])[cpu]
-    until(lambda: watch.cores([cpu])[cpu].total_s > before.total_s + 0.5)
-    share = watch.busy_share(before, watch.cores([cpu])[cpu])
+    before = readings.cores([cpu])[cpu]
+    until(lambda: readings.cores([cpu])[cpu].total_s > before.total_s + 0.5)
+    share = readings.busy_share(before, readings.cores([cpu])[cpu])
     assert share is not None
     assert share > 0.7

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from lab import profiles, scenarios
+from lab.config import profiles, scenarios
 from lab.errors import LabError
-from lab.nouns import Load
-from lab.project import LOADTESTS
+from lab.model.values import Load
+from lab.paths import LOADTESTS
 
 WHOLE = """about = "a try"
 stacks = ["a"]

@@ -6,13 +6,13 @@ import io
 import pytest
 from rich.console import Console
 
-from lab import listing
 from lab.calibrate.result import Finding
 from lab.calibrate.table import print_findings
-from lab.console import console
-from lab.nouns import Failure
-from lab.progress import Reporter
-from lab.project import ROOT
+from lab.commands import listing
+from lab.model.values import Failure
+from lab.paths import ROOT
+from lab.run.console import console
+from lab.run.progress import Reporter
 from tests.synthetic import NOON, trial
 
 ODD = "[/health] answered 404: [mpm_event:notice] [bold]AH00489[/bold] :warning: \\[escaped]"
@@ -72,4 +72,4 @@ def test_nothing_makes_a_console_that_parses_markup() -> None:
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("Console", "rprint")
     }
-    assert made == {"lab/console.py"}
+    assert made == {"lab/run/console.py"}

@@ -7,7 +7,7 @@ import pytest
 from conftest import environment
 
 from lab.errors import Exit
-from lab.project import ROOT
+from lab.paths import ROOT
 
 SLOW = {
     "scipy", "numpy", "docker", "psycopg", "locust", "gevent", "h2", "wsproto", "pyroute2", "altair", "pandas", "jinja2", "hdrh",

@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 from conftest import edit, measured, needs, needs_engine, until
 
-from lab import cgroups, compose, guards, watch
+from lab.analysis.validity.notes import Kind
+from lab.analysis.validity.setting import Setting
+from lab.analysis.validity.verdict import judge
+from lab.config import compose
+from lab.config.project import Project
 from lab.errors import LabError
-from lab.house import House
-from lab.judge.notes import Kind
-from lab.judge.setting import Setting
-from lab.judge.verdict import judge
-from lab.launch import process, quota
-from lab.launch.process import ProcessRuntime
-from lab.nouns import Arm, Service
+from lab.host import cgroups, noise, readings
+from lab.model.values import Arm, Service
+from lab.runtime import process, quota
+from lab.runtime.process import ProcessRuntime
 
 needs_group = needs(None if quota.parent() else "no control group with a quota can be made here")
 
@@ -63,9 +64,9 @@ def test_a_process_with_a_quota_is_held_to_it_and_leaves_no_group(
     try:
         target = runtime.target("one")
         group, began_s = cgroups.folder(target.pid, "cpu"), time.monotonic()
-        until(lambda: (watch.cpu_s(target) or 0) > 0.2)
+        until(lambda: (readings.cpu_s(target) or 0) > 0.2)
         assert time.monotonic() - began_s > 0.7, "0.2 s at 0.2 CPUs take a second"
-        assert (guards.throttled_in([group]) or 0) > 0
+        assert (noise.throttled_in([group]) or 0) > 0
     finally:
         ProcessRuntime(lambda _: {}, {}).stop_all()  # a later command's, which knows nothing of this one
         runtime.stop(["one"])
@@ -74,7 +75,7 @@ def test_a_process_with_a_quota_is_held_to_it_and_leaves_no_group(
 
 def test_a_quota_that_the_process_runtime_cannot_give_is_named(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     limit(checkout)
-    described = compose.read(checkout / "docker-compose.yml", House.here().variables)
+    described = compose.read(checkout / "docker-compose.yml", Project.here().variables)
     runtime = ProcessRuntime(lambda _: described, {})
     monkeypatch.setattr(quota, "parent", lambda: None)
     assert "cpus" in runtime.not_applied([FLASK])

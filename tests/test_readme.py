@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from benchmarks import http_clients
-from lab import readme
+from lab.commands import docs_tables
 from lab.errors import LabError
-from lab.project import ROOT
+from lab.paths import ROOT
 
 
-@pytest.mark.parametrize("file", readme.quoting_files(), ids=lambda path: path.name)
+@pytest.mark.parametrize("file", docs_tables.quoting_files(), ids=lambda path: path.name)
 def test_quoted_tables_are_what_the_runs_say(file: Path) -> None:
-    assert readme.quoted(file.read_text()) == file.read_text(), "call `.venv/bin/python -m lab readme`"
+    assert docs_tables.quoted(file.read_text()) == file.read_text(), "call `.venv/bin/python -m lab readme`"
 
 
 def test_readme_quotes_a_run() -> None:
@@ -28,17 +28,17 @@ def test_the_first_lines_of_readme_say_how_long_the_two_commands_take() -> None:
 
 def test_a_quoted_table_has_throughput_under_closed_and_latency_under_open_load() -> None:
     """Under closed load without think time a p50 would only say the throughput again."""
-    both = readme.table(ROOT / "results/reference/standard-docker").splitlines()
+    both = docs_tables.table(ROOT / "results/reference/standard-docker").splitlines()
     assert both[2].endswith("| p50 ms, open:200 | p99 ms, open:200 |")
     assert both[2].startswith("| scenario | stack | requests/s, closed:64 |")
     assert all(line.count("|") == both[2].count("|") for line in both[2:])
-    closed = readme.table(ROOT / "results/reference/quick-docker")
+    closed = docs_tables.table(ROOT / "results/reference/quick-docker")
     assert "open:" not in closed
 
 
 def test_a_run_that_is_not_there_is_named() -> None:
     with pytest.raises(LabError, match="results/reference/none"):
-        readme.quoted("<!-- run results/reference/none -->\n<!-- /run -->")
+        docs_tables.quoted("<!-- run results/reference/none -->\n<!-- /run -->")
 
 
 def test_the_table_of_http_clients_is_what_was_measured() -> None:

@@ -8,8 +8,8 @@ import time
 import pytest
 from server import Peer, Server
 
-from lab.launch.ready import wrong_after
-from lab.nouns import Arm
+from lab.model.values import Arm
+from lab.runtime.readiness import wrong_after
 
 
 class Health:

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lab.driver.recorder import Digest, Recorder
-from lab.project import ROOT
+from lab.load.driver.recorder import Digest, Recorder
+from lab.paths import ROOT
 
 TEN_MILLION_REQUESTS = """
 import resource
 import numpy as np
-from lab.driver.recorder import Digest, Recorder
+from lab.load.driver.recorder import Digest, Recorder
 
 def peak_mb():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -113,7 +113,7 @@ def test_an_arrival_that_nobody_accounts_for_is_missing_from_the_schedule() -> N
 
 
 def test_more_requests_than_one_chunk_are_all_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.driver.recorder.CHUNK", 3)
+    monkeypatch.setattr("lab.load.driver.recorder.CHUNK", 3)
     recorder = recorded(*((1 + number / 100, 0.001) for number in range(10)))
     for number in range(10):
         recorder.fault(1 + number / 100, 0.001, str(number))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.compare.rows import MARGIN
-from lab.project import RESULTS
+from lab.analysis.comparison.rows import MARGIN
+from lab.paths import RESULTS
 
 RUNS = sorted(path.parent for path in (RESULTS / "reference").glob("*/run.json"))
 Row = dict[str, str]

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import NOON, failure, histogram, run_facts, sample, scenario, stack, trial, write_run
 
-from lab import formats, machine
 from lab.errors import Exit, LabError
-from lab.nouns import Block, Load, Outcome
-from lab.report import again, answer, noise, words
+from lab.host import machine
+from lab.model.values import NOT_OPTIMIZED, OPTIMIZED, Block, Load, Outcome
+from lab.report import again, answer, noisy_blocks, words
 from lab.report.write import view_of, write_report
+from lab.run import formats
 
 STACKS = [stack("first", omits={"/parse/": "it has no parser"}), stack("base", baseline=True), stack("broken")]
 SCENARIOS = [scenario("json"), scenario("parse/plain"), scenario("wait?ms=50", ms=50)]
@@ -372,9 +373,9 @@ def test_an_omission_covers_a_path_or_all_below_it() -> None:
 @pytest.mark.parametrize(
     ("runtime", "build", "said"),
     [
-        ("process", machine.NOT_OPTIMIZED, True),
-        ("docker", machine.NOT_OPTIMIZED, False),
-        ("process", machine.OPTIMIZED, False),
+        ("process", NOT_OPTIMIZED, True),
+        ("docker", NOT_OPTIMIZED, False),
+        ("process", OPTIMIZED, False),
     ],
 )
 def test_a_report_says_that_processes_ran_on_a_slow_python(
@@ -389,8 +390,8 @@ def test_a_report_says_that_processes_ran_on_a_slow_python(
 @pytest.mark.parametrize(
     ("arguments", "build"),
     [
-        ("'--enable-optimizations' '--with-lto'", machine.OPTIMIZED),
-        ("'--enable-shared'", machine.NOT_OPTIMIZED),
+        ("'--enable-optimizations' '--with-lto'", OPTIMIZED),
+        ("'--enable-shared'", NOT_OPTIMIZED),
         ("", None),
     ],
 )
@@ -456,7 +457,7 @@ def test_noisy_blocks_that_count_are_named_and_not_counted(noisy: list[int], sai
               noise="The canary was off." if number in noisy else "")
         for number in range(6)
     ]  # fmt: skip
-    assert f"Of 6 blocks, {said}" in list(noise.warnings(found))[1]
+    assert f"Of 6 blocks, {said}" in list(noisy_blocks.warnings(found))[1]
 
 
 def test_a_stack_that_a_quota_kept_from_running_is_throttled_and_not_slow(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from synthetic import NOON, histogram, run_facts, sample, scenario, stack, trial, write_run
 
-from lab.nouns import Block, Outcome, Usage
+from lab.model.values import Block, Outcome, Usage
 from lab.report.write import write_report
-from lab.store import RunFolder
+from lab.run.store import RunFolder
 
 MANY = [stack("base", baseline=True), *(stack(f"stack-{number:02d}") for number in range(13))]
 BLOCKS = 8

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from conftest import command, edit, environment, lab, until
 
-from lab import rounds, scenarios
+from lab.config import scenarios
 from lab.errors import LabError
-from lab.nouns import OUTCOME, Sample
-from lab.project import LOADTESTS
+from lab.model.values import OUTCOME, Sample
+from lab.paths import LOADTESTS
+from lab.run import rounds
 
 PROFILE = """
 [tiny]

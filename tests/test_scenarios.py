@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from lab import scenarios
+from lab.config import scenarios
 from lab.errors import LabError
-from lab.project import LOADTESTS, ROOT
+from lab.paths import LOADTESTS, ROOT
 
 
 def test_reading_scenarios_imports_no_load_test() -> None:
-    code = "import sys, pathlib; from lab import scenarios; scenarios.all_of(pathlib.Path('loadtests')); "
+    code = "import sys, pathlib; from lab.config import scenarios; scenarios.all_of(pathlib.Path('loadtests')); "
     code += "print(sorted({'locust', 'gevent', 'lean'} & set(sys.modules)))"
     seen = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert seen.stdout == "[]\n"

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from lab import scenarios, shares
-from lab.drive import Driver
-from lab.histogram import Histogram
-from lab.nouns import Driven
-from lab.orders import Order
-from lab.project import LOADTESTS
+from lab.analysis import merge
+from lab.config import scenarios
+from lab.load.client import Driver
+from lab.load.protocol import Order
+from lab.model.histogram import Histogram
+from lab.model.values import Driven
+from lab.paths import LOADTESTS
 from tests.server import Server
 
 JSON = scenarios.find(LOADTESTS, ["json"])[0]
@@ -45,7 +46,7 @@ def driven_by(count: int, load: str, port: int, folder: Path) -> list[Driven]:
 @pytest.mark.parametrize("load", ["open:400", "closed:5", "closed:1"])
 def test_what_the_server_counted_is_what_the_drivers_counted_together(load: str, tmp_path: Path) -> None:
     with Server() as server:
-        whole = shares.merged(driven_by(2, load, server.port, tmp_path))
+        whole = merge.merged(driven_by(2, load, server.port, tmp_path))
         assert whole.requests == server.requests - 2  # each driver asks once before the load
         assert whole.connects == server.connections - 2
     assert Histogram.decode(whole.latency).count == whole.requests

@@ -17,8 +17,8 @@ from gevent.threadpool import ThreadPoolExecutor as NativePool
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.contract import checks
-from lab.project import ROOT
+from lab.contract import requests
+from lab.paths import ROOT
 from stacks.shared import crunch, database, files, params, parser, threads, upstream
 from stacks.shared.params import BadRequestError
 from stacks.shared.processes import Processes
@@ -90,14 +90,14 @@ def test_a_text_that_is_no_string_of_characters_is_refused(text: object) -> None
 
 
 @pytest.mark.parametrize(
-    "body", [*checks.BAD_BODIES[:9], b"[" * 200_000, b'{"n":' + b"9" * 5_000 + b"}", b"\xef\xbb\xbf{}"]
+    "body", [*requests.BAD_BODIES[:9], b"[" * 200_000, b'{"n":' + b"9" * 5_000 + b"}", b"\xef\xbb\xbf{}"]
 )
 def test_a_body_that_is_no_json_object_is_refused(body: bytes) -> None:
     with pytest.raises(BadRequestError, match="the body must be"):
         parser.decode(body)
 
 
-@pytest.mark.parametrize(("rounds", "digest"), checks.DIGESTS.items())
+@pytest.mark.parametrize(("rounds", "digest"), requests.DIGESTS.items())
 def test_the_digest_is_the_one_of_the_contract(rounds: int, digest: str) -> None:
     assert crunch.digest(rounds) == digest
 
@@ -107,7 +107,7 @@ def test_a_seed_always_chooses_the_same_rows_which_exist(seed: int, n: int) -> N
     ids = database.seeded_ids(seed, n)
     assert len(ids) == n
     assert all(10_000 <= row_id <= 19_999 for row_id in ids)
-    assert checks.rows(seed, n) == {"rows": [checks.row(row_id) for row_id in ids]}
+    assert requests.rows(seed, n) == {"rows": [requests.row(row_id) for row_id in ids]}
 
 
 def test_rows_are_answered_in_the_order_of_the_ids_even_where_one_comes_twice() -> None:
@@ -189,7 +189,7 @@ def test_crunching_happens_in_another_process_which_ends_with_the_pool() -> None
     with Processes() as processes:
         worker = processes.submit(os.getpid).result()
         assert worker != os.getpid()
-        assert processes.submit(crunch.digest, 1).result() == checks.DIGESTS[1]
+        assert processes.submit(crunch.digest, 1).result() == requests.DIGESTS[1]
     assert not psutil.pid_exists(worker)
 
 

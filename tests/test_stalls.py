@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 from synthetic import histogram, sample, scenario, stack, trial
 
-from lab import summary
-from lab.drive import Driver
-from lab.judge.bounds import MEANING, bound_by
-from lab.judge.setting import Setting, setting
-from lab.judge.stalls import stall_ms
-from lab.nouns import Cell, Knob, Role, Sample, Trial, Usage
-from lab.project import ROOT
+from lab.analysis import summary
+from lab.analysis.validity.bounds import MEANING, bound_by
+from lab.analysis.validity.held_up import stall_ms
+from lab.analysis.validity.setting import Setting, setting
+from lab.load.client import Driver
+from lab.model.stalls import USUAL, usual_causes
+from lab.model.values import Cell, Knob, Role, Sample, Trial, Usage
+from lab.paths import ROOT
 from lab.report import derive
 from lab.report.read import read
-from lab.stalls import USUAL, usual_causes
 from tests.driving import drive, order
 
 ONE_USER = trial(load="closed:1")

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from staged import spinning
 
-from lab import disturbed, starting
-from lab.disturbed import Span
 from lab.errors import LabError
-from lab.launch import process
-from lab.launch.process import ProcessRuntime
-from lab.nouns import Arm, Service
-from lab.starting import Standing, start
-from lab.watch import CoreReading
+from lab.host.readings import CoreReading
+from lab.model.values import Arm, Service
+from lab.run import disturbance, starting
+from lab.run.disturbance import Span
+from lab.run.starting import Standing, start
+from lab.runtime import process
+from lab.runtime.process import ProcessRuntime
 
 CPU = max(os.sched_getaffinity(0))
 SERVES = """
@@ -167,13 +167,13 @@ def test_what_others_took_is_a_disturbance_and_what_the_server_used_is_none(
             {0: CoreReading(busy_s=25 - stolen_s, stolen_s=1 + stolen_s, total_s=120)},
         ]
     )
-    monkeypatch.setattr(disturbed.watch, "cores", lambda _: next(edges))
-    monkeypatch.setattr(disturbed.guards, "throttled_s", lambda: None)
+    monkeypatch.setattr(disturbance.readings, "cores", lambda _: next(edges))
+    monkeypatch.setattr(disturbance.noise, "throttled_s", lambda: None)
     assert Span([0]).disturbance(own_s=20 - stolen_s - foreign_s) == said
 
 
 def test_an_arm_whose_port_is_taken_is_not_at_fault(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(starting.ready, "taken", lambda _: "another program")
+    monkeypatch.setattr(starting.readiness, "taken", lambda _: "another program")
     standing = started("busy")
     assert standing.blameless == {"busy-0"}
     assert "taken by another program" in standing.unhealthy["busy-0"]

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from scipy import stats as distributions
 from synthetic import failure, histogram, sample, trial
 
-from lab import stats, summary
-from lab.compare.rows import compare
-from lab.judge.setting import Setting
-from lab.nouns import Cell, Outcome, Usage
+from lab.analysis import stats, summary
+from lab.analysis.comparison.rows import compare
+from lab.analysis.validity.setting import Setting
+from lab.model.values import Cell, Outcome, Usage
 
 
 def cells(*outcomes: Outcome) -> list[Cell]:

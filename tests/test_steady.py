@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from synthetic import WINDOW_S, sample, trial
 
-from lab import summary
-from lab.drive import Driver
-from lab.judge.setting import Setting
-from lab.judge.steady import halves_of, trend
-from lab.nouns import Sample, Usage
-from lab.project import ROOT
+from lab.analysis import summary
+from lab.analysis.validity.setting import Setting
+from lab.analysis.validity.steady import halves_of, trend
+from lab.load.client import Driver
+from lab.model.values import Sample, Usage
+from lab.paths import ROOT
 from lab.report import derive
 from lab.report.read import read
 from tests.driving import drive, order

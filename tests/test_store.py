@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lab import formats, store
 from lab.errors import LabError
-from lab.nouns import Failure, Load, Sample, Trial
-from lab.store import RunFolder
+from lab.model.values import Failure, Load, Sample, Trial
+from lab.run import formats, store
+from lab.run.store import RunFolder
 from tests.synthetic import sample
 
 

@@ -12,7 +12,7 @@ from http.client import HTTPConnection
 
 import pytest
 
-from lab.project import ROOT
+from lab.paths import ROOT
 from stacks.shared import relay
 from stacks.shared.upstream import UpstreamError, delay_path, stream_path
 from stacks.shared.upstream_async import Upstream as AsyncUpstream

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from lab import processes, stats, watch
+from lab.analysis import stats
 from lab.errors import LabError
-from lab.nouns import Target, Usage
+from lab.host import processes, readings
+from lab.model.values import Target, Usage
 from tests.synthetic import sample
 
 Tell = Callable[[str], str]
@@ -94,11 +95,11 @@ def supervise() -> Iterator[Callable[..., tuple[Target, Tell]]]:
 def used_while_replaced(target: Target, tell: Tell) -> Usage:
     """The first worker has used 83 ms when the window begins, the second uses 500 ms in it."""
     assert tell("start 0.083") == "burnt"
-    before = watch.read(target)
+    before = readings.read(target)
     assert tell("end") == "ended"
     assert tell("start 0.5") == "burnt"
-    after = watch.read(target)
-    return watch.usage(before, after, after.at_s - before.at_s, None)
+    after = readings.read(target)
+    return readings.usage(before, after, after.at_s - before.at_s, None)
 
 
 def test_a_worker_that_ended_in_the_window_keeps_its_cpu_time(supervise: Callable[..., tuple[Target, Tell]]) -> None:
@@ -118,15 +119,15 @@ def test_cpu_time_that_nobody_waited_for_is_not_known(supervise: Callable[..., t
 def test_a_helper_that_outlives_its_worker_makes_the_sum_unsure(supervise: Callable[..., tuple[Target, Tell]]) -> None:
     """Nobody of the tree waits for it: its 100 ms are missing, which only a look at the living helper shows."""
     target, tell = supervise(waits=True)
-    before = watch.cpu(target)
+    before = readings.cpu(target)
     assert tell("start 0.2 helped") == "burnt"
-    look = watch.cpu(target)
+    look = readings.cpu(target)
     assert look is not None
     assert tell("end") == "ended"
     assert tell("start 0.2") == "burnt"
-    after = watch.cpu(target)
-    assert watch.used_s(before, after) == pytest.approx(0.4, abs=0.05)
-    assert watch.used_s(before, after, [look]) is None
+    after = readings.cpu(target)
+    assert readings.used_s(before, after) == pytest.approx(0.4, abs=0.05)
+    assert readings.used_s(before, after, [look]) is None
 
 
 def test_a_worker_that_is_killed_with_its_supervisor_is_not_known() -> None:
@@ -148,31 +149,31 @@ def test_on_a_kernel_without_lists_of_children_nothing_is_known(
     """CONFIG_PROC_CHILDREN: such a kernel has the folder of the thread and no `children` in it."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         target = Target(pid=process.pid, contained=False)
-        assert watch.cpu_s(target) is not None
+        assert readings.cpu_s(target) is not None
         (tmp_path / str(process.pid) / "task" / str(process.pid)).mkdir(parents=True)
         stat = Path(f"/proc/{process.pid}/stat").read_text()
         (tmp_path / str(process.pid) / "stat").write_text(stat)
         monkeypatch.setattr(processes, "_PROC", tmp_path)
-        reading = watch.read(target)
+        reading = readings.read(target)
         assert (reading.cpu, reading.switches) == (None, None)
-        assert watch.cpu_s(target) is None
-        assert watch.memory_bytes(target) is None
-        assert watch.usage(reading, watch.read(target), 1, None) == Usage()
+        assert readings.cpu_s(target) is None
+        assert readings.memory_bytes(target) is None
+        assert readings.usage(reading, readings.read(target), 1, None) == Usage()
 
 
 def test_a_process_that_has_ended_is_not_read_although_its_parent_has_not_asked_for_it() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         target = Target(pid=process.pid, contained=False)
-        assert len(watch.read(target).switches or ()) == 1
+        assert len(readings.read(target).switches or ()) == 1
         process.kill()
         deadline = time.monotonic() + 5
         with pytest.raises(LabError, match=f"Process {process.pid} ended"):
             while time.monotonic() < deadline:
-                watch.read(target)
+                readings.read(target)
 
 
 def test_counters_that_went_backwards_are_no_share() -> None:
-    before = watch.CoreReading(busy_s=5, stolen_s=2, total_s=10)
-    after = watch.CoreReading(busy_s=5.5, stolen_s=1.9, total_s=11)
-    assert watch.busy_share(before, after) == 0.5
-    assert watch.stolen_share(before, after) is None
+    before = readings.CoreReading(busy_s=5, stolen_s=2, total_s=10)
+    after = readings.CoreReading(busy_s=5.5, stolen_s=1.9, total_s=11)
+    assert readings.busy_share(before, after) == 0.5
+    assert readings.stolen_share(before, after) is None

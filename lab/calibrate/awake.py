@@ -12,8 +12,8 @@ import sys
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 
-from lab.calibrate.servers import pinned
-from lab.project import ROOT
+from lab.calibrate.known_servers import pinned
+from lab.paths import ROOT
 
 YIELDING = 19
 """The nice value: a program of the usual one has 98.5 % of the CPU beside it, and is let in when it wakes."""

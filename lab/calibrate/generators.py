@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
-from lab import scenarios, watch
+from lab.calibrate.known_servers import Running, pinned
 from lab.calibrate.result import Generator
-from lab.calibrate.servers import Running, pinned
-from lab.drive import Driver
+from lab.config import scenarios
 from lab.errors import LabError
-from lab.nouns import Driven, Load, Scenario, Target
-from lab.orders import Failed, Order, StockOrder, StockSays
-from lab.project import LOADTESTS, ROOT
+from lab.host import readings
+from lab.load.client import Driver
+from lab.load.protocol import Failed, Order, StockOrder, StockSays
+from lab.model.values import Driven, Load, Scenario, Target
+from lab.paths import LOADTESTS, ROOT
 
 TIMEOUT_S = 10.0
 SEED = 1
@@ -49,8 +50,8 @@ class Reading:
     """A window of the driver: what it says, and the counters of a target at both edges."""
 
     driven: Driven
-    before: watch.Reading
-    after: watch.Reading
+    before: readings.Reading
+    after: readings.Reading
     generator_waited_s: float
     """How long the driver could have run in the window while its CPU did something else."""
     generator_stolen_s: float
@@ -58,7 +59,7 @@ class Reading:
 
     def cpu_s(self) -> float:
         """CPU seconds of the target in the window."""
-        used = watch.usage(self.before, self.after, self.driven.window_s, None).cpu_s
+        used = readings.usage(self.before, self.after, self.driven.window_s, None).cpu_s
         if used is None:
             raise LabError("The CPU time of a calibration's server could not be read: calibrate on another kernel.")
         return used
@@ -92,14 +93,14 @@ class Generators:
             timeout_s=TIMEOUT_S,
             seed=SEED,
         )
-        edges: list[watch.Reading] = []
+        edges: list[readings.Reading] = []
         lost_s: list[tuple[float, float]] = []
 
         def read_at(*moments_s: float) -> None:
             for moment_s in moments_s:
                 time.sleep(max(0.0, moment_s - time.monotonic()))
                 lost_s.append((_waited_s(self.driver.pid), self._stolen_s()))
-                edges.append(watch.read(target))
+                edges.append(readings.read(target))
 
         driven = self.driver.run(order, read_at)
         if isinstance(driven, Failed):
@@ -109,12 +110,12 @@ class Generators:
         return Reading(driven, before, after, waited_s, stolen_s)
 
     def _stolen_s(self) -> float:
-        return max(core.stolen_s for core in watch.cores(self.cpus).values())
+        return max(core.stolen_s for core in readings.cores(self.cpus).values())
 
     def stock(self, order: StockOrder) -> StockSays:
         """Locust as it comes, in a process of its own."""
         done = subprocess.run(
-            [*pinned(self.cpus), sys.executable, "-m", "lab.driver.stock"],
+            [*pinned(self.cpus), sys.executable, "-m", "lab.load.driver.stock"],
             cwd=ROOT,
             input=order.model_dump_json() + "\n",
             capture_output=True,

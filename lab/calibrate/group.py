@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lab import cgroups
+from lab.host import cgroups
 
 CONTROLLERS = ("cpuacct", "pids")
 """What lab.watch reads of a container: in cgroup v1 each has folders of its own, in v2 all have one."""

@@ -4,10 +4,10 @@ import random
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 
-from lab import stats
+from lab.analysis import stats
 from lab.calibrate.generators import SEED, Generators, wrk_here
+from lab.calibrate.known_servers import Place, Running, nginx_here
 from lab.calibrate.result import Finding, Generator, Ratio, ServerName, Throughput, Window
-from lab.calibrate.servers import Place, Running, nginx_here
 
 ROUNDS = 5
 CLOSE_ROUNDS = 10

@@ -9,7 +9,7 @@ import psutil
 from numpy.typing import NDArray
 
 from lab.calibrate.result import Memory
-from lab.driver.recorder import Digest, Recorder
+from lab.load.driver.recorder import Digest, Recorder
 
 RATE = 30_000
 """Requests per second that are made up."""

@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from lab.machine import CpuPlan
-from lab.nouns import Load, Noun, Value
+from lab.host.machine import CpuPlan
+from lab.model.values import Load, Noun, Value
 
 Generator = Literal["lean user", "FastHttpUser", "wrk"]
 ServerName = Literal["uvicorn", "nginx"]

@@ -11,19 +11,20 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from lab import machine, store
-from lab.calibrate import costs, kept, noise, rates, truths
+from lab.calibrate import noise_floor, rates, self_check, stored, truths
 from lab.calibrate.awake import kept_awake
 from lab.calibrate.generators import Generators, wrk_here
+from lab.calibrate.known_servers import Place, nginx, nginx_here
 from lab.calibrate.result import Calibration, Finding, NoiseFloor, TruthTest
-from lab.calibrate.servers import Place, nginx, nginx_here
 from lab.calibrate.table import print_findings
-from lab.drive import Driver
+from lab.config.project import Project
 from lab.errors import Exit, LabError
-from lab.house import House
-from lab.interrupt import interruptible
-from lab.progress import Reporter, Say
-from lab.project import RESULTS, ROOT, STATE
+from lab.host import machine
+from lab.load.client import Driver
+from lab.paths import RESULTS, ROOT, STATE
+from lab.run import store
+from lab.run.progress import Reporter, Say
+from lab.signals import interruptible
 
 PACKAGES = ("locust", "gevent", "httptools", "uvicorn", "uvloop", "numpy", "hdrhistogram")
 PROFILES = ("quick", "standard")
@@ -37,13 +38,13 @@ def calibrate() -> Exit:
     Raises:
         LabError: a server did not start or did not answer.
     """
-    cpus = House.here().cpus
+    cpus = Project.here().cpus
     seen: list[Calibration] = []
     try:
         with Reporter() as say, store.only_one(STATE), interruptible(), _workshop(cpus) as (place, generators):
             for calibration in measure(place, generators, cpus, say):
                 seen.append(calibration)
-                kept.write(RESULTS, calibration)
+                stored.write(RESULTS, calibration)
     except (KeyboardInterrupt, LabError) as error:
         if not seen:
             raise
@@ -53,7 +54,7 @@ def calibrate() -> Exit:
 
 def _tell(calibration: Calibration) -> Exit:
     print_findings(calibration.findings)
-    path = kept.path_of(RESULTS, calibration).relative_to(ROOT)
+    path = stored.path_of(RESULTS, calibration).relative_to(ROOT)
     if not calibration.missing:
         print(f"Calibration: {path}")  # noqa: T201  # the answer
         return Exit.DONE
@@ -97,12 +98,15 @@ def _parts(place: Place, generators: Generators, say: Say) -> Iterator[dict[str,
             tests += (truths.measure(place, generators, test),)
         yield {"truth": tests}
     say.step("CPU time and memory")
-    yield {"cpu": costs.burn(place, generators), "cpu_contained": costs.burn(place, generators, contained=True)}
-    yield {"memory": (costs.record("closed"), costs.record("open"))}
+    yield {
+        "cpu": self_check.burn(place, generators),
+        "cpu_contained": self_check.burn(place, generators, contained=True),
+    }
+    yield {"memory": (self_check.record("closed"), self_check.record("open"))}
     floors: tuple[NoiseFloor, ...] = ()
     for profile in PROFILES:
         say.step(f"Noise: {profile}")
-        floors += (noise.measure(place, generators, profile),)
+        floors += (noise_floor.measure(place, generators, profile),)
         yield {"noise": floors}
 
 
@@ -125,9 +129,9 @@ def findings(seen: Calibration) -> list[Finding]:
     return [
         *(rates.findings(seen.throughput) if seen.throughput else ()),
         *truths.findings(seen.truth),
-        *costs.cpu_findings(seen.cpu, seen.cpu_contained),
-        *noise.findings(seen.noise),
-        *costs.memory_findings(seen.memory),
+        *self_check.cpu_findings(seen.cpu, seen.cpu_contained),
+        *noise_floor.findings(seen.noise),
+        *self_check.memory_findings(seen.memory),
     ]
 
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.calibrate.result import Finding
-from lab.console import console as plain_console
+from lab.run.console import console as plain_console
 
 WIDTH = 160
 """Characters of a line where the output is no terminal, so that a row stays one line in a file."""

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lab.calibrate.generators import NUMBERED, SEED, Generators
+from lab.calibrate.known_servers import Place
 from lab.calibrate.result import Finding, Percentiles, TruthTest
-from lab.calibrate.servers import Place
 from lab.calibrate.truth import (
     PERCENTS,
     Log,
@@ -17,10 +17,10 @@ from lab.calibrate.truth import (
     open_latencies,
     percentiles_ms,
 )
-from lab.driver.schedule import schedule
-from lab.histogram import Histogram
-from lab.nouns import Driven, Load
-from lab.orders import StockOrder
+from lab.load.driver.schedule import schedule
+from lab.load.protocol import StockOrder
+from lab.model.histogram import Histogram
+from lab.model.values import Driven, Load
 
 QUIET = 0.000_5
 """Share of the window for which the driver may be kept from its CPU: twice as much decides a p99.9 alone."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from lab.project import ROOT
+from lab.paths import ROOT
 
 OPENAPI_FILE = ROOT / "stacks" / "openapi.yaml"
 

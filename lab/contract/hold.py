@@ -11,14 +11,14 @@ from lab.contract.abandoned import abandoned
 from lab.contract.ask import PATIENCE_S, UNSERVED, Finding, ask
 from lab.contract.bodies import large_bodies
 from lab.contract.check import Check
-from lab.contract.checks import all_checks
 from lab.contract.framing import expects, head, pipelined
 from lab.contract.http2 import http2
-from lab.contract.kept import kept
+from lab.contract.kept_connections import kept
 from lab.contract.live import clients_that_go, echo, events_at_once, long_line, long_lived
 from lab.contract.methods import methods
 from lab.contract.overlap import overlap
-from lab.nouns import Stack
+from lab.contract.requests import all_checks
+from lab.model.values import Stack
 
 EARLY = 0.95
 """Timers may wake a little early; a wait counts as kept from this share of it on."""

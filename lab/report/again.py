@@ -2,9 +2,9 @@
 
 import sys
 
-from lab import store
 from lab.errors import Exit
-from lab.project import RESULTS
+from lab.paths import RESULTS
+from lab.run import store
 
 
 def report(run: str) -> Exit:
@@ -17,10 +17,7 @@ def report(run: str) -> Exit:
     """
     folder = store.folder(RESULTS, run)
     folder.read_run()
-    from lab.report.write import (
-        view_of,
-        write_report,
-    )  # late, after a wrong name: scipy and Altair take seconds to import
+    from lab.report.write import view_of, write_report
 
     shown = view_of(folder.path)
     for path in write_report(folder.path, shown):

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lab import summary
-from lab.compare.rows import Comparison, compare
-from lab.costs import Cost
-from lab.judge.setting import Setting, setting
-from lab.knobs.known import recorded
-from lab.nouns import AA, Cell
+from lab.analysis import summary
+from lab.analysis.comparison.rows import Comparison, compare
+from lab.analysis.costs import Cost
+from lab.analysis.summary import Judged
+from lab.analysis.validity.setting import Setting, setting
+from lab.model.effective import recorded
+from lab.model.values import AA, Cell
 from lab.report.read import Run
-from lab.summary import Judged
 
 
 @dataclass(frozen=True)

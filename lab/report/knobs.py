@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.knobs.known import recorded
-from lab.knobs.names import NAMES
-from lab.nouns import Knob
+from lab.model.effective import NAMES, recorded
+from lab.model.values import Knob
 from lab.report import words
 from lab.report.read import Run
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from math import ceil, expm1, inf, log1p
 from statistics import median
 
-from lab.compare.rows import Comparison
+from lab.analysis.comparison.rows import Comparison
 from lab.report import words
 from lab.report.read import Run
 from lab.report.section import Line, Section

@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from lab.errors import LabError
-from lab.jsonlines import problem
-from lab.nouns import AA, Block, Outcome, Profile, Scenario, Stack, Trial, baseline
-from lab.store import RunFolder
+from lab.model.values import AA, Block, Outcome, Profile, Scenario, Stack, Trial, baseline
+from lab.run.jsonlines import problem
+from lab.run.store import RunFolder
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
-from lab.compare.paired import MIN_BLOCKS
-from lab.compare.rows import Comparison
+from lab.analysis.comparison.paired import MIN_BLOCKS
+from lab.analysis.comparison.rows import Comparison
 from lab.report import words
 from lab.report.section import Section, headline
 

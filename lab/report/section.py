@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lab.compare.rows import Comparison
-from lab.costs import Cost
-from lab.judge.bounds import MEANING, QUOTA
-from lab.nouns import Cell, Role, Scenario
+from lab.analysis.comparison.rows import Comparison
+from lab.analysis.costs import Cost
+from lab.analysis.validity.bounds import MEANING, QUOTA
+from lab.model.values import Cell, Role, Scenario
 from lab.report import words
 
 

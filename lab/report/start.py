@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from math import inf
 from statistics import median
 
-from lab import stats
-from lab.nouns import Sample
+from lab.analysis import stats
+from lab.model.values import Sample
 from lab.report.read import Run
 
 

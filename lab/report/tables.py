@@ -4,9 +4,9 @@ import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from lab.compare.rows import Comparison
-from lab.costs import Cost
-from lab.nouns import Cell
+from lab.analysis.comparison.rows import Comparison
+from lab.analysis.costs import Cost
+from lab.model.values import Cell
 
 Row = Mapping[str, object]
 

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import inf
 
-from lab.compare.paired import MIN_BLOCKS
-from lab.machine import NOT_OPTIMIZED
-from lab.nouns import Failure, Outcome, Scenario
-from lab.report import facts, knobs, noise, precision, resolution, short, start
+from lab.analysis.comparison.paired import MIN_BLOCKS
+from lab.analysis.summary import Judged
+from lab.model.values import NOT_OPTIMIZED, Failure, Outcome, Scenario
+from lab.report import facts, knobs, noisy_blocks, precision, resolution, short, start
 from lab.report.derive import Findings
 from lab.report.read import Run
 from lab.report.section import Line, Section, headline
-from lab.summary import Judged
 
 HOW_TO_READ = (
     "A block runs every stack once, close together in time; compared is the ratio inside each block. "
@@ -160,7 +159,7 @@ class View:
         yield from knobs.unequal(self.run)
         if again := len(self.run.outcomes) - len(self.findings.trials):
             yield f"{again} trials of interrupted or noisy blocks were measured again; the last whole attempt counts."
-        yield from noise.warnings(self.run.blocks)
+        yield from noisy_blocks.warnings(self.run.blocks)
         if self.run.cut_lines:
             yield f"{self.run.cut_lines} line(s) of the run's files were cut off by a kill and are left out."
         yield from self.run.damaged

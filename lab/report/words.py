@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from lab.compare.paired import MIN_BLOCKS
-from lab.compare.rows import MARGIN, Comparison
-from lab.nouns import Value
+from lab.analysis.comparison.paired import MIN_BLOCKS
+from lab.analysis.comparison.rows import MARGIN, Comparison
+from lab.model.values import Value
 
 NOTHING = "-"
 LONGEST = 600

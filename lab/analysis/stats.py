@@ -1,0 +1,152 @@
+"""Numbers of a cell from the samples of its blocks: percentiles, throughput, costs.
+
+The block is the unit of replication, never the request.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from statistics import median
+from typing import NamedTuple
+
+from lab.analysis.student import half_width
+from lab.model.histogram import Histogram
+from lab.model.values import Sample, Value
+
+CONFIDENCE = 0.95
+
+
+class Percentile(NamedTuple):
+    """How many requests a percentile needs: ten beyond it in the cell, and one beyond it in each block."""
+
+    percent: float
+    in_cell: int
+    in_block: int
+
+
+P50, P95, P99 = Percentile(50, 20, 2), Percentile(95, 200, 20), Percentile(99, 1_000, 100)
+
+
+def percentile_ms(encoded: Sequence[str | None], wanted: Percentile) -> float | None:
+    """Return the geometric mean over blocks of each block's own percentile, in ms; None where too few requests were made.
+
+    It is the quantity that comparisons form ratios of, so a ratio of two cells is the ratio of what the table shows.
+    A percentile of all blocks' histograms merged would be another one: a single slow block can move it alone.
+    """
+    blocks = [latencies(text) for text in encoded if text is not None]
+    if sum(block.count for block in blocks) < wanted.in_cell:
+        return None
+    if any(block.count < wanted.in_block for block in blocks):
+        return None
+    return _mean(block.percentile_ms(wanted.percent) for block in blocks)
+
+
+def mean_ms(encoded: Sequence[str | None]) -> float | None:
+    """Return the geometric mean over blocks of each block's mean latency, in ms; None without a request."""
+    return _mean(latencies(text).mean_ms for text in encoded if text is not None)
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    found = geometric(values)
+    return None if found is None else found.mean
+
+
+@lru_cache(maxsize=65_536)
+def latencies(encoded: str) -> "Latencies":
+    """Return the figures of one encoded histogram; decoding it takes most of a report's time."""
+    found = Histogram.decode(encoded)
+    known = {one.percent: found.percentile_us(one.percent) for one in (P50, P95, P99)}
+    return Latencies(found.count, _ms(found.mean_us()), {percent: _ms(us) for percent, us in known.items()})
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """One block's times."""
+
+    count: int
+    mean_ms: float | None
+    percentiles_ms: Mapping[float, float | None]
+
+    def percentile_ms(self, percent: float) -> float | None:
+        """Return that percentile in ms; None where nothing was counted."""
+        return self.percentiles_ms[percent]
+
+
+def _ms(microseconds: float | None) -> float | None:
+    return None if microseconds is None else microseconds / 1e3
+
+
+def held_at_once(samples: Sequence[Sample]) -> float | None:
+    """Requests that were open at once, mean over all windows: the time they were open over the windows' length."""
+    window_s = sum(sample.driven.window_s for sample in samples)
+    return sum(sample.driven.in_flight_s for sample in samples) / window_s if window_s else None
+
+
+def geometric(values: Iterable[float | None]) -> Value | None:
+    """Geometric mean with its 95 % t-interval over blocks: computed from the logs, transformed back.
+
+    Rates, costs and latencies vary in proportion to their size, so that their logs are closer to normal than they are.
+    None where no block gave a value; without interval where only one did, or where one was 0 (plain mean then).
+    """
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    if len(known) < 2 or min(known) <= 0:
+        return Value(mean=sum(known) / len(known))
+    logs = [math.log(value) for value in known]
+    mean, half = math.fsum(logs) / len(logs), half_width(logs, CONFIDENCE) or 0
+    return Value(mean=math.exp(mean), lo=math.exp(mean - half), hi=math.exp(mean + half))
+
+
+def rps(sample: Sample) -> float:
+    """Correct responses that ended in the window, per second of it."""
+    return sample.driven.completed / sample.driven.window_s
+
+
+def cpu_us_per_request(sample: Sample) -> float | None:
+    """Server CPU time of the window over the correct responses that ended in it, in us."""
+    usage = sample.usage.get("server")
+    if usage is None or usage.cpu_s is None or not sample.driven.completed:
+        return None
+    return usage.cpu_s / sample.driven.completed * 1e6
+
+
+def block_p99_ms(sample: Sample) -> float | None:
+    """One block's own 99th percentile in ms, for ratios inside the block; None with too few requests."""
+    block = latencies(sample.driven.latency)
+    return block.percentile_ms(P99.percent) if block.count >= P99.in_block else None
+
+
+def memory_mb(samples: Iterable[Sample]) -> float | None:
+    """Median over blocks of the server's memory at the window's end, in 10^6 bytes."""
+    usages = (sample.usage.get("server") for sample in samples)
+    return middle(usage.memory_bytes / 1e6 for usage in usages if usage is not None and usage.memory_bytes is not None)
+
+
+def connects_per_request(samples: Sequence[Sample]) -> float | None:
+    """Return the share of the requests sent in the window for which a connection was opened; None if not counted."""
+    return _per_request([sample.driven.connects for sample in samples], samples)
+
+
+def reconnects_per_request(samples: Sequence[Sample]) -> float | None:
+    """Return the share of them whose kept connection the server had closed; None if not counted."""
+    return _per_request([sample.driven.reconnects for sample in samples], samples)
+
+
+def _per_request(counts: Sequence[int | None], samples: Iterable[Sample]) -> float | None:
+    """Divide by the requests that the same windows sent: one that was dropped needed no connection."""
+    known = [count for count in counts if count is not None]
+    sent = sum(sample.driven.requests - sample.driven.dropped for sample in samples)
+    return sum(known) / sent if sent and len(known) == len(counts) else None
+
+
+def all_served_s(samples: Sequence[Sample]) -> float | None:
+    """Median over blocks of how long it took until each user had been answered once; None where not known of each."""
+    known = [sample.driven.all_served_s for sample in samples]
+    return None if None in known else middle(known)
+
+
+def middle(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None

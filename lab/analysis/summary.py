@@ -1,0 +1,175 @@
+"""From outcomes to cells: each block's last attempt is judged and summed up per stack, scenario and load."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from lab.analysis import stats
+from lab.analysis.comparison.paired import MIN_BLOCKS
+from lab.analysis.comparison.pairs import Observation
+from lab.analysis.costs import Cost
+from lab.analysis.costs import costs as costs_of
+from lab.analysis.validity.blocks import notes_of, outcome_of
+from lab.analysis.validity.setting import Setting
+from lab.analysis.validity.steady import trend
+from lab.analysis.validity.verdict import Verdict, judge, unanswered
+from lab.model.values import Cell, Outcome, Sample, Trial
+
+Settings = Callable[[Trial], Setting]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The attempt of a block that counts, and what it counts as."""
+
+    outcome: Outcome
+    verdict: Verdict
+    setting: Setting
+
+    @property
+    def trial(self) -> Trial:
+        return self.outcome.trial
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.trial.scenario, str(self.trial.load), self.trial.stack
+
+
+def judged(outcomes: Iterable[Outcome], settings: Settings) -> list[Judged]:
+    """The outcomes that count, judged, in the order in which they were measured."""
+    return [_judged(outcome, settings(outcome.trial)) for outcome in counted(list(outcomes))]
+
+
+def counted(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The attempt of each block that counts: the last, or the last before one that was broken off.
+
+    Attempts are never mixed inside a block: its trials were measured together to be compared with each other.
+    """
+    sizes = Counter((outcome.trial.block, outcome.trial.attempt) for outcome in outcomes)
+    chosen: dict[int, tuple[int, int]] = {}
+    for (block, attempt), size in sizes.items():
+        chosen[block] = max(chosen.get(block, (0, 0)), (size, attempt))
+    return [outcome for outcome in outcomes if chosen[outcome.trial.block][1] == outcome.trial.attempt]
+
+
+def _judged(outcome: Outcome, setting: Setting) -> Judged:
+    return Judged(outcome, judge(outcome, setting), setting)
+
+
+def cells(trials: Iterable[Judged]) -> list[Cell]:
+    """One cell per stack x scenario x load, A/A arms included."""
+    ordered = sorted(trials, key=lambda trial: trial.key)
+    return [_cell(list(group)) for _, group in groupby(ordered, key=lambda trial: trial.key)]
+
+
+def _cell(trials: Sequence[Judged]) -> Cell:
+    verdicts = [t.verdict for t in trials]
+    result, reason = outcome_of(verdicts, MIN_BLOCKS)
+    trial = trials[0].trial
+    counted = [t for t in trials if isinstance(t.outcome, Sample) and t.verdict.result != "invalid"]
+    named = Cell(
+        stack=trial.stack,
+        scenario=trial.scenario,
+        load=str(trial.load),
+        blocks=len(counted) if result == "valid" else sum(verdict.result == "valid" for verdict in verdicts),
+        outcome=result,
+        reason=reason,
+        other_cpus_busy=stats.middle(t.outcome.other_cores_busy for t in trials if isinstance(t.outcome, Sample)),
+        notes=(*notes_of(verdicts, MIN_BLOCKS), *_trend(counted)),
+    )
+    return named if result == "invalid" or not counted else _with_numbers(named, counted)
+
+
+def _with_numbers(cell: Cell, trials: Sequence[Judged]) -> Cell:
+    samples = [t.outcome for t in trials if isinstance(t.outcome, Sample)]
+    requests = sum(sample.driven.requests for sample in samples)
+    latency = [sample.driven.latency for sample in samples]
+    wrong = sum(unanswered(t.outcome, t.setting.expected_errors) for t in trials if isinstance(t.outcome, Sample))
+    return cell.model_copy(
+        update={
+            "rps": stats.geometric(map(stats.rps, samples)),
+            "mean_ms": stats.mean_ms(latency),
+            "p50_ms": stats.percentile_ms(latency, stats.P50),
+            "p95_ms": stats.percentile_ms(latency, stats.P95),
+            "p99_ms": stats.percentile_ms(latency, stats.P99),
+            "error_rate": wrong / requests if requests else None,
+            "expected_error_rate": _expected_error_rate(trials, requests),
+            "cpu_us_per_request": stats.geometric(map(stats.cpu_us_per_request, samples)),
+            "memory_mb": stats.memory_mb(samples),
+            "connects_per_request": stats.connects_per_request(samples),
+            "reconnects_per_request": stats.reconnects_per_request(samples),
+            "all_served_s": stats.all_served_s(samples),
+            "service_p99_ms": stats.percentile_ms([sample.driven.service for sample in samples], stats.P99),
+            "lag_p99_ms": stats.percentile_ms([sample.driven.lag for sample in samples], stats.P99),
+            "bound_by": _bound(trials),
+            **_of_streams(samples),
+        }
+    )
+
+
+def _bound(trials: Iterable[Judged]) -> str:
+    return Counter(t.verdict.bound_by for t in trials).most_common(1)[0][0]
+
+
+def _trend(trials: Sequence[Judged]) -> Iterator[str]:
+    """Whether the cell was steady; a full CPU serves its users one after the other, so that they are not in step."""
+    samples = [t.outcome for t in trials if isinstance(t.outcome, Sample)]
+    if samples and (found := trend(samples, MIN_BLOCKS, in_step=_bound(trials) != "server CPU")):
+        yield found
+
+
+def _expected_error_rate(trials: Iterable[Judged], requests: int) -> float | None:
+    found = [
+        t.outcome.driven.errors.get(reason, 0)
+        for t in trials
+        if isinstance(t.outcome, Sample)
+        for reason in t.setting.expected_errors
+    ]
+    return sum(found) / requests if found and requests else None
+
+
+def _of_streams(samples: Sequence[Sample]) -> dict[str, float | None]:
+    """What only streams have; empty for other requests."""
+    if not any(sample.driven.asides for sample in samples):
+        return {}
+    first, gap = ([sample.driven.asides.get(name) for sample in samples] for name in ("first event", "gap"))
+    return {
+        "first_event_p50_ms": stats.percentile_ms(first, stats.P50),
+        "first_event_p99_ms": stats.percentile_ms(first, stats.P99),
+        "event_gap_p50_ms": stats.percentile_ms(gap, stats.P50),
+        "event_gap_p99_ms": stats.percentile_ms(gap, stats.P99),
+        "streams_held": stats.held_at_once(samples),
+    }
+
+
+def costs(trials: Iterable[Judged], cells: Iterable[Cell]) -> list[Cost]:
+    """What every role used, of the cells that have numbers."""
+    measured = {(cell.scenario, cell.load, cell.stack) for cell in cells if cell.rps is not None}
+    of_cell: dict[tuple[str, str, str], list[Sample]] = defaultdict(list)
+    for trial in trials:
+        if trial.key in measured and isinstance(trial.outcome, Sample) and trial.verdict.result != "invalid":
+            of_cell[trial.key].append(trial.outcome)
+    return [row for key in sorted(of_cell) for row in costs_of(of_cell[key])]
+
+
+def observations(trials: Iterable[Judged], cells: Iterable[Cell]) -> list[Observation]:
+    """What each counted block of a valid cell measured: failed and invalid cells leave every comparison, and so does a p99
+    that too few requests stand for.
+    """
+    compared = {(cell.scenario, cell.load, cell.stack): cell for cell in cells if cell.outcome == "valid"}
+    return [
+        Observation(t.trial.stack, t.trial.scenario, str(t.trial.load), t.trial.block, metric, value)
+        for t in trials
+        if t.key in compared and t.verdict.result != "invalid" and isinstance(t.outcome, Sample)
+        for metric, value in _metrics(t.outcome).items()
+        if value is not None and value > 0 and (metric != "p99_ms" or compared[t.key].p99_ms is not None)
+    ]
+
+
+def _metrics(sample: Sample) -> dict[str, float | None]:
+    return {
+        "rps": stats.rps(sample),
+        "cpu_us_per_request": stats.cpu_us_per_request(sample),
+        "p99_ms": stats.block_p99_ms(sample),
+    }

@@ -1,0 +1,105 @@
+"""What limited a trial: a CPU, a quota, the slots, a stall that no CPU explains, or only the load that was offered."""
+
+from typing import Literal
+
+from lab.analysis.validity.held_up import stall_ms
+from lab.analysis.validity.setting import Setting, ceiling_per_s
+from lab.analysis.validity.use import cpu_share, generator_share, quota_share
+from lab.model.values import Sample
+
+Bound = Literal[
+    "CPU quota", "server CPU", "server slots", "generator", "database", "upstream", "stall", "offered rate", ""
+]
+
+QUOTA: Literal["CPU quota"] = "CPU quota"
+MEANING: dict[Bound, str] = {
+    "CPU quota": "a CPU quota kept the server from running: the quota was measured, not the stack",
+    "server CPU": "the server's CPU was full: this is what the stack can do",
+    "server slots": "all slots waited: the number of slots was measured, not the framework",
+    "generator": "the load generator was full: the stack may be faster than shown",
+    "database": "the database was full: the stack may be faster than shown",
+    "upstream": "the upstream service was full: the stack may be faster than shown",
+    "stall": "all CPUs were idle, and requests took far longer than their waits and CPU time: something else held them up",
+    "offered rate": "nothing was full: more users or a higher rate would have given more",
+}
+FULL = 0.9
+"""Share of a CPU, or of a ceiling, from which on it counts as reached."""
+MOST = 0.6
+"""Share of a full CPU that the server itself must have used to count as what filled it."""
+
+THROTTLED = 0.1
+"""Share of the window for which a quota must have kept the server from running to count as what limited it."""
+SERVED = 0.95
+"""Share of an open load's arrivals whose responses say that the schedule was kept."""
+
+
+def bound_by(sample: Sample, setting: Setting) -> Bound:
+    """The first limit that was reached, the server's own first."""
+    if not sample.driven.completed:
+        return ""
+    if _quota_reached(sample, setting):
+        return QUOTA
+    if _server_full(sample, setting):
+        return "server CPU"
+    if _slots_full(sample, setting):
+        return "server slots"
+    if not _load_served(sample, setting):
+        if (generator_share(sample, setting.other_cpus) or 0) > FULL:
+            return _largest_beside_server(sample)
+        if (cpu_share(sample, "upstream") or 0) >= FULL:  # one process on one thread: further CPUs do not help it
+            return "upstream"
+    if stall_ms(sample, setting):
+        return "stall"
+    return "server slots" if _users_queue(sample, setting) else "offered rate"
+
+
+def _quota_reached(sample: Sample, setting: Setting) -> bool:
+    return (quota_share(sample) or 0) >= THROTTLED and not _load_served(sample, setting)
+
+
+def _server_full(sample: Sample, setting: Setting) -> bool:
+    """All its CPUs are full of its own work, or exactly one is: an interpreter with a global lock cannot use a second.
+
+    Interrupts that the server causes are counted to the CPU and not to it, so of a full CPU most is enough; where
+    others filled it, the trial is invalid (FOREIGN) and the server was not the bound. What the hypervisor took was not
+    there to be filled.
+    """
+    share = cpu_share(sample, "server") or 0
+    stolen = sample.server_stolen or 0
+    if (sample.server_cores_busy or 0) >= FULL * (1 - stolen) and share >= MOST * setting.server_cpus:
+        return True
+    return share >= FULL * setting.server_cpus or FULL <= share <= 1.05
+
+
+def _slots_full(sample: Sample, setting: Setting) -> bool:
+    """Only more users than slots can fill the slots; with fewer, the users are the limit."""
+    ceiling, load = ceiling_per_s(setting), sample.trial.load
+    if ceiling is None or (load.kind == "closed" and load.amount <= (setting.slots or 0)):
+        return False
+    return _rps(sample) >= FULL * ceiling
+
+
+def _users_queue(sample: Sample, setting: Setting) -> bool:
+    """More users than slots always have a request waiting for one: where nothing else is full, more users change nothing."""
+    load = sample.trial.load
+    return load.kind == "closed" and setting.slots is not None and load.amount > setting.slots
+
+
+def _load_served(sample: Sample, setting: Setting) -> bool:
+    """All that was offered was answered: the schedule (open), or each user as often as the wait allows (closed)."""
+    load = sample.trial.load
+    if load.kind == "open":
+        return sample.driven.completed >= SERVED * sample.driven.requests
+    return setting.wait_ms > 0 and _rps(sample) >= FULL * load.amount / setting.wait_ms * 1e3
+
+
+def _rps(sample: Sample) -> float:
+    return sample.driven.completed / sample.driven.window_s
+
+
+def _largest_beside_server(sample: Sample) -> Bound:
+    """Who filled the generator's core; unless it was clearly another role, the generator could not run freely."""
+    roles: tuple[Literal["database", "upstream"], ...] = ("database", "upstream")
+    largest = max(roles, key=lambda role: cpu_share(sample, role) or 0)
+    share = cpu_share(sample, largest) or 0
+    return largest if share > max(FULL / 2, cpu_share(sample, "generator") or 0) else "generator"

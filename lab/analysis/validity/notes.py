@@ -1,0 +1,107 @@
+"""What does not change a trial's verdict but must be said of its cell: a table, as CHECKS is one.
+
+A note has an amount. A cell says each kind once: in how many of its blocks, with the median over those blocks.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from statistics import median
+
+from lab.analysis.validity.held_up import stall_ms
+from lab.analysis.validity.setting import Setting
+from lab.analysis.validity.use import quota_share
+from lab.model.histogram import Histogram
+from lab.model.stalls import usual_causes
+from lab.model.values import Sample
+
+QUOTA_NAMED = 0.01
+"""Share of the window from which on a quota of the server is named."""
+UNEVEN = 5
+"""Closed load: how many times its p50 a mean latency may be before it is named."""
+
+
+class Kind(Enum):
+    """What a note is about."""
+
+    STALL = auto()
+    REPLACED = auto()
+    QUOTA = auto()
+    UNEVEN = auto()
+
+
+@dataclass(frozen=True)
+class Note:
+    """One kind with the amount of one trial."""
+
+    kind: Kind
+    amount: float
+
+
+Measure = Callable[[Sample, Setting], float | None]
+"""Returns the amount to be named, or None where there is nothing to say."""
+
+
+def _replaced(sample: Sample, _: Setting) -> float | None:
+    return sample.serving_replaced or None
+
+
+def _throttled(sample: Sample, _: Setting) -> float | None:
+    share = quota_share(sample)
+    return share if share is not None and share >= QUOTA_NAMED else None
+
+
+def _served_unevenly(sample: Sample, _: Setting) -> float | None:
+    if sample.trial.load.kind == "open":
+        return None
+    latency = Histogram.decode(sample.driven.latency)
+    mean_us, p50_us = latency.mean_us(), latency.percentile_us(50)
+    return mean_us / p50_us if mean_us and p50_us and mean_us > UNEVEN * p50_us else None
+
+
+def _say_stall(ms: float) -> str:
+    return f"{ms:,.0f} ms per request are neither waiting nor CPU: all CPUs were idle; {usual_causes(ms)}"
+
+
+def _say_replaced(times: float) -> str:
+    return (
+        f"serving processes were replaced {times:,.0f} time{'s' * (times != 1)} in the window, which throughput and p99 "
+        "include; a limit of requests per worker (such as --max-requests) may do this, or workers that die: see the "
+        "command and the log"
+    )
+
+
+def _say_throttled(share: float) -> str:
+    return (
+        f"a CPU quota kept the server from running for {100 * share:.0f} % of the window: it was throttled, which does "
+        "not say that the stack is slow; remove `cpus:`, or compare stacks with the same quota only"
+    )
+
+
+def _say_uneven(times: float) -> str:
+    return (
+        f"the mean latency was {times:,.0f} times the p50; a few connections are served at once while the others wait: "
+        "read the mean, not the p50"
+    )
+
+
+NOTES: tuple[tuple[Kind, Measure, Callable[[float], str]], ...] = (
+    (Kind.STALL, stall_ms, _say_stall),
+    (Kind.REPLACED, _replaced, _say_replaced),
+    (Kind.QUOTA, _throttled, _say_throttled),
+    (Kind.UNEVEN, _served_unevenly, _say_uneven),
+)
+
+
+def noted(sample: Sample, setting: Setting) -> tuple[Note, ...]:
+    """Return what must be said of one trial beside its verdict."""
+    found = ((kind, measure(sample, setting)) for kind, measure, _ in NOTES)
+    return tuple(Note(kind, amount) for kind, amount in found if amount is not None)
+
+
+def said(notes: Sequence[Sequence[Note]]) -> Iterator[str]:
+    """Yield one sentence for each kind, from the notes of each of a cell's blocks."""
+    for kind, _, say in NOTES:
+        amounts = [note.amount for block in notes for note in block if note.kind is kind]
+        if amounts:
+            yield f"In {len(amounts)} of {len(notes)} blocks (median): {say(median(amounts))}."

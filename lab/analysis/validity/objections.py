@@ -1,0 +1,241 @@
+"""The checks of a measured trial: a table, asked in order; all objections are kept, the first decides.
+
+The order says who is to blame. Wrong answers are the stack's, whatever the machine did. What time can cause (no answer,
+starved, dropped, behind) is the stack's only where nothing disturbed the machine. Limits are fixed beforehand.
+"""
+
+from collections.abc import Callable
+
+from lab.analysis.validity.bounds import bound_by
+from lab.analysis.validity.causes import Cause
+from lab.analysis.validity.setting import Setting, ceiling_per_s
+from lab.analysis.validity.use import foreign_beside, foreign_share, generator_share
+from lab.model.histogram import Histogram
+from lab.model.values import Sample
+
+ERRORS_ALLOWED = 0.001
+"""Share of the window's requests that may err, be dropped or stay unfinished before the stack has failed."""
+SHORTFALL_ALLOWED = 0.05
+"""Open load: share of the scheduled arrivals that may be missing from the responses."""
+LAG_US = 1_000
+LAG_OF_P50 = 0.1
+GENERATOR_BUSY = 0.9
+IN_FLIGHT_SHARE = 0.9
+USERS_ACCOUNTED = 4
+"""Fewer users than this are reported, not judged: their gaps weigh too much."""
+NEIGHBOURS_BUSY = 0.05
+"""Share of the window that the idle stacks' servers together may have computed."""
+FOREIGN = 0.1
+"""Share of the server's CPUs that other programs may have used; interrupts, which are counted here on some kernels, were at most 0.035."""
+FOREIGN_BESIDE = 0.2
+"""Share of the generator's CPUs that other programs may have used where these CPUs were full; the lab itself used at most 0.1."""
+STOLEN = 0.1
+"""Share of all CPUs' time that the hypervisor may have given to others."""
+THROTTLED = 0.05
+"""Share of the window for which a CPU quota may have kept the lab from running."""
+STEP_S = 0.01
+STARVED_ALLOWED = 0.01
+"""Share of the users that may be starved."""
+STARVING = 10
+"""A user that waits for one answer during the whole window is starved, where the median user got so many."""
+CEILING_WAIT_MS = 10
+WRONG_BODIES = frozenset({"wrong body", "wrong length"})
+"""Reasons of loadtests/lean.py that are about a body."""
+EARLY_MS = 1
+"""A timer may wake this much too early."""
+
+
+Check = Callable[[Sample, Setting], str | None]
+"""Says what happened, with figures, or None where there is nothing to object to."""
+
+
+def unexpected_errors(sample: Sample, expected: frozenset[str]) -> int:
+    """Requests of the window that ended in an error no experiment declared."""
+    return sum(count for reason, count in sample.driven.errors.items() if reason not in expected)
+
+
+def _nothing_answered(sample: Sample, setting: Setting) -> str | None:
+    if sample.driven.completed or sample.driven.errors.keys() & setting.expected_errors:
+        return None
+    if late := Histogram.decode(sample.driven.service or sample.driven.latency).count:
+        return (
+            f"No answer came in the window, and {late:,} correct ones to its {sample.driven.requests:,} requests later"
+        )
+    return f"Not one of {sample.driven.requests:,} requests was answered correctly{_most_frequent(sample)}{_wrong_body(sample)}"
+
+
+def is_answer(reason: str) -> bool:
+    """Return whether an error is a wrong answer, which no delay can cause; others are answers that came not, or not whole."""
+    return reason.startswith(("status ", "wrong ", "not ", "more than one "))
+
+
+def _erred(sample: Sample, setting: Setting) -> str | None:
+    reasons = filter(is_answer, sample.driven.errors.keys() - setting.expected_errors)
+    wrong = sum(sample.driven.errors[reason] for reason in reasons)
+    if wrong <= ERRORS_ALLOWED * sample.driven.requests:
+        return None
+    return f"{wrong:,} of {sample.driven.requests:,} requests were answered wrongly{_most_frequent(sample)}{_wrong_body(sample)}"
+
+
+def _unanswered(sample: Sample, setting: Setting) -> str | None:
+    errors = unexpected_errors(sample, setting.expected_errors)
+    if errors <= ERRORS_ALLOWED * sample.driven.requests or all(map(is_answer, sample.driven.errors)):
+        return None
+    return f"{errors:,} of {sample.driven.requests:,} requests went wrong{_most_frequent(sample)}"
+
+
+def _most_frequent(sample: Sample) -> str:
+    first = sorted(sample.driven.errors.items(), key=lambda item: (-item[1], item[0]))[:3]
+    return f" ({', '.join(f'{reason}: {count:,}' for reason, count in first)})" if first else ""
+
+
+def _wrong_body(sample: Sample) -> str:
+    """Return how the first wrong body began, where wrong ones are among the window's errors; the load may have had it earlier."""
+    body = sample.driven.wrong_body
+    return (
+        f"; the first wrong body begins '{body}'"
+        if body is not None and WRONG_BODIES & sample.driven.errors.keys()
+        else ""
+    )
+
+
+def _accounts_do_not_add_up(sample: Sample, _: Setting) -> str | None:
+    """In open load `latency` also holds what timed out, as having taken at least so long; `service` holds it not."""
+    driven = sample.driven
+    if driven.scheduled not in (None, driven.requests):
+        return f"{driven.scheduled:,} requests were due but {driven.requests:,} are accounted for"
+    correct = Histogram.decode(driven.service or driven.latency).count
+    ended = correct + sum(driven.errors.values()) + driven.dropped
+    if ended == driven.requests:
+        return None
+    return f"{driven.requests:,} requests were made but {ended:,} ended"
+
+
+def _generator_late(sample: Sample, _: Setting) -> str | None:
+    if sample.driven.lag is None:
+        return None
+    lag_us = Histogram.decode(sample.driven.lag).percentile_us(99)
+    p50_us = Histogram.decode(sample.driven.latency).percentile_us(50)
+    if lag_us is None or lag_us <= LAG_US or (p50_us is not None and lag_us <= LAG_OF_P50 * p50_us):
+        return None
+    return f"The generator sent late (p99 of its lag {lag_us / 1e3:.1f} ms)"
+
+
+def _generator_busy(sample: Sample, setting: Setting) -> str | None:
+    share = generator_share(sample, setting.other_cpus)
+    if share is None or share <= GENERATOR_BUSY or bound_by(sample, setting) != "generator":
+        return None
+    return f"The generator's core was {100 * share:.0f} % busy and nothing else explains the throughput"
+
+
+def _requests_not_in_flight(sample: Sample, setting: Setting) -> str | None:
+    """Where most requests erred this is no sign of a disturbance: a refused user waits for its turn to ask again."""
+    load = sample.trial.load
+    if load.kind == "open" or load.amount < USERS_ACCOUNTED:
+        return None
+    if unexpected_errors(sample, setting.expected_errors) > sample.driven.completed:
+        return None
+    share = sample.driven.in_flight_s / (load.amount * sample.driven.window_s)
+    if share >= IN_FLIGHT_SHARE:
+        return None
+    return f"The {load.amount} users had a request in flight for {100 * share:.0f} % of the window only"
+
+
+def _neighbours_busy(sample: Sample, _: Setting) -> str | None:
+    share = (sample.idle_cpu_s or 0) / sample.driven.window_s
+    if share <= NEIGHBOURS_BUSY:
+        return None
+    return f"The idle stacks' servers took {100 * share:.0f} % of a core during the window"
+
+
+def _steps(sample: Sample) -> float:
+    """What /proc/stat, which counts in steps of 10 ms, may be off at both edges of a window, as a share of it."""
+    return 2 * STEP_S / sample.driven.window_s
+
+
+def _stolen(sample: Sample, _: Setting) -> str | None:
+    if sample.stolen is None or sample.stolen <= STOLEN + _steps(sample):
+        return None
+    return f"The hypervisor took {100 * sample.stolen:.0f} % of a CPU's time"
+
+
+def _lab_throttled(sample: Sample, _: Setting) -> str | None:
+    throttled_s = sample.lab_throttled_s
+    if throttled_s is None or throttled_s <= THROTTLED * sample.driven.window_s:
+        return None
+    return f"A CPU quota kept the lab from running for {throttled_s:.2f} s of a window of {sample.driven.window_s:g} s"
+
+
+def _foreign_load(sample: Sample, setting: Setting) -> str | None:
+    share = foreign_share(sample, setting.server_cpus)
+    if share is None or share <= FOREIGN + _steps(sample):
+        return None
+    return f"Other programs took {100 * share:.0f} % of the server's CPU time"
+
+
+def _foreign_beside(sample: Sample, setting: Setting) -> str | None:
+    """Whatever the limit was: requests that wait for a turn of the generator are counted as the server's latency."""
+    share = foreign_beside(sample, setting.other_cpus)
+    if share is None or share <= FOREIGN_BESIDE + _steps(sample) or (sample.other_cores_busy or 0) <= GENERATOR_BUSY:
+        return None
+    return f"Other programs took {100 * share:.0f} % of the generator's CPU time, and nothing of it was left"
+
+
+def _ceiling_exceeded(sample: Sample, setting: Setting) -> str | None:
+    """At most slots x (T + d) / d responses end in a window T; d is shortened by what timers may wake early."""
+    ceiling = ceiling_per_s(setting, early_ms=EARLY_MS)
+    if ceiling is None or setting.slots is None or setting.wait_ms < CEILING_WAIT_MS:
+        return None
+    most = ceiling * sample.driven.window_s + setting.slots
+    if sample.driven.completed <= most:
+        return None
+    return f"{sample.driven.completed:,} responses came where {setting.slots:g} slots allow {most:,.0f}"
+
+
+def _starved(sample: Sample, _: Setting) -> str | None:
+    """In closed load who is never served asks no more: neither the percentiles nor the error rate would show it."""
+    users = sample.trial.load.amount
+    if sample.driven.starved <= STARVED_ALLOWED * users:
+        return None
+    p50_us = Histogram.decode(sample.driven.latency).percentile_us(50)
+    if p50_us is None or STARVING * p50_us > sample.driven.window_s * 1e6:
+        return None
+    return f"{sample.driven.starved} of {users} users waited for one answer during the whole window"
+
+
+def _dropped(sample: Sample, _: Setting) -> str | None:
+    if sample.driven.dropped <= ERRORS_ALLOWED * sample.driven.requests:
+        return None
+    return f"{sample.driven.dropped:,} of {sample.driven.requests:,} scheduled requests could not be sent"
+
+
+def _fell_behind(sample: Sample, _: Setting) -> str | None:
+    """Arrivals and responses differ by the change of what is in flight: by about sqrt(2 x mean) in a stable queue."""
+    driven = sample.driven
+    if sample.trial.load.kind == "closed":
+        return None
+    shortfall = driven.requests - driven.completed - sum(driven.errors.values()) - driven.dropped
+    chance = 3 * (2 * driven.in_flight_s / driven.window_s) ** 0.5
+    if shortfall <= max(SHORTFALL_ALLOWED * driven.requests, chance):
+        return None
+    return f"It fell behind the schedule: {driven.completed:,} responses to {driven.requests:,} arrivals"
+
+
+CHECKS: tuple[tuple[Cause, Check], ...] = (
+    (Cause.ERRED, _erred),
+    (Cause.ACCOUNTS, _accounts_do_not_add_up),
+    (Cause.STOLEN, _stolen),
+    (Cause.FOREIGN, _foreign_load),
+    (Cause.FOREIGN_BESIDE, _foreign_beside),
+    (Cause.QUOTA, _lab_throttled),
+    (Cause.LATE, _generator_late),
+    (Cause.IDLE, _requests_not_in_flight),
+    (Cause.NEIGHBOURS, _neighbours_busy),
+    (Cause.NOTHING, _nothing_answered),
+    (Cause.UNANSWERED, _unanswered),
+    (Cause.BUSY, _generator_busy),
+    (Cause.CEILING, _ceiling_exceeded),
+    (Cause.STARVED, _starved),
+    (Cause.DROPPED, _dropped),
+    (Cause.BEHIND, _fell_behind),
+)

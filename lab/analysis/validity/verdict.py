@@ -1,0 +1,73 @@
+"""The verdict on one trial."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lab.analysis.validity.bounds import bound_by
+from lab.analysis.validity.causes import Cause, Result
+from lab.analysis.validity.notes import Note, noted
+from lab.analysis.validity.objections import CHECKS, unexpected_errors
+from lab.analysis.validity.setting import Setting
+from lab.model.values import Failure, Outcome, Sample
+
+
+@dataclass(frozen=True)
+class Objection:
+    """Why a trial is not valid, as a sentence."""
+
+    cause: Cause
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a trial counts as; the first objection decides.
+
+    `notes` change nothing of it and must still be said. `bound_by` is empty where nothing was measured.
+    """
+
+    bound_by: str = ""
+    objections: tuple[Objection, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def cause(self) -> Cause | None:
+        """The first objection's; None where there is none."""
+        return self.objections[0].cause if self.objections else None
+
+    @property
+    def result(self) -> Result:
+        return self.cause.result if self.cause else "valid"
+
+    @property
+    def reason(self) -> str:
+        """The first objection as a sentence; empty where there is none."""
+        return self.objections[0].sentence if self.objections else ""
+
+
+def judge(outcome: Outcome, setting: Setting) -> Verdict:
+    """Judge one trial. A Failure is the stack's, unless it says that it is the lab's."""
+    if isinstance(outcome, Failure):
+        return Verdict(objections=(_objection(_cause_of(outcome), outcome.reason),))
+    return Verdict(bound_by(outcome, setting), tuple(_objections(outcome, setting)), noted(outcome, setting))
+
+
+def _cause_of(failure: Failure) -> Cause:
+    if failure.lab_fault:
+        return Cause.LAB
+    return Cause.OFF_CONTRACT if failure.off_contract else Cause.NO_TRIAL
+
+
+def _objections(sample: Sample, setting: Setting) -> Iterator[Objection]:
+    for cause, check in CHECKS:
+        if what := check(sample, setting):
+            yield _objection(cause, what)
+
+
+def _objection(cause: Cause, what: str) -> Objection:
+    return Objection(cause, f"{what.rstrip('. ')}; {cause.advice}.")
+
+
+def unanswered(sample: Sample, expected: frozenset[str] = frozenset()) -> int:
+    """Requests of the window that erred unexpectedly, were dropped or stayed unfinished."""
+    return unexpected_errors(sample, expected) + sample.driven.dropped

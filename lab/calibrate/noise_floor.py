@@ -1,0 +1,95 @@
+"""Part (d): two identical servers in a profile's windows: the noise floor, and what the profile can resolve here."""
+
+import math
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from typing import Literal
+
+import numpy as np
+
+from lab.analysis import stats
+from lab.analysis.comparison.paired import ALPHA, is_wide, mde, verdict
+from lab.analysis.comparison.rows import MARGIN
+from lab.calibrate.generators import Generators
+from lab.calibrate.known_servers import Place, Running
+from lab.calibrate.result import Finding, NoiseFloor, NoiseTrial
+from lab.config import profiles
+from lab.model.values import Profile
+from lab.paths import LOADTESTS
+
+GOALS = {"quick": 0.20, "standard": 0.10}
+"""Profile -> smallest difference in throughput that it should see."""
+METRICS = ("rps", "cpu_us_per_request")
+Arm = Literal["a", "b"]
+
+
+def measure(place: Place, generators: Generators, profile_name: str) -> NoiseFloor:
+    """Blocks as the profile has them: fresh servers, each loaded once, the first one alternating; as many as it may run."""
+    profile = profiles.read(LOADTESTS, profile_name)
+    trials: list[NoiseTrial] = []
+    for block in range(profile.most_blocks or profile.blocks):
+        if block >= profile.blocks and not is_wide(_log_ratios(trials, "rps"), 1, profile.precision or 1):
+            break
+        with ExitStack() as stack:
+            servers: dict[Arm, Running] = {"a": stack.enter_context(place.uvicorn())}
+            servers["b"] = stack.enter_context(place.uvicorn())
+            arms: list[Arm] = ["a", "b"] if block % 2 == 0 else ["b", "a"]
+            trials += [_trial(generators, profile, block, arm, servers[arm]) for arm in arms]
+    return floor(profile_name, trials)
+
+
+def _trial(generators: Generators, profile: Profile, block: int, arm: Arm, server: Running) -> NoiseTrial:
+    load = next(str(load) for load in profile.loads if load.kind == "closed")
+    seen = generators.drive(server, generators.greeting(), load, profile.warmup_s, profile.window_s, server.target)
+    completed = seen.driven.completed
+    return NoiseTrial(
+        block=block, arm=arm, rps=completed / profile.window_s, cpu_us_per_request=seen.cpu_s() / completed * 1e6
+    )
+
+
+def floor(profile_name: str, trials: Sequence[NoiseTrial]) -> NoiseFloor:
+    """What the ratios b / a inside the blocks say."""
+    logs = {metric: _log_ratios(trials, metric) for metric in METRICS}
+    ratio = {metric: stats.geometric(map(math.exp, values)) for metric, values in logs.items()}
+    smallest = {metric: mde(values, ALPHA, MARGIN[metric]) for metric, values in logs.items()}
+    return NoiseFloor(
+        profile=profile_name,
+        trials=tuple(trials),
+        ratio={metric: value for metric, value in ratio.items() if value is not None},
+        spread={metric: float(np.std(values, ddof=1)) / math.sqrt(2) for metric, values in logs.items()},
+        mde={metric: value for metric, value in smallest.items() if value is not None},
+        verdict={metric: verdict(values, ALPHA, MARGIN[metric]) for metric, values in logs.items()},
+    )
+
+
+def _log_ratios(trials: Iterable[NoiseTrial], metric: str) -> list[float]:
+    values = {(trial.arm, trial.block): getattr(trial, metric) for trial in trials}
+    return [math.log(values["b", block] / value) for (arm, block), value in values.items() if arm == "a"]
+
+
+def findings(floors: Iterable[NoiseFloor]) -> list[Finding]:
+    """Whether identical servers are found different, how trials scatter, and the smallest difference to be seen."""
+    return [row for floor in floors for metric in METRICS for row in _findings(floor, metric)]
+
+
+def _findings(floor: NoiseFloor, metric: str) -> list[Finding]:
+    ratio, smallest = floor.ratio[metric], floor.mde.get(metric)
+    interval = "" if ratio.lo is None else f" [{ratio.lo:.3f}, {ratio.hi:.3f}]"
+    goal = GOALS[floor.profile] if metric == "rps" else None
+    seen = "unknown" if smallest is None else f"{smallest:.1%}"
+    return [
+        Finding(
+            part="noise",
+            figure=f"{floor.profile}, A/A, {metric}: ratio of identical servers",
+            value=f"{ratio.mean:.3f}{interval}: {floor.verdict[metric]}",
+            goal="not different",
+            met=floor.verdict[metric] != "different",
+        ),
+        Finding(
+            part="noise",
+            figure=f"{floor.profile}, {metric}: smallest difference seen (80 % power); spread per trial",
+            value=f"{seen}; {floor.spread[metric]:.1%}",
+            goal="" if goal is None else f"at most {goal:.0%}",
+            met=None if goal is None or smallest is None else smallest <= goal,
+        ),
+    ]

@@ -1,0 +1,190 @@
+"""`bench`: a run from words to a report."""
+
+import contextlib
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lab.commands import listing
+from lab.config import profiles, scenarios, selection
+from lab.config.plan import Plan
+from lab.config.project import Project
+from lab.errors import Exit, LabError
+from lab.host import machine
+from lab.model.values import Cell, Profile
+from lab.paths import COMPOSE_FILE, LOADTESTS, RESULTS, ROOT, STATE
+from lab.run import provenance, store
+from lab.run.progress import Reporter
+from lab.run.store import RunFolder
+from lab.runtime import auto
+from lab.runtime.interface import Runtime
+
+if TYPE_CHECKING:
+    from lab.report.view import View
+
+DEFAULT_PROFILE = "quick"
+MACHINE = ("cpu", "cpus", "system")
+"""Facts that must not change while a run goes on."""
+
+
+def bench(profile: str, stacks: str, scenario_ids: str, runtime: str, run: str, seed: int | None) -> Exit:
+    """Measures and reports.
+
+    Args:
+        profile, runtime: empty means quick and auto, or those of the run that is resumed.
+        stacks, scenario_ids: comma-separated; empty means what the profile lists.
+        run: name of the run's folder; empty makes a new one, an unfinished one is resumed.
+        seed: of the plan; None draws one.
+
+    Raises:
+        LabError: something does not exist, or nothing could be started.
+    """
+    listing.say_ignored()
+    project = Project.here()
+    folder = store.writable(RESULTS, run or store.new_name(profile or DEFAULT_PROFILE))
+    if folder.exists:
+        return _resume(project, folder, profile, stacks, scenario_ids, runtime)
+    profile, runtime = profile or DEFAULT_PROFILE, runtime or auto.AUTO
+    asked = profiles.read(LOADTESTS, profile)
+    _refuse_unknown(project, asked, stacks, scenario_ids)
+    with contextlib.closing(auto.runtime(project, runtime)) as started_by:
+        plan, left_out = _plan(project, started_by, asked, stacks, scenario_ids, seed)
+        return _run(project, started_by, plan, folder, left_out)
+
+
+def _refuse_unknown(project: Project, profile: Profile, stacks: str, scenario_ids: str) -> None:
+    """Raise LabError for a stack or a scenario that does not exist, before an engine is asked for anything."""
+    selection.stacks(selection.words(stacks) or profile.stacks, project.stacks)
+    scenarios.find(LOADTESTS, selection.words(scenario_ids) or profile.scenarios)
+
+
+def _plan(
+    project: Project, runtime: Runtime, profile: Profile, stacks: str, scenario_ids: str, seed: int | None
+) -> tuple[Plan, list[str]]:
+    """The plan, and why stacks that `all` means are not in it."""
+    chosen, left_out = selection.startable(selection.words(stacks) or profile.stacks, project.stacks, runtime.lacks)
+    wanted = scenarios.find(LOADTESTS, selection.words(scenario_ids) or profile.scenarios)
+    return selection.plan(profile, chosen, wanted, secrets.randbits(31) if seed is None else seed), left_out
+
+
+def _resume(project: Project, folder: RunFolder, profile: str, stacks: str, scenario_ids: str, runtime: str) -> Exit:
+    """Resume an unfinished run exactly as it was planned; a profile or runtime that is named must be the run's."""
+    recorded = folder.read_run()
+    if recorded.get("ended_at"):
+        raise LabError(f"The run {folder.path.name} is finished and is never overwritten; choose another RUN name.")
+    if words := [word for word in (stacks, scenario_ids) if word]:
+        raise LabError(
+            f"An unfinished run is resumed as it was planned: leave {words[0]!r} out, or choose another RUN name."
+        )
+    begun_with = {"PROFILE": recorded["profile"]["name"], "RUNTIME": recorded["runtime"]}
+    given = {"PROFILE": profile, "RUNTIME": auto.resolve(runtime) if runtime else ""}
+    if other := [name for name, value in given.items() if value and value != begun_with[name]]:
+        raise LabError(
+            f"The run {folder.path.name} was begun with {other[0]}={begun_with[other[0]]}: leave {other[0]} out to resume it, "
+            "or choose another RUN name."
+        )
+    if changed := changed_since(recorded, project):
+        raise LabError(
+            f"The run {folder.path.name} was begun with {changed}: its blocks would not be of one kind. "
+            "Go back to that, or choose another RUN name."
+        )
+    planned = Profile.model_validate(recorded["profile"])
+    names = ",".join(stack["name"] for stack in recorded["stacks"])
+    ids = ",".join(scenario["id"] for scenario in recorded["scenarios"])
+    with contextlib.closing(auto.runtime(project, recorded["runtime"])) as started_by:
+        plan, left_out = _plan(project, started_by, planned, names, ids, recorded["seed"])
+        return _run(project, started_by, plan, folder, left_out)
+
+
+def changed_since(recorded: Mapping[str, Any], project: Project) -> str:
+    """What of a recorded run's circumstances is not as it was; empty where all is."""
+    here = {
+        "another machine": {fact: machine.facts().get(fact) for fact in MACHINE},
+        "another plan of CPUs": project.cpus.model_dump(mode="json"),
+        "another commit, or other uncommitted changes": provenance.git(ROOT),
+        "other files (docker-compose.yml, locks)": provenance.sha256(
+            ROOT, [COMPOSE_FILE, *provenance.locks(ROOT, project.services.values())]
+        ),
+    }
+    there = [
+        {fact: recorded["machine"].get(fact) for fact in MACHINE},
+        recorded["cpu_plan"],
+        recorded["git"],
+        recorded["sha256"],
+    ]
+    return next((what for (what, now), then in zip(here.items(), there, strict=True) if now != then), "")
+
+
+def _run(project: Project, runtime: Runtime, plan: Plan, folder: RunFolder, left_out: Sequence[str]) -> Exit:
+    from lab.calibrate import stored  # late: numpy, scipy and psycopg take seconds to import
+    from lab.run.session import Session
+
+    with Reporter() as say, store.only_one(STATE):
+        say.step(f"Runtime: {runtime.name}. CPUs: server {project.cpus.server}, everything else {project.cpus.others}.")
+        if uncalibrated := stored.warning(RESULTS, machine.facts()):
+            say.step(uncalibrated)
+        for reason in left_out:
+            say.step(f"Left out: {reason}")
+        session = Session(plan, project.stacks, project.services, runtime, project.cpus, folder, say)
+        try:
+            whole = session.run()
+        except LabError as error:
+            if not folder.outcomes():
+                raise _nothing_measured(str(error), folder) from None
+            say.step(f"{error} What was measured is kept; RUN={folder.path.name} goes on with it.")
+            whole = False
+    if not folder.outcomes():
+        raise _nothing_measured("Interrupted before anything was measured.", folder)
+    return report(folder, say, whole)
+
+
+def report(folder: RunFolder, say: Reporter, whole: bool) -> Exit:
+    """Write a run's report and tell what it found; where not all was measured, what is lacking is said last."""
+    from lab.report.write import view_of, write_report  # late: scipy and Altair take seconds to import
+
+    shown = view_of(folder.path)
+    written = write_report(folder.path, shown)
+    if whole:
+        store.point_latest(RESULTS, folder)
+    _tell(say, folder, shown, written, whole)
+    lacking = [] if whole else [f"the run is not whole; RUN={folder.path.name} resumes it"]
+    lacking += [*shown.run.damaged, *_without_numbers(shown.findings.cells)]
+    if lacking:
+        say.step(f"Exit status 1, because not all of this run was measured: {'; '.join(lacking)}.")
+    return Exit.NOT_ALL_MEASURED if lacking else Exit.DONE
+
+
+def _without_numbers(cells: Sequence[Cell]) -> list[str]:
+    """Cells of which nothing can be shown; what a rejected attempt at a block lacked is not among them."""
+    return [f"{cell.stack} {cell.scenario} {cell.load} is {cell.outcome}" for cell in cells if cell.rps is None]
+
+
+def _tell(say: Reporter, folder: RunFolder, shown: "View", written: Sequence[Path], whole: bool) -> None:
+    """What the measuring cost, which cells are not valid, the answer, and where the report is."""
+    from lab.report import answer
+    from lab.report.facts import overhead
+
+    costs = overhead(folder.read_run()["overhead"])
+    say.step("Beside warm-up and window: " + "; ".join(f"{name} {value}" for name, value in costs) + ".")
+    for cell in shown.findings.cells:
+        if cell.outcome != "valid":
+            say.step(f"{cell.outcome}: {cell.stack} {cell.scenario} {cell.load}: {cell.reason}")
+    say.answer(answer.lines(shown))
+    for path in written:
+        if path.name in ("summary.csv", "report.md", "report.html"):
+            say.step(f"{'Report' if whole else 'Partial report'}: {path.relative_to(ROOT)}")
+
+
+def _nothing_measured(why: str, folder: RunFolder) -> LabError:
+    """Remove a run's folder, so that nothing looks like a run that is none, but keep its logs; return what to raise."""
+    kept = STATE / "logs" / folder.path.name
+    shutil.rmtree(kept, ignore_errors=True)
+    wrote = any(log.stat().st_size for log in folder.logs.rglob("*.log"))
+    if wrote:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(folder.logs, kept)
+    shutil.rmtree(folder.path, ignore_errors=True)
+    why = why.replace(str(folder.logs), str(kept))
+    return LabError(f"{why}\nThe logs are in {kept.relative_to(ROOT)}." if wrote else why)

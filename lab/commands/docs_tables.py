@@ -1,0 +1,104 @@
+"""`readme`: writes the tables that README and docs quote from committed runs; a test compares them with the runs.
+
+A quoted table stands between `<!-- run results/reference/<name> -->` and `<!-- /run -->`.
+"""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lab.errors import Exit, LabError
+from lab.paths import ROOT
+from lab.report import words
+from lab.run.store import RunFolder
+
+Row = Mapping[str, str]
+_QUOTED = re.compile(r"(<!-- run (?P<run>\S+) -->\n).*?(?P<end><!-- /run -->)", re.DOTALL)
+
+
+def readme() -> Exit:
+    """Writes every quoted table of README.md and docs/ anew."""
+    for path in quoting_files():
+        path.write_text(quoted(path.read_text()))
+    return Exit.DONE
+
+
+def quoting_files() -> list[Path]:
+    """Files that may quote runs."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def quoted(text: str) -> str:
+    """The text with every quoted table as the runs have it.
+
+    Raises:
+        LabError: it quotes a run that is not there.
+    """
+    return _QUOTED.sub(lambda match: match[1] + table(ROOT / match["run"]) + match["end"], text)
+
+
+def table(run: Path) -> str:
+    """Return when and where a run was made, and its cells in Markdown: throughput under closed, latency under open load."""
+    facts = RunFolder(run).read_run()
+    try:
+        with (run / "summary.csv").open() as rows:
+            cells = list(csv.DictReader(rows))
+    except FileNotFoundError:
+        raise LabError(f"{run} has no summary.csv: `make report` derives it.") from None
+    return "\n".join([_origin(run, facts, cells), "", *_lines(cells), ""])
+
+
+def _origin(run: Path, facts: Mapping[str, Any], cells: Sequence[Mapping[str, str]]) -> str:
+    machine = facts["machine"]
+    where = f"{machine['cpus']} CPUs ({machine.get('cpu', 'unknown')}), {machine['system']}"
+    profile = facts["profile"]
+    name = run.relative_to(ROOT)
+    return (
+        f"Measured {facts['started_at'][:10]} on a machine of {where}, runtime {facts['runtime']}, profile {profile['name']}: "
+        f"{_blocks(cells)} blocks, windows of {profile['window_s']:g} s. The run: [{name}]({name}/report.md)."
+    )
+
+
+def _blocks(cells: Iterable[Mapping[str, str]]) -> int:
+    """The most that a cell has: a run with a target of precision adds blocks to those of the profile."""
+    return max(int(cell["blocks"]) for cell in cells)
+
+
+def _lines(cells: Sequence[Row]) -> Iterator[str]:
+    """Return a line for each scenario and stack, the highest throughput first; loads are the first of each kind."""
+    closed, opened = (_first_load(cells, kind) for kind in ("closed:", "open:"))
+    yield f"| scenario | stack | requests/s, {closed} | 95 % interval | mean ms | CPU µs/request | bound by |{_head(opened)}"
+    yield "| --- | --- | --: | --: | --: | --: | --- |" + (" --: | --: |" if opened else "")
+    beside = {(cell["scenario"], cell["stack"]): cell for cell in cells if cell["load"] == opened}
+    own = [cell for cell in cells if cell["load"] == closed]
+    for cell in sorted(own, key=lambda cell: (cell["scenario"], -float(cell["rps"] or 0))):
+        yield _throughput(cell) + (_latency(beside.get((cell["scenario"], cell["stack"]))) if opened else "")
+
+
+def _first_load(cells: Sequence[Row], kind: str) -> str:
+    return next((cell["load"] for cell in cells if cell["load"].startswith(kind)), "")
+
+
+def _head(opened: str) -> str:
+    return f" p50 ms, {opened} | p99 ms, {opened} |" if opened else ""
+
+
+def _throughput(cell: Row) -> str:
+    if cell["outcome"] != "valid":
+        return f"| {cell['scenario']} | {cell['stack']} | {cell['outcome']} | | | | |"
+    interval = f"{_short(cell['rps_lo'])} to {_short(cell['rps_hi'])}" if cell["rps_lo"] else ""
+    numbers = " | ".join(_short(cell[column]) for column in ("mean_ms", "cpu_us_per_request"))
+    return f"| {cell['scenario']} | {cell['stack']} | {_short(cell['rps'])} | {interval} | {numbers} | {cell['bound_by']} |"
+
+
+def _latency(cell: Row | None) -> str:
+    if cell is None or cell["outcome"] != "valid":
+        return f" {cell['outcome'] if cell else ''} | |"
+    return f" {_short(cell['p50_ms'])} | {_short(cell['p99_ms'])} |"
+
+
+def _short(text: str) -> str:
+    """Three significant digits; empty where nothing was measured."""
+    return words.number(float(text)) if text else ""

@@ -1,0 +1,93 @@
+"""`stacks`, `scenarios`, `help`: what there is to choose from. Each imports what it needs: `help` only reads the Makefile."""
+
+import json
+import re
+import sys
+
+from lab.errors import Exit
+from lab.paths import LOADTESTS, ROOT
+from lab.runtime import auto
+
+_PIPED = 10_000
+"""Columns where nobody's terminal limits them: what is piped is read by a program, or searched."""
+_TARGET = re.compile(r"^([a-z-]+):.*## (.*)$", re.MULTILINE)
+
+
+def stacks(*, as_json: bool) -> Exit:
+    """Prints every stack of docker-compose.yml."""
+    from lab.config.project import Project
+
+    project = Project.here()
+    lacks = auto.runtime(project, "process").lacks
+    rows = [
+        stack.model_dump(mode="json") | {"runtimes": ["docker"] if lacks(stack.name) else ["docker", "process"]}
+        for stack in project.stacks.values()
+    ]
+    columns = ("name", "framework", "server", "model", "runtimes", "omits")
+    return _print(rows, columns, as_json=as_json)
+
+
+def scenarios(*, as_json: bool) -> Exit:
+    """Print every scenario of loadtests/ with what its class says it does, and its parameters with their defaults."""
+    from lab.config import scenarios as scenarios_
+
+    say_ignored()
+    rows = [
+        one.scenario().model_dump(mode="json") | {"params": one.accepted, "about": one.about}
+        for one in scenarios_.declared_in(LOADTESTS)
+    ]
+    return _print(rows, ("id", "about", "params", "file"), as_json=as_json)
+
+
+def say_ignored() -> None:
+    """Say on standard error which user classes of loadtests/ are no scenarios, and what to do."""
+    from lab.config import declared
+    from lab.run.console import console
+
+    for sentence in declared.ignored(LOADTESTS):
+        console(stderr=True).print(f"lab: {sentence}", soft_wrap=True)
+
+
+def make_targets() -> Exit:
+    """Prints the targets of the Makefile with what it says of them."""
+    targets = _TARGET.findall((ROOT / "Makefile").read_text())
+    for name, about in targets:
+        print(f"make {name:<11} {about}")  # noqa: T201  # the answer
+    return Exit.DONE
+
+
+def _print(rows: list[dict[str, object]], columns: tuple[str, ...], *, as_json: bool) -> Exit:
+    if as_json:
+        print(json.dumps(rows, indent=1))  # noqa: T201  # the answer
+        return Exit.DONE
+    from rich.table import Table
+
+    from lab.run.console import console
+
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, no_wrap=column == columns[0])
+    for row in rows:
+        table.add_row(*(_cell(row[column]) for column in columns))
+    console(width=None if sys.stdout.isatty() else _PIPED).print(table)
+    return Exit.DONE
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(map(_param_or_path, value.items()))
+    if isinstance(value, list):
+        return ", ".join(value) if len(value) > 1 else f"needs {value[0]}"
+    return str(value)
+
+
+def _param_or_path(item: tuple[str, object]) -> str:
+    """A parameter with its default, or a path that is omitted, without the reason."""
+    from lab.config.scenarios import CPU_MS, ROUNDS
+
+    name, value = item
+    if name.startswith("/"):
+        return name
+    if name == CPU_MS:
+        return f"{name} (in place of {ROUNDS})"
+    return f"{name} (server's default)" if value is None else f"{name}={value}"

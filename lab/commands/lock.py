@@ -1,0 +1,52 @@
+"""`lock`: compiles pyproject.toml's dependency groups to locks/<group>.txt, all against one resolution.
+
+Universal, for Python 3.11 and later, with hashes and without addresses, so that images and the local environment install
+the same versions from whatever package index they reach. A version that is locked stays, unless an upgrade is asked for.
+"""
+
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+from lab.errors import Exit, LabError
+from lab.paths import LOCKS, ROOT
+
+_RESOLVE = ["--universal", "--python-version", "3.11", "--fork-strategy", "fewest", "--no-annotate", "--no-header"]
+
+
+def lock(*, upgrade: bool = False) -> Exit:
+    """Write all lock files.
+
+    Args:
+        upgrade: take the newest versions that pyproject.toml allows; else only what it no longer allows changes.
+
+    Raises:
+        LabError: the groups contradict each other, or the package index cannot be reached.
+    """
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    with tempfile.TemporaryDirectory(prefix="lab-lock-") as folder:
+        resolution = Path(folder) / "all.txt"
+        resolution.write_text("" if upgrade else _locked())
+        everything = [word for group in groups for word in ("--group", group)]
+        _compile([*everything, "--output-file", str(resolution)])
+        for group in groups:
+            output = str(LOCKS / f"{group}.txt")
+            _compile(["--group", group, "--constraint", str(resolution), "--generate-hashes", "--output-file", output])
+    return Exit.DONE
+
+
+def _locked() -> str:
+    """What all lock files pin, a line each: uv prefers the versions that it finds in the file that it is to write."""
+    lines = (line for path in sorted(LOCKS.glob("*.txt")) for line in path.read_text().splitlines())
+    return "\n".join(sorted({line.split(" ")[0] for line in lines if "==" in line and not line.startswith((" ", "#"))}))
+
+
+def _compile(words: list[str]) -> None:
+    uv = str(Path(sys.executable).parent / "uv")
+    done = subprocess.run(
+        [uv, "pip", "compile", "--quiet", *_RESOLVE, *words], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise LabError(f"The lock files could not be compiled:\n{done.stderr.strip()}")

@@ -1,0 +1,180 @@
+"""Reads docker-compose.yml, the only description of how stacks and services are started.
+
+The process runtime honours a part of the file and leaves out another part by name; any other key is refused, so that
+nobody believes a setting to be in force that is not. `docker compose config` stays the judge: a test holds this reading against it.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import ValidationError
+
+from lab.errors import LabError
+from lab.host.cpus import parse_cpus
+from lab.model.values import Exempt, Service, Stack
+
+NOT_APPLIED = (
+    "image", "build", "labels", "profiles", "network_mode", "user", "read_only", "tmpfs", "cap_drop", "security_opt",
+    "pids_limit", "mem_limit", "init", "secrets", "depends_on",
+)  # fmt: skip
+"""What the process runtime leaves out; named in run.json. (`labels`, `profiles` and `image` are read by the lab itself.
+What a stack depends on the lab starts itself, in both runtimes.)"""
+
+_OMIT = re.compile(r"(?P<path>/\S*): +(?P<why>.+)")
+_EXCEPTION = re.compile(r"(?P<name>\w+)=(?P<value>0|[1-9]\d*|null): +(?P<why>.+)")
+_VARIABLE = re.compile(r"\$(?:(?P<escaped>\$)|\{(?P<name>[A-Z][A-Z0-9_]*):-(?P<default>[^}$]*)\})?")
+
+
+def interpolate(text: str, variables: Mapping[str, str]) -> str:
+    """Replaces `${NAME:-default}` (an empty variable counts as unset, as in Compose) and `$$`.
+
+    Raises:
+        LabError: for any other use of `$`.
+    """
+
+    def replace(match: re.Match[str]) -> str:
+        if match["escaped"]:
+            return "$"
+        if match["name"] is None:
+            raise LabError(
+                f"docker-compose.yml: in {text!r}, write variables as ${{NAME:-default}} and a plain $ as $$."
+            )
+        return variables.get(match["name"]) or match["default"]
+
+    return _VARIABLE.sub(replace, text)
+
+
+def read(path: Path, variables: Mapping[str, str]) -> dict[str, Service]:
+    """All services of the file by name, in the file's order.
+
+    Raises:
+        LabError: the file is missing, is no YAML, or says something that the process runtime could not honour.
+    """
+    try:
+        document = _parsed(path.read_text())
+    except FileNotFoundError:
+        raise LabError(
+            f"{path.name} is missing in {path.parent}: run the lab from a checkout of the project."
+        ) from None
+    except yaml.YAMLError as error:
+        raise LabError(f"{path.name} is no valid YAML: {error}") from None
+    top = _mapping(document, path.name)
+    services = _replaced(_mapping(top.get("services"), f"{path.name}: services"), variables)
+    shared = _mapping(top.get("x-budget", {}), f"{path.name}: x-budget")
+    given = {name: str(value) for name, value in shared.items()}
+    budget = {name: int(text) for name, text in given.items() if text.isdecimal()}
+    return {name: _service(name, keys).model_copy(update={"budget": budget}) for name, keys in services.items()}
+
+
+@lru_cache(maxsize=1)
+def _parsed(text: str) -> Any:
+    """The file as YAML: a command asks for it once for each service."""
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # both are the safe ones
+
+
+def stacks(services: Mapping[str, Service]) -> dict[str, Stack]:
+    """The services that are stacks: those that say which framework they run (label `lab.framework`)."""
+    return {name: _stack(service) for name, service in services.items() if "lab.framework" in service.labels}
+
+
+def _replaced(node: Any, variables: Mapping[str, str]) -> Any:
+    if isinstance(node, str):
+        return interpolate(node, variables)
+    if isinstance(node, list):
+        return [_replaced(item, variables) for item in node]
+    if isinstance(node, dict):
+        return {key: _replaced(value, variables) for key, value in node.items()}
+    return node
+
+
+def _mapping(node: Any, where: str) -> dict[str, Any]:
+    """The node as it is; LabError where something else is written there."""
+    if not isinstance(node, dict):
+        raise LabError(f"{where}: this is no mapping; write `name: value` lines there.")
+    return node
+
+
+def _service(name: str, node: Any) -> Service:
+    where = f"docker-compose.yml: service {name}"
+    keys = _mapping(node, where)
+    honoured = set(Service.model_fields) - {"name", "lock", "budget", "not_applied", "stop_grace_period_s"} | {
+        "stop_grace_period"
+    }
+    if unknown := sorted(set(keys) - honoured - set(NOT_APPLIED)):
+        raise LabError(
+            f"docker-compose.yml: service {name} uses {', '.join(unknown)}, which the process runtime does not know; "
+            "take it out, or teach lab/config/compose.py to honour it."
+        )
+    if not isinstance(keys.get("command"), list):
+        raise LabError(
+            f"docker-compose.yml: service {name} needs its command as a list, so that no shell has to read it."
+        )
+    values = {key: value for key, value in keys.items() if key in honoured}
+    values["stop_grace_period_s"] = _seconds(name, str(values.pop("stop_grace_period", "10s")))
+    arguments = _mapping(_mapping(keys.get("build", {}), f"{where}, build").get("args", {}), f"{where}, build.args")
+    labels = _mapping(keys.get("labels", {}), f"{where}, labels")
+    environment = _mapping(keys.get("environment", {}), f"{where}, environment")
+    lock = arguments.get("LOCK")
+    values["lock"] = f"locks/{lock}.txt" if lock else labels.get("lab.lock")
+    values["environment"] = {key: str(value) for key, value in environment.items()}
+    if "cpuset" in values:
+        values["cpuset"] = parse_cpus(str(values["cpuset"]))
+    try:
+        return Service(name=name, not_applied=tuple(key for key in NOT_APPLIED if key in keys), **values)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise LabError(f"{where}, {'.'.join(map(str, wrong['loc']))}: {wrong['msg']}.") from None
+
+
+def _seconds(name: str, text: str) -> float:
+    if match := re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)", text):
+        return float(match[1]) * (0.001 if match[2] == "ms" else 1)
+    raise LabError(f"docker-compose.yml: service {name} has stop_grace_period {text!r}; write it like 5s or 500ms.")
+
+
+def _stack(service: Service) -> Stack:
+    labels = service.labels
+    try:
+        exceptions = _exceptions(labels.get("lab.exceptions", ""))
+        workers = exceptions["workers"].value if "workers" in exceptions else service.environment.get("LAB_WORKERS", 1)
+        return Stack(
+            name=service.name,
+            framework=labels["lab.framework"],
+            server=labels["lab.server"],
+            model=labels["lab.model"],  # type: ignore[arg-type]  # pydantic holds it to the four models
+            port=int(labels["lab.port"]),
+            slots=int(service.environment.get("LAB_SLOTS", "40")),
+            workers=int(workers or 1),
+            upstream_port=urlsplit(service.environment.get("LAB_UPSTREAM_URL", "")).port,
+            omits=_omits(labels.get("lab.omits", "")),
+            exceptions=exceptions,
+            baseline=labels.get("lab.baseline") == "true",
+        )
+    except KeyError as error:
+        raise LabError(f"docker-compose.yml: stack {service.name} lacks the label {error}.") from None
+    except ValueError as error:
+        raise LabError(f"docker-compose.yml: the labels of stack {service.name} are wrong: {error}.") from None
+
+
+def _omits(text: str) -> dict[str, str]:
+    return {match["path"]: match["why"] for match in _lines(text, _OMIT, "lab.omits", "/path: why")}
+
+
+def _exceptions(text: str) -> dict[str, Exempt]:
+    lines = _lines(text, _EXCEPTION, "lab.exceptions", "setting=<whole number or null>: why")
+    return {match["name"]: Exempt(value=json.loads(match["value"]), why=match["why"]) for match in lines}
+
+
+def _lines(text: str, form: re.Pattern[str], label: str, words: str) -> Iterator[re.Match[str]]:
+    """Yield a label's lines, each as it was declared; another form is a ValueError."""
+    for line in filter(None, map(str.strip, text.splitlines())):
+        match = form.fullmatch(line)
+        if not match:
+            raise ValueError(f"{label} has the line {line!r} instead of `{words}`")
+        yield match

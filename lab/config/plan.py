@@ -1,0 +1,78 @@
+"""Plans trials as randomised complete blocks: a block runs every stack x scenario x load once.
+
+Scenarios come in seeded order; within a scenario the stacks follow a seeded cyclic Latin square, so that over as many
+blocks as there are arms each arm takes each position once (and, every other round, the neighbours swap sides).
+Everything follows from the seed: the plan can be made again from run.json.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from random import Random
+
+from lab.model.values import AA, Noun, Profile, Scenario, Trial
+
+
+class Plan(Noun):
+    """What one run does, whole."""
+
+    profile: Profile
+    seed: int
+    arms: tuple[str, ...]
+    """Labels of the stacks, the A/A arm last where there is one."""
+    scenarios: tuple[Scenario, ...]
+    impossible: Mapping[str, tuple[str, ...]]
+    """Label -> ids of the scenarios that this stack declares it cannot do."""
+
+    @property
+    def trials_per_block(self) -> int:
+        """How many trials each block has."""
+        return sum(1 for _ in self.block(0))
+
+    def block(self, number: int, attempt: int = 0) -> Iterator[Trial]:
+        """The trials of one block in the order in which they are run."""
+        shuffler = Random(f"{self.seed}/{number}")
+        cells = [(scenario, load) for scenario in self.scenarios for load in self.profile.loads]
+        shuffler.shuffle(cells)
+        for scenario, load in cells:
+            seed = Random(f"{self.seed}/{number}/{scenario.id}/{load}").getrandbits(31)
+            for arm in _order(self._arms_of(scenario), f"{self.seed}/{scenario.id}/{load}", number):
+                yield Trial(
+                    block=number,
+                    attempt=attempt,
+                    stack=arm,
+                    scenario=scenario.id,
+                    load=load,
+                    arrivals=self.profile.arrivals,
+                    warmup_s=self.profile.warmup_s,
+                    window_s=self.profile.window_s,
+                    timeout_s=self.profile.timeout_s,
+                    seed=seed,
+                )
+
+    def _arms_of(self, scenario: Scenario) -> list[str]:
+        return [arm for arm in self.arms if self._runs(arm, scenario)]
+
+    def _runs(self, arm: str, scenario: Scenario) -> bool:
+        if arm.endswith(AA) and scenario.id not in self.profile.aa_scenarios:
+            return False
+        return scenario.id not in self.impossible.get(arm.removesuffix(AA), ())
+
+
+def window_total_s(plan: Plan) -> float:
+    """Seconds of warm-up and window in the whole plan: the least that it can take."""
+    return plan.profile.blocks * plan.trials_per_block * (plan.profile.warmup_s + plan.profile.window_s)
+
+
+def expected_s(plan: Plan, per_trial_s: float, per_block_s: float) -> float:
+    """Seconds that the plan will take, given what a trial and a block cost beside their windows."""
+    blocks = plan.profile.blocks
+    return window_total_s(plan) + blocks * (plan.trials_per_block * per_trial_s + per_block_s)
+
+
+def _order(arms: Sequence[str], seed: str, block: int) -> list[str]:
+    """Row `block` of the cyclic Latin square over a seeded permutation, read backwards in every other round."""
+    if not arms:
+        return []
+    order = Random(seed).sample(list(arms), len(arms))
+    shift = block % len(order)
+    rotated = order[shift:] + order[:shift]
+    return rotated[::-1] if (block // len(order)) % 2 else rotated

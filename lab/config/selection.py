@@ -1,0 +1,74 @@
+"""From a person's words to a plan: which profile, stacks and scenarios; what does not exist is named with the choices."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from lab.config.plan import Plan
+from lab.config.scenarios import ALL
+from lab.errors import LabError
+from lab.model.values import AA, Profile, Scenario, Stack, baseline
+
+
+def words(text: str) -> list[str]:
+    """`a, b` -> ["a", "b"]."""
+    return [word for part in text.split(",") if (word := part.strip())]
+
+
+def stacks(names: Sequence[str], known: Mapping[str, Stack]) -> list[Stack]:
+    """The stacks of these names, in the order given, each once; `all` means every one.
+
+    Raises:
+        LabError: there is no such stack.
+    """
+    if unknown := [name for name in names if name not in known and name != ALL]:
+        raise LabError(f"There is no stack {unknown[0]!r}; choose from {', '.join(known)}, or {ALL}.")
+    chosen = [stack for name in names for stack in (known.values() if name == ALL else [known[name]])]
+    return list({stack.name: stack for stack in chosen}.values())
+
+
+def startable(
+    names: Sequence[str], known: Mapping[str, Stack], lacks: Callable[[str], str | None]
+) -> tuple[list[Stack], list[str]]:
+    """The stacks of these names that can be started here, and why the others cannot: `all` does without them.
+
+    Raises:
+        LabError: there is no such stack, one that was named cannot be started, or none can.
+    """
+    chosen = stacks(names, known)
+    reasons = {stack.name: reason for stack in chosen if (reason := lacks(stack.name))}
+    if named := [reasons[name] for name in names if name in reasons]:
+        raise LabError(named[0])
+    if len(reasons) == len(chosen):
+        raise LabError("\n  ".join(["No stack can be started here:", *reasons.values()]))
+    return [stack for stack in chosen if stack.name not in reasons], list(reasons.values())
+
+
+def plan(profile: Profile, chosen: Sequence[Stack], scenarios: Sequence[Scenario], seed: int) -> Plan:
+    """The plan of a run, with an A/A arm in any case.
+
+    Raises:
+        LabError: nothing is left to measure.
+    """
+    twice = _measured_twice(profile, baseline(chosen), scenarios)
+    arms = [stack.name for stack in chosen] + ([baseline(chosen).name + AA] if twice else [])
+    made = Plan(
+        profile=profile.model_copy(update={"aa_scenarios": twice}),
+        seed=seed,
+        arms=tuple(arms),
+        scenarios=tuple(scenarios),
+        impossible={stack.name: tuple(_impossible(stack, scenarios)) for stack in chosen},
+    )
+    if not made.trials_per_block:
+        raise LabError(
+            "None of the chosen stacks can do any of the chosen scenarios; see `.venv/bin/python -m lab stacks`."
+        )
+    return made
+
+
+def _measured_twice(profile: Profile, base: Stack, scenarios: Sequence[Scenario]) -> tuple[str, ...]:
+    """Ids that the A/A arm runs: those of the profile that were chosen, else the first that the baseline can do."""
+    possible = [scenario.id for scenario in scenarios if base.why_omitted(scenario.path) is None]
+    return tuple(id_ for id_ in possible if id_ in profile.aa_scenarios) or tuple(possible[:1])
+
+
+def _impossible(stack: Stack, scenarios: Iterable[Scenario]) -> list[str]:
+    return [scenario.id for scenario in scenarios if stack.why_omitted(scenario.path) is not None]

@@ -1,4 +1,0 @@
-"""The one long-lived process that drives the load: `python -m lab.driver`.
-
-Only this package imports locust (gevent patches everything), and only inside that process.
-"""

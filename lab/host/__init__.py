@@ -1,0 +1,1 @@
+"""The machine: CPUs, control groups, readings of resources, noise."""

@@ -1,0 +1,101 @@
+"""Facts about this machine, and the CPUs that each role gets. Each collector gives only what it could read."""
+
+import os
+import platform
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from lab.errors import LabError
+from lab.host.cpus import cpu_list, parse_cpus
+from lab.model.values import NOT_OPTIMIZED, OPTIMIZED, Noun
+
+_CPU = Path("/sys/devices/system/cpu")
+
+
+class CpuPlan(Noun):
+    """CPU numbers of the server under test, and of everything else (generator, database, upstream, the lab)."""
+
+    server: tuple[int, ...]
+    others: tuple[int, ...]
+
+    @property
+    def shared(self) -> bool:
+        """True on a machine of one CPU, where the server cannot have one of its own."""
+        return bool(set(self.server) & set(self.others))
+
+    def variables(self) -> dict[str, str]:
+        """The plan as docker-compose.yml takes it."""
+        return {"LAB_SERVER_CPUS": cpu_list(self.server), "LAB_OTHER_CPUS": cpu_list(self.others)}
+
+
+def plan_cpus(server: str | None = None, others: str | None = None) -> CpuPlan:
+    """One physical core for the server, the rest for the others; SMT siblings stay together.
+
+    Args:
+        server, others: a list of CPUs (`0,2-3`) that overrides the plan.
+
+    Raises:
+        LabError: a list names a CPU that this process may not use.
+    """
+    usable = tuple(sorted(os.sched_getaffinity(0)))
+    mine = parse_cpus(server) if server else _siblings(usable[0], usable)
+    rest = parse_cpus(others) if others else tuple(cpu for cpu in usable if cpu not in mine) or usable
+    if foreign := sorted((set(mine) | set(rest)) - set(usable)):
+        raise LabError(f"CPU {foreign[0]} cannot be used here; this machine offers {cpu_list(usable)}.")
+    return CpuPlan(server=mine, others=rest)
+
+
+def _siblings(cpu: int, usable: tuple[int, ...]) -> tuple[int, ...]:
+    listed = _text(_CPU / f"cpu{cpu}/topology/thread_siblings_list")
+    return tuple(sibling for sibling in parse_cpus(listed) if sibling in usable) if listed else (cpu,)
+
+
+def facts() -> dict[str, Any]:
+    """What a reader must know of the machine to judge a run; what could not be read is left out."""
+    found = {
+        "system": f"{platform.system()} {platform.release()}",
+        "distribution": platform.freedesktop_os_release().get("PRETTY_NAME"),
+        "architecture": platform.machine(),
+        "cpu": _cpu_model(),
+        "cpus": os.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "hypervisor": _hypervisor(),
+        "governor": _text(_CPU / "cpu0/cpufreq/scaling_governor"),
+        "python": platform.python_version(),
+        "python_build": python_build(),
+        "cgroup": "v2" if Path("/sys/fs/cgroup/cgroup.controllers").exists() else "v1",
+        "load_average_1min": os.getloadavg()[0],
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def python_build(arguments: str | None = sysconfig.get_config_var("CONFIG_ARGS")) -> str | None:
+    """Whether this Python was built with profile-guided optimization, as distributions' are; None where it does not say."""
+    if not arguments:
+        return None
+    return OPTIMIZED if "--enable-optimizations" in arguments else NOT_OPTIMIZED
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text().strip() or None
+    except OSError:
+        return None
+
+
+def _cpuinfo(key: str) -> str | None:
+    lines = (line.partition(":") for line in (_text(Path("/proc/cpuinfo")) or "").splitlines())
+    return next((value.strip() for name, _, value in lines if name.strip() == key), None)
+
+
+def _cpu_model() -> str | None:
+    return _cpuinfo("model name") or platform.processor() or None
+
+
+def _hypervisor() -> str | None:
+    if " hypervisor " not in f" {_cpuinfo('flags') or ''} ":
+        return None
+    return _text(Path("/sys/class/dmi/id/sys_vendor")) or "yes"

@@ -1,0 +1,110 @@
+"""What the machine did beside the measurement: a canary, the kernel's pressure figures, frequency.
+
+The canary is a fixed piece of work on the server's CPU, timed before and after each block while nothing else of the lab
+runs: where it takes longer than usual, the machine was slower for reasons of its own.
+
+It is worked for a while unmeasured, since a CPU that slept is up to a fifth slower for its first 10 to 30 ms; and then for
+so long that a single interruption (some ms) is lost in the mean, while a neighbour that takes turns with it is not.
+"""
+
+import contextlib
+import time
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from lab.host import cgroups
+from lab.host.cpus import running_on
+from lab.model.values import Noun
+
+_UNMEASURED = 100
+_SPINS = 400
+_ROUNDS = 20_000
+"""A spin takes about half a millisecond."""
+
+
+class Moment(Noun):
+    """The machine at one moment; running totals in seconds since boot, None where the kernel does not say."""
+
+    canary_s: float
+    pressure_s: dict[str, float]
+    """Time in which some task waited for cpu, io or memory (PSI, `some`)."""
+    throttled_s: float | None = None
+    """Time that a quota kept the lab's own control group, or one above it, from running."""
+    frequency_mhz: float | None = None
+
+
+def look(cpus: Collection[int]) -> Moment:
+    """Times the canary on these CPUs and reads the kernel's figures; takes about a quarter of a second."""
+    return Moment(
+        canary_s=canary_s(cpus),
+        pressure_s=_pressure_s(),
+        throttled_s=throttled_s(),
+        frequency_mhz=_frequency_mhz(min(cpus)),
+    )
+
+
+def canary_s(cpus: Collection[int]) -> float:
+    """Mean wall time of the fixed work on these CPUs."""
+    with running_on(cpus):
+        _spin_s(_UNMEASURED)
+        return _spin_s(_SPINS) / _SPINS
+
+
+def _spin_s(spins: int) -> float:
+    began_s = time.perf_counter()
+    for _ in range(spins):
+        total = 0
+        for number in range(_ROUNDS):
+            total += number * number
+    return time.perf_counter() - began_s
+
+
+def _pressure_s() -> dict[str, float]:
+    found = {}
+    for kind in ("cpu", "io", "memory"):
+        try:
+            some = Path(f"/proc/pressure/{kind}").read_text().splitlines()[0]
+        except OSError:
+            continue
+        found[kind] = int(some.rpartition("total=")[2]) / 1e6
+    return found
+
+
+def throttled_s(pid: int | str = "self") -> float | None:
+    """Seconds that quotas have kept the control groups of a process waiting so far, the hardest of them."""
+    return throttled_in(_groups_of(pid))
+
+
+def own_groups(pid: int, others: Iterable[int]) -> list[Path]:
+    """Return the control groups that hold a process and none of the others: a quota of theirs is its own alone."""
+    shared = {group for other in others for group in _groups_of(other)}
+    return [group for group in _groups_of(pid) if group not in shared]
+
+
+def throttled_in(groups: Iterable[Path]) -> float | None:
+    """Return the seconds that quotas have kept these control groups waiting so far, the hardest of them; None without any."""
+    return max((total for group in groups if (total := _throttled_s(group)) is not None), default=None)
+
+
+def _groups_of(pid: int | str) -> list[Path]:
+    try:
+        return cgroups.above(pid, "cpu")
+    except (OSError, KeyError):
+        return []
+
+
+def _throttled_s(group: Path) -> float | None:
+    """From the nanoseconds of cgroup v1 or the microseconds of v2; a root group has neither."""
+    with contextlib.suppress(OSError):
+        totals = dict(line.split() for line in (group / "cpu.stat").read_text().splitlines())
+        for name, per_s in (("throttled_usec", 1e6), ("throttled_time", 1e9)):
+            if name in totals:
+                return int(totals[name]) / per_s
+    return None
+
+
+def _frequency_mhz(cpu: int) -> float | None:
+    try:
+        return int(Path(f"/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_cur_freq").read_text()) / 1e3
+    except OSError:
+        return None

@@ -1,0 +1,176 @@
+"""Reads what a server uses: CPU time, memory, threads, context switches; from control groups or from processes.
+
+CPU time of a process is read from its CPU-time clock in nanoseconds (/proc's ticks are 10 ms); that of a container from
+cgroup v1 `cpuacct.usage` or v2 `cpu.stat`. The engine's own `stats` call takes a second and is not used.
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.errors import LabError
+from lab.host import cgroups, processes
+from lab.host.processes import Account, Accounts, Process
+from lab.model.values import Noun, Target, Usage
+
+_TICKS_PER_S = processes.TICKS_PER_S
+Switches = Mapping[int, int]
+"""Thread -> its context switches so far."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Running totals of one target at one moment; None where they cannot be read."""
+
+    at_s: float
+    cpu: Accounts | None
+    switches: Switches | None
+
+
+class CoreReading(Noun):
+    """Running totals of one CPU, from /proc/stat, in seconds."""
+
+    busy_s: float
+    stolen_s: float
+    total_s: float
+
+
+def read(target: Target) -> Reading:
+    """Return the totals of a target now.
+
+    Raises:
+        LabError: it has ended.
+    """
+    reading = Reading(at_s=time.monotonic(), cpu=cpu(target), switches=_switches(target))
+    if processes.has_ended(target.pid):
+        raise LabError(f"Process {target.pid} ended while it was watched.")
+    return reading
+
+
+def cpu(target: Target) -> Accounts | None:
+    """Return what each process of a target has used so far, or its control group as a whole; None where that is not known."""
+    if not target.contained:
+        return processes.accounts(target.pid)
+    try:
+        return {Process(target.pid, started=0): Account(parent=0, own_s=_cgroup_cpu_s(target.pid))}
+    except (OSError, KeyError):
+        return None
+
+
+def cpu_s(target: Target) -> float | None:
+    """Return the CPU seconds that a target has used since its start; None where they cannot be read, or it has ended."""
+    accounts = cpu(target)
+    return None if accounts is None else processes.total_s(accounts)
+
+
+def used_s(before: Accounts | None, after: Accounts | None, between: Sequence[Accounts] = ()) -> float | None:
+    """Return the CPU seconds between two readings of a target; None where they are not known."""
+    return None if before is None or after is None else processes.used_s(before, after, between)
+
+
+def usage(
+    before: Reading, after: Reading, window_s: float, memory_bytes: int | None, between: Sequence[Accounts] = ()
+) -> Usage:
+    """What was used in a window; the CPU time is scaled from the time between the two readings to `window_s`."""
+    used = used_s(before.cpu, after.cpu, between)
+    return Usage(
+        cpu_s=None if used is None else used * window_s / (after.at_s - before.at_s),
+        memory_bytes=memory_bytes,
+        threads=None if after.switches is None else len(after.switches),
+        context_switches=_switched(before.switches, after.switches),
+    )
+
+
+def _switched(before: Switches | None, after: Switches | None) -> int | None:
+    """Context switches between two readings; a thread that ended took its own with it, and the sum is not known."""
+    if before is None or after is None or not before.keys() <= after.keys():
+        return None
+    switched = sum(after.values()) - sum(before.values())
+    return switched if switched >= 0 else None
+
+
+def memory_bytes(target: Target) -> int | None:
+    """Memory that is the target's own: PSS summed over its processes, or the cgroup's memory less its page cache."""
+    try:
+        if target.contained:
+            return _cgroup_memory(target.pid)
+        return sum(_pss(pid) for pid in processes.tree(target.pid))
+    except (OSError, KeyError):
+        return None
+
+
+def cores(cpus: Iterable[int], stat: Path = Path("/proc/stat")) -> dict[int, CoreReading]:
+    """What each of these CPUs did since boot; /proc/stat counts in steps of 10 ms."""
+    lines = (line.split() for line in stat.read_text().splitlines() if line.startswith("cpu"))
+    ticks = {words[0]: [int(word) / _TICKS_PER_S for word in words[1:9]] for words in lines}
+    return {cpu: _core(*ticks[f"cpu{cpu}"]) for cpu in cpus}
+
+
+def _core(  # the columns of proc_stat(5)
+    user: float, nice: float, system: float, idle: float, iowait: float, irq: float, softirq: float, steal: float
+) -> CoreReading:
+    busy_s = user + nice + system + irq + softirq
+    return CoreReading(busy_s=busy_s, stolen_s=steal, total_s=busy_s + idle + iowait + steal)
+
+
+def busy_share(before: CoreReading, after: CoreReading) -> float | None:
+    """Share (0 to 1) of the CPUs' time between two readings that was spent working; None if no tick passed."""
+    return _share(after.busy_s - before.busy_s, after.total_s - before.total_s)
+
+
+def stolen_share(before: CoreReading, after: CoreReading) -> float | None:
+    """Share (0 to 1) that the hypervisor gave to others."""
+    return _share(after.stolen_s - before.stolen_s, after.total_s - before.total_s)
+
+
+def _share(part_s: float, total_s: float) -> float | None:
+    """None where a counter went backwards, as some virtual machines' do."""
+    return part_s / total_s if total_s > 0 and part_s >= 0 else None
+
+
+def _cgroup_cpu_s(pid: int) -> float:
+    folder = cgroups.folder(pid, "cpuacct")
+    v1 = folder / "cpuacct.usage"
+    if v1.exists():
+        return int(v1.read_text()) / 1e9
+    return _flat(folder / "cpu.stat")["usage_usec"] / 1e6
+
+
+def _cgroup_memory(pid: int) -> int:
+    folder = cgroups.folder(pid, "memory")
+    totals = _flat(folder / "memory.stat")
+    if "total_rss" in totals:
+        return totals["total_rss"] + totals.get("total_shmem", 0)
+    return totals["anon"] + totals["shmem"]
+
+
+def _flat(path: Path) -> dict[str, int]:
+    pairs = (line.split() for line in path.read_text().splitlines())
+    return {key: int(value) for key, value in pairs}
+
+
+def _pss(pid: int) -> int:
+    """Proportional set size: shared pages count for each process by its share."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    raise KeyError("Pss")
+
+
+def _switches(target: Target) -> Switches | None:
+    """Context switches of each thread; one that ends while its process is read is left out."""
+    try:
+        tasks = (task for pid in processes.pids_of(target) for task in processes.tasks(pid))
+        found = {int(task.name): _task_switches(task) for task in tasks}
+    except (OSError, KeyError):
+        return None
+    return {task: count for task, count in found.items() if count is not None}
+
+
+def _task_switches(task: Path) -> int | None:
+    try:
+        lines = (line.partition(":") for line in (task / "status").read_text().splitlines())
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return sum(int(value) for name, _, value in lines if name.endswith("_ctxt_switches"))

@@ -1,0 +1,1 @@
+"""The load: the session's side, and the Locust process behind it."""

@@ -1,0 +1,97 @@
+"""Closed load: N users, each sends its next request when the last one is answered, without think time."""
+
+from collections.abc import Callable
+from math import inf
+from time import monotonic
+from typing import Any
+
+import gevent
+from gevent.event import Event
+
+from lab.load.driver.recorder import Recorder
+from lab.load.protocol import Order
+
+
+class Closed:
+    """The loop that all users of a trial run.
+
+    They wait until all are there, then begin spread evenly over the first half of the warm-up: a thousand connections
+    in one instant would measure the server's backlog, and users in step would wait in step. The second half begins when each
+    user has been answered, well or not: a busy server may take much longer to accept the last connection than to answer on it.
+    """
+
+    def __init__(self, recorder: Recorder, order: Order) -> None:
+        self.recorder = recorder
+        self.users = order.users
+        self.warmup_s = order.warmup_s
+        self.window_s = order.window_s
+        self.longest_ramp_s = order.longest_ramp_s
+        self.stop_s = inf
+        """When nobody sends any more (CLOCK_MONOTONIC)."""
+        self.all_served_s: float | None = None
+        """From the start of the load until each user had been answered once."""
+        self._unserved = order.users
+        self._all_served = Event()
+        self.crashes: list[str] = []
+        self.ended = 0
+        """Users that stopped when they were to, or were stopped."""
+        self._begun = 0
+        self._gate = Event()
+
+    def begin(self, began_s: float) -> float:
+        """Let the users begin, and say when the window starts; what they note is counted from `began_s`."""
+        self.began_s, start_s = began_s, began_s + self.warmup_s
+        self._gate.set()
+        if self.longest_ramp_s and self.users:
+            if self._all_served.wait(self.longest_ramp_s):
+                self.all_served_s = monotonic() - began_s
+            start_s = max(start_s, monotonic() + self.warmup_s / 2)
+        self.stop_s = start_s + self.window_s
+        return start_s
+
+    def task(self, user: Any) -> None:
+        """What a user does, once."""
+        offset_s = self._begun / self.users * self.warmup_s / 2
+        self._begun += 1
+        self._gate.wait()
+        gevent.sleep(offset_s)
+        try:
+            self._ask_on(user.ask, user.connection)
+        except gevent.GreenletExit:
+            self.ended += 1
+            raise
+        self.ended += 1
+
+    @property
+    def lost(self) -> int:
+        """Users that are gone and nobody knows why: what they would have asked is missing from every figure."""
+        return self.users - self.ended - len(self.crashes)
+
+    def _served(self) -> None:
+        self._unserved -= 1
+        if not self._unserved:
+            self._all_served.set()
+
+    def _ask_on(self, ask: Callable[[float], str | None], connection: Any) -> None:
+        began_s, is_served, correct = self.began_s, False, self.recorder.correct
+        note_due, note_latency = correct.due.append, correct.latency.append
+        start_s = monotonic()
+        try:
+            while start_s < self.stop_s:
+                reason = ask(start_s)
+                end_s = monotonic()
+                if reason is None:
+                    if connection.opened:
+                        correct.note_opened(connection)
+                    note_due(start_s - began_s)
+                    note_latency(end_s - start_s)
+                else:
+                    self.recorder.fault(start_s - began_s, end_s - start_s, reason, connection)
+                    gevent.sleep(0)  # a refused connection comes back at once and would let nobody else run
+                if not is_served and (reason is None or reason.startswith("status ")):
+                    is_served = True
+                    self._served()
+                start_s = monotonic()
+        except gevent.GreenletExit:
+            self.recorder.fault(start_s - began_s, monotonic() - start_s, "unfinished", connection)
+            raise

@@ -1,0 +1,16 @@
+"""When the requests of an open load are due: drawn before the load begins, and by nothing but the seed."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lab.model.values import Arrivals
+
+
+def schedule(rate: int, length_s: float, seed: int, arrivals: Arrivals = "poisson") -> NDArray[np.float64]:
+    """Seconds from the start, ascending, all before `length_s`, at `rate` per second on average."""
+    if arrivals == "constant":
+        return np.arange(np.ceil(rate * length_s - 1e-9)) / rate
+    expected = rate * length_s
+    draws = int(expected + 10 * np.sqrt(expected) + 100)  # ten standard deviations: never too few
+    due: NDArray[np.float64] = np.cumsum(np.random.default_rng(seed).exponential(1 / rate, draws))
+    return due[due < length_s]

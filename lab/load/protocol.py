@@ -1,0 +1,102 @@
+"""What the session and the driver say to each other: one JSON object per line."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from lab.model.values import Arrivals, Driven, Load, Noun, Scenario
+
+LONGEST_RAMP = 20.0
+"""Closed load: how many times the warm-up it may take until every user has been served."""
+
+
+class Order(Noun):
+    """One trial for the driver."""
+
+    scenario: Scenario
+    host: str = "127.0.0.1"
+    port: int
+    load: Load
+    arrivals: Arrivals = "poisson"
+    """Open load: the gaps between requests."""
+    most_connections: int = 4096
+    """Open load: a request that is due while so many are in flight is dropped."""
+    warmup_s: float
+    """The least: in closed load its second half begins when every user has been served once, or `longest_ramp_s` is over."""
+    window_s: float
+    timeout_s: float
+    """How long one request may take, and the limit of the drain."""
+    seed: int
+    part: int = Field(default=0, ge=0)
+    """Which part of the load this driver takes, counted from 0 …"""
+    parts: int = Field(default=1, ge=1)
+    """… of so many drivers that share it; `lab.shares.merged` puts together what they saw."""
+
+    @property
+    def longest_ramp_s(self) -> float:
+        """Closed load: how long users are given to be served once, before the window.
+
+        Who never is must still be waiting for that answer when the window ends, or nobody would see it: the timeout bounds
+        it. Of a load that several drivers share, none knows when the others' users are served: their windows are fixed.
+        """
+        if self.parts > 1:
+            return 0.0
+        return max(0.0, min(LONGEST_RAMP * self.warmup_s, self.timeout_s - self.window_s - self.warmup_s))
+
+    @property
+    def users(self) -> int:
+        """Closed load: users of this driver; over all parts they add up to the load's."""
+        return self.load.amount * (self.part + 1) // self.parts - self.load.amount * self.part // self.parts
+
+
+class Began(Noun):
+    """The load runs; the window is planned for these times (CLOCK_MONOTONIC)."""
+
+    event: Literal["began"] = "began"
+    window_start_s: float
+    window_end_s: float
+
+
+class Done(Noun):
+    """The trial was driven to its end."""
+
+    event: Literal["done"] = "done"
+    driven: Driven
+
+
+class Failed(Noun):
+    """The trial gave nothing to measure."""
+
+    event: Literal["failed"] = "failed"
+    reason: str
+    error: str | None = None
+    """The first request's error, by the name that the errors of a window have; None where the driver broke."""
+    lab_fault: bool = False
+    """The driver broke, not the stack."""
+
+
+Reply = Annotated[Began | Done | Failed, Field(discriminator="event")]
+REPLY: TypeAdapter[Began | Done | Failed] = TypeAdapter(Reply)
+
+
+class StockOrder(Noun):
+    """What Locust as it comes is to load; `rate` (requests per second) paces the users, who else do not think."""
+
+    url: str
+    users: int
+    rate: float | None = None
+    warmup_s: float
+    window_s: float
+
+
+class StockSays(Noun):
+    """Locust's own statistics of the window; its edges are CLOCK_MONOTONIC."""
+
+    requests: int
+    failures: int
+    rps: float
+    cpu_s: float
+    """Of the process in the window."""
+    percentiles_ms: dict[str, float]
+    window_start_s: float
+    window_end_s: float

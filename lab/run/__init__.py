@@ -1,0 +1,1 @@
+"""A run: session, trials, servers, its folder on disk, stopping rules."""

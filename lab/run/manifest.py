@@ -1,0 +1,110 @@
+"""run.json: what was run, where and with what; begun before the first trial, completed while the run goes on."""
+
+import statistics
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from lab.config.plan import Plan
+from lab.host import machine
+from lab.model import effective
+from lab.model.values import AA, Sample, Service, Stack
+from lab.paths import COMPOSE_FILE, ROOT
+from lab.run import provenance
+from lab.run.store import RunFolder
+from lab.runtime.interface import Runtime
+from lab.runtime.layers import together, weights
+from lab.settings.reading import configured
+
+
+class Record:
+    """The content of run.json; a run that is gone on with keeps what its first part wrote."""
+
+    def __init__(self, folder: RunFolder, first: Mapping[str, Any]) -> None:
+        self._folder = folder
+        self._facts: dict[str, Any] = folder.read_run() if folder.exists else dict(first)
+
+    def set(self, **facts: Any) -> None:
+        """Adds facts, or replaces them."""
+        self._facts |= facts
+
+    def get(self, fact: str) -> Any:
+        """Return a fact as it was set or read; None where it is not known."""
+        return self._facts.get(fact)
+
+    def interrupted(self) -> None:
+        """Notes that somebody stopped the run now."""
+        self._facts["interruptions"] = [*self._facts["interruptions"], datetime.now(UTC)]
+
+    def version(self, service: str, versions: Mapping[str, str]) -> None:
+        """Adds what versions a service has."""
+        self._facts.setdefault("versions", {})[service] = dict(versions)
+
+    def identify(self, runtime: Runtime, labels: list[str], services: Mapping[str, Service]) -> None:
+        """Versions and image ids of what runs under these labels, where they are not known yet."""
+        versions: dict[str, dict[str, str]] = self._facts.setdefault("versions", {})
+        images: dict[str, str] = self._facts.setdefault("images", {})
+        for label in labels:
+            if label.endswith(AA) or label in images or "python" in versions.get(label, {}):
+                continue
+            identity = runtime.identify(label)
+            if image := identity.pop("image", None):
+                images[label] = image
+            lock = services[label].lock
+            locked = provenance.locked_versions(ROOT / lock) if lock else {}
+            said = effective.versions(effective.recorded(self._facts).get(label, {}))
+            versions[label] = {**versions.get(label, {}), **identity, **locked, **said}
+
+    def runs_with(self, knobs: Mapping[str, effective.Knobs], unequal: Mapping[str, list[str]]) -> None:
+        """What each stack really runs with, and where it has neither the equal budget nor a declared exception."""
+        self.set(knobs=_dumped(knobs), unequal={stack: found for stack, found in unequal.items() if found})
+
+    def weigh(self, runtime: Runtime, services: Iterable[str]) -> None:
+        """How large the images of prepared services are, each and all together; nothing where there are no images."""
+        images = {service: runtime.image_layers(service) for service in services}
+        self.set(image_sizes=weights(images), images_together_bytes=together(images))
+
+    def write(self, *, ended: bool) -> None:
+        """Writes run.json with the overheads as they are now."""
+        self._folder.write_run(
+            self._facts | {"ended_at": datetime.now(UTC) if ended else None, "overhead": self._overhead()}
+        )
+
+    def _overhead(self) -> dict[str, float | None]:
+        """Seconds: set-up before the first block; beside warm-up and window per trial; start and stop per block."""
+        trials = [outcome.overhead_s for outcome in self._folder.outcomes() if isinstance(outcome, Sample)]
+        blocks = [block.overhead_s for block in self._folder.blocks()]
+        return {
+            "setup_s": self._facts.get("setup_s"),
+            "trial_median_s": statistics.median(trials) if trials else None,
+            "block_median_s": statistics.median(blocks) if blocks else None,
+        }
+
+
+def first_facts(
+    plan: Plan, stacks: Mapping[str, Stack], services: Mapping[str, Service], runtime: Runtime, cpus: machine.CpuPlan
+) -> dict[str, Any]:
+    """What is known before anything is started."""
+    chosen = {name: services[name] for name in dict.fromkeys(label.removesuffix(AA) for label in plan.arms)}
+    return {
+        "profile": plan.profile.model_dump(mode="json"),
+        "seed": plan.seed,
+        "runtime": runtime.name,
+        "machine": machine.facts(),
+        "cpu_plan": cpus.model_dump(mode="json"),
+        "git": provenance.git(ROOT),
+        "sha256": provenance.sha256(ROOT, [COMPOSE_FILE, *provenance.locks(ROOT, services.values())]),
+        "stacks": [stacks[name].model_dump(mode="json") for name in chosen],
+        "arms": list(plan.arms),
+        "trials_per_block": plan.trials_per_block,
+        "scenarios": [scenario.model_dump(mode="json") for scenario in plan.scenarios],
+        "knobs": _dumped({name: configured(service) for name, service in chosen.items()}),
+        "not_applied": runtime.not_applied(chosen),
+        "started_at": datetime.now(UTC),
+        "interruptions": [],
+        "starts_in_sequence": True,  # older runs, which do not say so, started the servers of a block together
+    }
+
+
+def _dumped(knobs: Mapping[str, effective.Knobs]) -> dict[str, dict[str, Any]]:
+    return {stack: {name: knob.model_dump() for name, knob in found.items()} for stack, found in knobs.items()}

@@ -1,0 +1,112 @@
+"""Says how far a run is: a bar with the time left on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.text import Text
+
+from lab.model.values import Failure, Sample
+from lab.run.console import console as plain_console
+from lab.run.time_budget import projected_s
+
+
+class Say(Protocol):
+    """What a session tells while it runs."""
+
+    def step(self, text: str) -> None:
+        """Something that takes a moment has begun."""
+
+    def begin(self, trials: int, expected_s: float) -> None:
+        """The measurement begins."""
+
+    def more(self, trials: int) -> None:
+        """So many trials more than planned at first are to come."""
+
+    def block(self, number: int, of: int) -> None:
+        """A block begins; counted from 0."""
+
+    def trial(self, outcome: Sample | Failure) -> None:
+        """A trial is over."""
+
+
+class Reporter:
+    """`Say` on standard error, so that standard output stays for answers."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or plain_console(stderr=True)
+        self._output = console or plain_console()
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[left]}", markup=False),
+            console=self._console,
+            transient=True,
+        )
+        self._task: TaskID | None = None
+        self._began_s = 0.0
+        self._total = 0
+        self._done = 0
+        self._expected_s = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: type[BaseException] | BaseException | TracebackType | None) -> None:
+        if self._task is not None:
+            self._bar.stop()
+
+    def step(self, text: str) -> None:
+        """See Say.step."""
+        self._console.print(Text(text), soft_wrap=True)
+
+    def answer(self, lines: Iterable[str]) -> None:
+        """What the run found, on standard output."""
+        for line in lines:
+            self._output.print(line, soft_wrap=True)
+
+    def begin(self, trials: int, expected_s: float) -> None:
+        """See Say.begin."""
+        self._began_s, self._total, self._expected_s = time.monotonic(), trials, expected_s
+        self.step(f"Measuring: {trials} trials, about {_minutes(expected_s)}.")
+        if self._console.is_terminal:
+            self._task = self._bar.add_task("", total=trials, left="")
+            self._bar.start()
+
+    def more(self, trials: int) -> None:
+        """See Say.more."""
+        self._total += trials
+        if self._task is not None:
+            self._bar.update(self._task, total=self._total)
+
+    def block(self, number: int, of: int) -> None:
+        """See Say.block."""
+        text = f"block {number + 1} of {of}"
+        if self._task is None:
+            self.step(f"{text}, {self._left()} left")
+        else:
+            self._bar.update(self._task, description=text)
+
+    def trial(self, outcome: Sample | Failure) -> None:
+        """See Say.trial; failures are said at once."""
+        self._done += 1
+        if isinstance(outcome, Failure):
+            self.step(
+                f"  {outcome.trial.stack} {outcome.trial.scenario} {outcome.trial.load}: failed: {outcome.reason}"
+            )
+        if self._task is not None:
+            self._bar.update(self._task, advance=1, left=f"{self._left()} left")
+
+    def _left(self) -> str:
+        """From the trials so far; before the first, from the plan."""
+        if not self._done:
+            return _minutes(self._expected_s)
+        return _minutes(projected_s(time.monotonic() - self._began_s, self._done, self._total - self._done))
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 100 else f"{seconds:.0f} s"

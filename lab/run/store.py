@@ -1,0 +1,177 @@
+"""The folder of a run: `run.json`, `trials.jsonl` and `blocks.jsonl` are originals, written as soon as known and never edited by hand.
+
+A trial's outcome is appended and flushed to disk the moment it is known; the rest of the folder can be derived again.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from lab.errors import LabError
+from lab.model.values import OUTCOME, Block, Failure, Noun, Sample, Trial
+from lab.run import formats, jsonlines
+from lab.run.jsonlines import Lines
+
+LOCK = "lock"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
+_TAKEN = ("latest", "reference", "calibration")
+"""What else has a name in results/."""
+
+
+class RunFolder:
+    """One run's folder under results/."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.logs = path / "logs"
+
+    @property
+    def exists(self) -> bool:
+        """True once the run has been started."""
+        return (self.path / "run.json").exists()
+
+    def create(self) -> None:
+        """Makes the folder and its logs/."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+
+    def write_run(self, run: dict[str, Any]) -> None:
+        """Writes run.json whole or not at all."""
+        text = json.dumps({"format": formats.VERSION, **run}, indent=1, default=str)
+        partial = self.path / "run.json.partial"
+        partial.write_text(text + "\n")
+        partial.replace(self.path / "run.json")
+
+    def read_run(self) -> dict[str, Any]:
+        """run.json as it was written.
+
+        Raises:
+            LabError: there is none, it is broken, or a newer lab wrote it.
+        """
+        try:
+            run: dict[str, Any] = json.loads((self.path / "run.json").read_text())
+        except FileNotFoundError:
+            raise LabError(f"{self.path} holds no run: run.json is missing.") from None
+        except json.JSONDecodeError as error:
+            raise LabError(f"{self.path}/run.json is broken: {error}.") from None
+        formats.known(run.get("format"), self.path / "run.json")
+        return run
+
+    def append(self, outcome: Sample | Failure) -> None:
+        """Adds a line to trials.jsonl and makes sure that it is on disk."""
+        _append(self.path / "trials.jsonl", outcome)
+
+    def append_block(self, block: Block) -> None:
+        """Adds a line to blocks.jsonl and makes sure that it is on disk."""
+        _append(self.path / "blocks.jsonl", block)
+
+    def outcomes(self) -> tuple[Sample | Failure, ...]:
+        """Return all outcomes that can be read.
+
+        Raises:
+            LabError: a newer lab wrote one.
+        """
+        return self.outcome_lines().values
+
+    def outcome_lines(self) -> Lines[Sample | Failure]:
+        """Return all outcomes with what could not be read; the same errors as `outcomes`."""
+        return jsonlines.read(
+            self.path / "trials.jsonl", OUTCOME, self._version, lambda one: (one.trial.attempt, *_place(one.trial))
+        )
+
+    def blocks(self) -> tuple[Block, ...]:
+        """Return how each attempt at a block went; the same errors as `outcomes`."""
+        return self.block_lines().values
+
+    def block_lines(self) -> Lines[Block]:
+        """Return all attempts at blocks with what could not be read; the same errors as `outcomes`."""
+        return jsonlines.read(
+            self.path / "blocks.jsonl", TypeAdapter(Block), self._version, lambda one: (one.block, one.attempt)
+        )
+
+    @property
+    def _version(self) -> int:
+        return int(self.read_run()["format"]) if self.exists else formats.VERSION
+
+
+def _place(trial: Trial) -> tuple[int, str, str, str]:
+    return trial.block, trial.stack, trial.scenario, str(trial.load)
+
+
+def new_name(profile: str) -> str:
+    """`<UTC timestamp>-<profile>`, sorted by time."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{profile}"
+
+
+def folder(results: Path, name: str) -> RunFolder:
+    """The folder of that name, made or not; `reference/<name>` and `latest` are names too.
+
+    Raises:
+        LabError: the name could lead out of results/.
+    """
+    if not all(_NAME.fullmatch(part) for part in name.removeprefix("results/").split("/")):
+        raise LabError(f"{name!r} is no name of a run; use letters, digits, dots, dashes.")
+    return RunFolder(results / name.removeprefix("results/"))
+
+
+def writable(results: Path, name: str) -> RunFolder:
+    """The folder of a run that is to be made or gone on with.
+
+    Raises:
+        LabError: the name leads elsewhere, or is that of a folder which holds no run.
+    """
+    found = folder(results, name)
+    if found.path.relative_to(results).parts[0] in _TAKEN:
+        raise LabError(
+            f"{name!r} is no name for a run: results/ has something else of that name; choose another RUN name."
+        )
+    if found.path.exists() and not found.exists:
+        raise LabError(f"{found.path} is there and holds no run: choose another RUN name, or move it away.")
+    return found
+
+
+def point_latest(results: Path, run: RunFolder) -> None:
+    """Lets results/latest point at a finished run."""
+    link = results / "latest.partial"
+    link.unlink(missing_ok=True)
+    link.symlink_to(run.path.relative_to(results))
+    link.replace(results / "latest")
+
+
+@contextlib.contextmanager
+def only_one(state: Path) -> Iterator[None]:
+    """Holds the checkout's lock: two runs at once would spoil each other's numbers.
+
+    Raises:
+        LabError: another command of this checkout is starting servers or measuring.
+    """
+    state.mkdir(exist_ok=True)
+    with (state / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LabError("Another run is going on in this checkout; wait for it, or stop it with Ctrl-C.") from None
+        yield
+
+
+def _append(path: Path, noun: Noun) -> None:
+    with path.open("a+b") as lines:
+        _end_last_line(lines)
+        lines.write(noun.model_dump_json().encode() + b"\n")
+        lines.flush()
+        os.fsync(lines.fileno())
+
+
+def _end_last_line(lines: Any) -> None:
+    """Ends a line that a kill cut off, so that the next outcome stands on a line of its own."""
+    if lines.seek(0, os.SEEK_END):
+        lines.seek(-1, os.SEEK_END)
+        if lines.read(1) != b"\n":
+            lines.write(b"\n")

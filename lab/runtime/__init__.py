@@ -1,0 +1,1 @@
+"""How services are started: containers or plain processes, behind one interface."""

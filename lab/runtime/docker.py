@@ -1,0 +1,217 @@
+"""The docker runtime: Compose v2 starts and stops, the docker SDK inspects and reads logs."""
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar, cast
+
+import docker
+from docker.errors import DockerException, NotFound
+from docker.models.containers import Container
+
+from lab.errors import LabError
+from lab.model.values import Arm, Target
+from lab.paths import COMPOSE_FILE, COMPOSE_PROJECT, ROOT
+from lab.runtime import engine
+from lab.runtime.interface import Describe, last_lines
+from lab.runtime.layers import Layers, layers
+
+T = TypeVar("T")
+
+_BUILD_TIMEOUT_S = 1800
+
+
+class DockerRuntime:
+    """Containers on the host's network, one Compose project per set of variables (the A/A arm has one of its own)."""
+
+    name = "docker"
+
+    def __init__(self, describe: Describe, variables: Mapping[str, str]) -> None:
+        self._describe = describe
+        self._variables = {"LAB_PROJECT": COMPOSE_PROJECT, **variables}
+        self._client = connect()
+        self._running: dict[str, tuple[Arm, Container, Path]] = {}
+        """Label -> what was created under it, run or not, and its log."""
+        self._logs: dict[str, Path] = {}
+        """Label -> the log of one that was stopped."""
+
+    def lacks(self, service: str) -> str | None:
+        """See Runtime.lacks: an image brings along what its service needs."""
+        del service
+        return None
+
+    def prepare(self, services: Iterable[str]) -> None:
+        """Builds the images of the services whose inputs changed.
+
+        Raises:
+            LabError: with the end of the build's output.
+        """
+        _compose(["build", "--quiet", *services], COMPOSE_PROJECT, self._variables, _BUILD_TIMEOUT_S)
+
+    def not_applied(self, services: Iterable[str]) -> list[str]:
+        """See Runtime.not_applied: Compose honours its file."""
+        del services
+        return []
+
+    def create(self, arms: Sequence[Arm], logs: Path) -> None:
+        """See Runtime.create: Compose makes the containers, since it takes longer than to start them."""
+        for project, variables, group in _by_project(arms):
+            names = [arm.service for arm in group]
+            up = ["up", "--no-start", "--no-deps", "--no-build", "--force-recreate", "--quiet-pull", *names]
+            try:
+                _compose(up, project, self._variables | variables)
+            except LabError:
+                with contextlib.suppress(LabError):  # what was made all the same would be in the way
+                    _compose(["rm", "--stop", "--force", *names], project, self._variables)
+                raise
+            containers = {_service_of(container): container for container in self._containers(project)}
+            for arm in group:
+                self._running[arm.label] = (arm, containers[arm.service], logs / f"{arm.label}.log")
+
+    def run(self, label: str) -> None:
+        """See Runtime.run."""
+        _asked(self._running[label][1].start)
+
+    def target(self, label: str) -> Target:
+        """See Runtime.target."""
+        if label not in self._running:
+            raise LabError(f"{label} is not running.")
+        container = self._running[label][1]
+        _asked(container.reload)
+        pid = int(container.attrs["State"]["Pid"])
+        if not pid:
+            raise LabError(f"{label} is not running (exit status {container.attrs['State']['ExitCode']}).")
+        return Target(pid=pid, contained=True)
+
+    def log_tail(self, label: str, lines: int = 20) -> tuple[str, ...]:
+        """See Runtime.log_tail."""
+        if label not in self._running:
+            return last_lines(self._logs.get(label), lines)
+        container = self._running[label][1]
+        try:
+            return tuple(container.logs(tail=lines).decode(errors="replace").splitlines())
+        except (DockerException, OSError) as error:
+            return (f"(its log could not be read: {error})",)
+
+    def stop(self, labels: Iterable[str]) -> None:
+        """See Runtime.stop."""
+        running = [self._running.pop(label) for label in labels if label in self._running]
+        for arm, container, log in running:
+            _save_log(container, log)
+            self._logs[arm.label] = log
+        for project, group in _in_projects(arm for arm, _, _ in running).items():
+            _compose(["rm", "--stop", "--force", *(arm.service for arm in group)], project, self._variables)
+
+    def stop_all(self) -> None:
+        """See Runtime.stop_all: everything of this checkout's projects, networks and volumes included."""
+        self.stop(list(self._running))
+        for project in _projects(self._client):
+            _compose(["--profile", "*", "down", "--remove-orphans", "--volumes"], project, self._variables)
+
+    def close(self) -> None:
+        """See Runtime.close."""
+        self._client.close()
+
+    def identify(self, label: str) -> dict[str, str]:
+        """See Runtime.identify."""
+        container = self._running[label][1]
+        found = {"image": str(container.attrs["Image"])}
+        answer = _asked(lambda: container.exec_run(["python3", "--version"]))
+        return found | ({"python": cast("bytes", answer.output).decode().split()[-1]} if answer.exit_code == 0 else {})
+
+    def image_layers(self, service: str) -> Layers | None:
+        """See Runtime.image_layers."""
+        name = self._describe(self._variables)[service].image
+        return _asked(lambda: layers(self._client.images.get(name))) if name else None
+
+    def _containers(self, project: str) -> list[Container]:
+        return _asked(
+            lambda: self._client.containers.list(
+                all=True, filters={"label": f"com.docker.compose.project={project}"}, ignore_removed=True
+            )
+        )
+
+
+def connect() -> docker.DockerClient:
+    """Return a client of the engine, for the caller to close.
+
+    Raises:
+        LabError: no engine answers, or Compose v2 is missing.
+    """
+    engine.version()
+    return _asked(lambda: docker.from_env(timeout=engine.CALL_TIMEOUT_S))
+
+
+def _compose(
+    words: Sequence[str], project: str, variables: Mapping[str, str], timeout_s: float = engine.CALL_TIMEOUT_S
+) -> None:
+    """Runs `docker compose`, in a session of its own so that Ctrl-C does not cut it in the middle."""
+    command = ["docker", "compose", "--env-file", os.devnull, "--file", str(COMPOSE_FILE)]
+    try:
+        done = subprocess.run(
+            [*command, "--project-name", project, *words],
+            cwd=ROOT,
+            env=_environment(variables),
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            start_new_session=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise LabError(
+            f"`docker compose {words[0]}` did not answer within {timeout_s:.0f} s: is the engine stuck?"
+        ) from None
+    if done.returncode:
+        tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-15:])
+        raise LabError(f"`docker compose {words[0]}` failed:\n{tail}")
+
+
+def _environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """This shell's, but of the variables that docker-compose.yml reads (LAB_…) only those given."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("LAB_")} | dict(variables)
+
+
+def _in_projects(arms: Iterable[Arm]) -> dict[str, list[Arm]]:
+    """Project -> its arms: Compose cannot run one service twice in one project, so the A/A arm has one of its own."""
+    groups: dict[str, list[Arm]] = {}
+    for arm in arms:
+        _, _, twin = arm.label.partition("@")
+        groups.setdefault(f"{COMPOSE_PROJECT}-{twin}" if twin else COMPOSE_PROJECT, []).append(arm)
+    return groups
+
+
+def _by_project(arms: Iterable[Arm]) -> Iterator[tuple[str, dict[str, str], list[Arm]]]:
+    """Project, variables and the arms that share both: what Compose can make with one call."""
+    for project, group in _in_projects(arms).items():
+        for variables in {tuple(arm.variables.items()): arm.variables for arm in group}.values():
+            yield project, variables, [arm for arm in group if arm.variables == variables]
+
+
+def _projects(client: docker.DockerClient) -> set[str]:
+    """The projects of this checkout that have containers, running or not."""
+    label = "com.docker.compose.project"
+    containers = _asked(lambda: client.containers.list(all=True, filters={"label": label}, ignore_removed=True))
+    found = {str(container.labels[label]) for container in containers}
+    return {name for name in found if name == COMPOSE_PROJECT or name.startswith(f"{COMPOSE_PROJECT}-")}
+
+
+def _service_of(container: Container) -> str:
+    return str(container.labels["com.docker.compose.service"])
+
+
+def _save_log(container: Container, log: Path) -> None:
+    """Keeps what a container printed before it is removed; an engine that is gone has nothing to keep."""
+    with contextlib.suppress(DockerException, OSError):
+        log.write_bytes(container.logs())
+
+
+def _asked(question: Callable[[], T]) -> T:
+    try:
+        return question()
+    except NotFound:
+        raise LabError("A container of the run is gone: somebody else removed it.") from None
+    except (DockerException, OSError) as error:
+        raise LabError(f"The container engine does not answer: {error}") from None

