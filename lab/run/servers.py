@@ -49,7 +49,7 @@ def backing(runtime: Runtime, services: Mapping[str, Service], logs: Path) -> It
 
 
 def start_backing(runtime: Runtime, services: Mapping[str, Service], logs: Path) -> str:
-    """Start PostgreSQL, seeded, and upstream; return PostgreSQL's version.
+    """Start PostgreSQL and upstream; return PostgreSQL's version.
 
     Raises:
         LabError: one of them cannot be had, with the end of its log; without them nothing can be measured.
@@ -94,7 +94,7 @@ def _run_backing(runtime: Runtime, arm: Arm) -> str:
 def _await_database(runtime: Runtime, arm: Arm) -> str:
     from lab.runtime import postgres  # late: psycopg takes 0.1 s to import
 
-    return postgres.seed(arm.port, lambda: died(runtime, arm.label), READY_WITHIN_S)
+    return postgres.ready(arm.port, lambda: died(runtime, arm.label), READY_WITHIN_S)
 
 
 def _await_upstream(runtime: Runtime, arm: Arm) -> str:

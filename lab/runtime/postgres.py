@@ -1,4 +1,4 @@
-"""Waits for PostgreSQL and fills it: the lab seeds the database over psycopg, in both runtimes alike."""
+"""Waits for PostgreSQL, and asks it what it does."""
 
 import time
 from collections.abc import Callable
@@ -7,16 +7,7 @@ import psycopg
 
 from lab.errors import LabError
 
-ROWS = 10_000
-FIRST_ID = 10_000
 _ASK_AGAIN_AFTER_S = 0.02
-
-_SEED = f"""
-CREATE TABLE items (id integer PRIMARY KEY, value integer NOT NULL);
-INSERT INTO items SELECT id, 100000 + (id::bigint * 7919) % 900000 FROM generate_series({FIRST_ID}, {FIRST_ID + ROWS - 1}) AS id;
-ANALYZE items;
-"""  # noqa: S608  # constants of this file
-
 
 _BUSY = """
 SELECT count(*) FROM pg_stat_activity
@@ -29,8 +20,8 @@ def address(port: int) -> str:
     return f"postgresql://lab@127.0.0.1:{port}/postgres"
 
 
-def seed(port: int, died: Callable[[], str | None], within_s: float) -> str:
-    """Waits until PostgreSQL takes connections, then creates the table `items` of 10,000 rows.
+def ready(port: int, died: Callable[[], str | None], within_s: float) -> str:
+    """Wait until PostgreSQL takes connections; its table is filled before its port opens.
 
     Returns:
         The server's version, as it says it.
@@ -39,7 +30,6 @@ def seed(port: int, died: Callable[[], str | None], within_s: float) -> str:
         LabError: it ended, or took no connection within `within_s` seconds.
     """
     with _connected(port, died, within_s) as connection:
-        connection.execute(_SEED)
         row = connection.execute("SHOW server_version").fetchone()
     return str(row[0]) if row else "unknown"
 
