@@ -5,7 +5,7 @@ SHELL := /bin/sh
 PYTHON := .venv/bin/python
 LAB := @$(PYTHON) -m lab
 
-KNOWN := PROFILE STACKS SCENARIOS RUNTIME RUN SEED STACK QUICK UPGRADE PYTHON LAB_PYTHON LAB_SERVER_CPUS LAB_OTHER_CPUS LAB_BASE_IMAGE LAB_CA_BUNDLE
+KNOWN := ARGS PROFILE STACKS SCENARIOS RUNTIME RUN SEED STACK QUICK UPGRADE PYTHON LAB_PYTHON LAB_SERVER_CPUS LAB_OTHER_CPUS LAB_BASE_IMAGE LAB_CA_BUNDLE
 GIVEN := $(foreach v,$(.VARIABLES),$(if $(filter command%,$(origin $v)),$v))
 ifneq ($(filter-out $(KNOWN) MAKEFLAGS MAKEOVERRIDES GNUMAKEFLAGS MFLAGS -*-command-variables-*-,$(GIVEN)),)
 $(error Unknown variable $(firstword $(filter-out $(KNOWN),$(GIVEN))): choose from $(KNOWN))
@@ -16,8 +16,8 @@ help: .venv/stamp ## what there is
 	$(LAB) help
 bench: .venv/stamp ## measure and report: [PROFILE=quick] [STACKS=a,b] [SCENARIOS=a,b] [RUNTIME=auto] [RUN=name]
 	$(LAB) bench
-test: .venv/stamp ## the whole test suite
-	@$(PYTHON) -m pytest
+test: .venv/stamp ## the test suite: [ARGS="-k histogram"]
+	@$(PYTHON) -m pytest $(ARGS)
 check: .venv/stamp ## lint, format, types, layers
 	@.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy && .venv/bin/lint-imports
 verify: .venv/stamp ## hold every stack to the HTTP contract: [STACKS=a,b] [RUNTIME=auto]
