@@ -28,6 +28,9 @@ def followed(checkout: Path) -> Path:
     service = block("yaml").replace("8115", f"{PORTS}15")
     edit(checkout / "docker-compose.yml", "\n  postgres:\n", f"\n{service}\n  postgres:\n")
     edit(checkout / "pyproject.toml", "[dependency-groups]\n", f"[dependency-groups]\n{block('toml')}")
+    forgotten = lab(checkout, "up", "--stack=aiohttp", "--runtime=process")
+    assert forgotten.returncode == 2
+    assert "locks/aiohttp.txt, which aiohttp installs, is missing: run `make lock`." in forgotten.stderr
     locked = lab(checkout, "lock")
     assert locked.returncode == 0, locked.stderr
     return checkout

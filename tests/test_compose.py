@@ -175,3 +175,16 @@ def test_a_stack_has_the_workers_that_it_declares(
 def test_every_stack_knows_where_upstream_is() -> None:
     services = compose.read(COMPOSE_FILE, VARIABLES)
     assert {stack.upstream_port for stack in compose.stacks(services).values()} == {services["upstream"].port}
+
+
+@pytest.mark.parametrize("port", [8101, 8201, 8001])
+def test_two_services_with_one_port_are_refused_with_both_names(tmp_path: Path, port: int) -> None:
+    """An A/A arm listens 100 above its stack."""
+    text = "services:\n" + "".join(
+        f"  {name}: {{command: [x], labels: {{lab.port: '{taken}'}}}}\n"
+        for name, taken in (("one", 8101), ("two", port))
+    )
+    path = tmp_path / "docker-compose.yml"
+    path.write_text(text)
+    with pytest.raises(LabError, match=r"one and two would both listen on port 8\d01; .* Give two another port"):
+        compose.refuse_shared_ports(compose.read(path, {}))

@@ -1,6 +1,7 @@
 """What people read, from runs whose truth is known."""
 
 import csv
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ from lab.run import formats
 STACKS = [stack("first", omits={"/parse/": "it has no parser"}), stack("base", baseline=True), stack("broken")]
 SCENARIOS = [scenario("json"), scenario("parse/plain"), scenario("wait?ms=50", ms=50)]
 SPEEDS = {"first": 500, "base": 1000, "base@aa": 1000, "broken": 2000}
+BLOCK = '{{"block":{0},"attempt":0,"started_at":"2026-05-04T12:00:00Z","overhead_s":3,"canary_before_s":0.001,"canary_after_s":0.001}}'
 WOBBLE = [1.0, 1.02, 0.98, 1.01, 0.99, 1.0, 1.03, 0.97]
 
 
@@ -421,6 +423,31 @@ def test_outcomes_of_a_stack_that_the_run_does_not_have_are_left_out_and_named(t
     )
     write_report(run, shown)
     assert "Outcomes of the stack 'nowhere'" in (run / "report.md").read_text()
+
+
+def test_an_attempt_that_is_recorded_as_whole_and_lacks_a_trial_is_named(tmp_path: Path) -> None:
+    """Whoever lost the line: without a word the report would show an older attempt, or a smaller block."""
+    run = write_run(tmp_path / "run", run_facts(STACKS, SCENARIOS, 8), outcomes())
+    (run / "blocks.jsonl").write_text("".join(BLOCK.format(number) + "\n" for number in range(8)))
+    assert view_of(run).run.damaged == ()
+    lines = (run / "trials.jsonl").read_text().splitlines(keepends=True)
+    for kept in (lines[1:], [lines[0][:100] + "\n", *lines[1:]]):
+        (run / "trials.jsonl").write_text("".join(kept))
+        assert view_of(run).run.damaged == (
+            "trials.jsonl lacks 1 of the 11 trials of block 1, attempt 1, which blocks.jsonl has as complete: "
+            "restore the file, or measure again.",
+        )
+
+
+def test_a_histogram_that_cannot_be_read_and_a_fact_of_another_kind_are_damage(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", run_facts(STACKS, SCENARIOS, 8), outcomes())
+    lines = (run / "trials.jsonl").read_text()
+    (run / "trials.jsonl").write_text(re.sub('"latency":"[^"]*"', '"latency":"garbage"', lines, count=1))
+    (said,) = view_of(run).run.damaged
+    assert said.startswith("trials.jsonl, line 1 is left out: field sample.driven.latency: ")
+    (run / "run.json").write_text(json.dumps(run_facts(STACKS, SCENARIOS, 8, machine=None)))
+    with pytest.raises(LabError, match="machine is no object"):
+        view_of(run)
 
 
 def test_report_exits_with_1_and_says_last_what_is_damaged(

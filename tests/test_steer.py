@@ -170,10 +170,19 @@ def measured(*counts: tuple[int, int, int]) -> list[object]:
     ]
 
 
+def recorded(number: int = 0, attempt: int = 0) -> Block:
+    return block(number=number).model_copy(update={"attempt": attempt})
+
+
 def test_a_block_is_unmeasured_until_an_attempt_was_whole() -> None:
     assert stopping.unmeasured(range(2), [], 3) == [(0, 0), (1, 0)]
-    assert stopping.unmeasured(range(3), measured((0, 0, 3), (1, 0, 2)), 3) == [(1, 1), (2, 0)]
-    assert stopping.unmeasured([1], measured((1, 0, 2), (1, 1, 3)), 3) == []
+    assert stopping.unmeasured(range(3), measured((0, 0, 3), (1, 0, 2)), 3, [recorded()]) == [(1, 1), (2, 0)]
+    assert stopping.unmeasured([1], measured((1, 0, 2), (1, 1, 3)), 3, [recorded(1, 1)]) == []
+
+
+def test_a_block_that_was_killed_before_its_record_was_written_is_measured_again() -> None:
+    """All its trials are on disk, and nobody knows whether the machine was quiet beside them."""
+    assert stopping.unmeasured([0], measured((0, 0, 3)), 3) == [(0, 1)]
 
 
 def test_a_noisy_block_whose_rerun_was_broken_off_is_run_again_and_no_more_often_than_allowed() -> None:
@@ -195,7 +204,7 @@ def test_an_attempt_that_was_broken_off_uses_up_no_rerun() -> None:
 def test_a_block_beyond_the_planned_ones_that_was_broken_off_is_attempted_anew() -> None:
     """Its outcomes of before the interruption must not be counted together with the new ones."""
     assert stopping.unmeasured([10], measured((10, 0, 2)), 3) == [(10, 1)]
-    assert stopping.unmeasured([10], measured((10, 0, 3)), 3) == []
+    assert stopping.unmeasured([10], measured((10, 0, 3)), 3, [recorded(10)]) == []
 
 
 def test_a_run_without_any_ratio_does_not_claim_to_know_its_ratios() -> None:

@@ -107,6 +107,8 @@ def _prepared(runtime: Runtime, chosen: list[Stack], say: Say) -> Iterator[Path]
         logs.mkdir(parents=True, exist_ok=True)
         runtime.stop_all()
         needed = sorted({DATABASE, UPSTREAM, *(stack.name for stack in chosen)})
+        for name in needed:  # what an earlier command wrote would be shown as the reason of a start that fails now
+            (logs / f"{name}.log").unlink(missing_ok=True)
         say.step(f"Preparing {', '.join(needed)} ({runtime.name}) …")
         runtime.prepare(needed)
         for sentence in quota.not_given(runtime.not_applied(needed)):

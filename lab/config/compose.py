@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from lab.errors import LabError
 from lab.host.cpus import parse_cpus
-from lab.model.values import Exempt, Service, Stack
+from lab.model.values import AA_PORT_OFFSET, Exempt, Service, Stack
 
 NOT_APPLIED = (
     "image", "build", "labels", "profiles", "network_mode", "user", "read_only", "tmpfs", "cap_drop", "security_opt",
@@ -81,6 +81,18 @@ def _parsed(text: str) -> Any:
 def stacks(services: Mapping[str, Service]) -> dict[str, Stack]:
     """The services that are stacks: those that say which framework they run (label `lab.framework`)."""
     return {name: _stack(service) for name, service in services.items() if "lab.framework" in service.labels}
+
+
+def refuse_shared_ports(services: Mapping[str, Service]) -> None:
+    """Raise a LabError where two services, or a service and the A/A arm of another, have one port."""
+    owners: dict[int, str] = {}
+    for name, service in services.items():
+        for port in (service.port, service.port + AA_PORT_OFFSET) if service.port else ():
+            if (other := owners.setdefault(port, name)) != name:
+                raise LabError(
+                    f"docker-compose.yml: {other} and {name} would both listen on port {port}; A/A arms are {AA_PORT_OFFSET} above. "
+                    f"Give {name} another port."
+                )
 
 
 def _replaced(node: Any, variables: Mapping[str, str]) -> Any:

@@ -28,6 +28,7 @@ class Project:
         cpus = machine.plan_cpus(os.environ.get("LAB_SERVER_CPUS"), os.environ.get("LAB_OTHER_CPUS"))
         variables = {**_passed_on(), **cpus.variables()}
         services = compose.read(COMPOSE_FILE, variables)
+        compose.refuse_shared_ports(services)
         return cls(variables, services, compose.stacks(services), cpus)
 
 

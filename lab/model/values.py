@@ -1,14 +1,14 @@
 """The nouns of the lab; they flow one way: Stack, Scenario, Profile -> Trial -> Outcome -> Summary -> Report.
 
 Units are in the names. None stands for what was not measured, never 0. A Failure has no place for numbers.
-This module imports nothing else of the lab.
+This module imports nothing else of the lab but, late, what decodes a histogram.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 OPTIMIZED, NOT_OPTIMIZED = "with --enable-optimizations", "without --enable-optimizations"
 """How a Python was built."""
@@ -40,6 +40,18 @@ class Noun(BaseModel):
         return self.model_validate({**dict(copy), **update}) if update else copy
 
 
+def _decodable(text: str) -> str:
+    from lab.model.histogram import Histogram  # late: HdrHistogram takes 0.1 s to import
+
+    try:
+        Histogram.decode(text)
+    except Exception as error:  # the library raises what its C code and zlib raise
+        raise ValueError(f"no histogram ({error!r})") from None
+    return text
+
+
+Encoded = Annotated[str, AfterValidator(_decodable)]
+"""A histogram, as model/histogram.py encodes it."""
 Count = Annotated[int, Field(ge=0)]
 Amount = Annotated[float, Field(ge=0)]
 """A measured number: never negative, never NaN. What was not measured is None instead."""
@@ -264,12 +276,12 @@ class Driven(Noun):
     """Open load: due in the window but never sent."""
     scheduled: Count | None = None
     """Open load: arrivals that the schedule has in the window, counted from it and not from what became of them."""
-    latency: str
-    service: str | None = None
+    latency: Encoded
+    service: Encoded | None = None
     """Open load: time from the actual send; latency counts from the intended start."""
-    lag: str | None = None
+    lag: Encoded | None = None
     """Open load: how late the generator itself sent."""
-    asides: dict[str, str] = {}
+    asides: dict[str, Encoded] = {}
     """Times beside the latency, by name (`first event` and `gap` of a stream): histograms of what started in the window."""
     completed_per_second: tuple[Count, ...] = ()
     completed_halves: tuple[Count, Count] | None = None
@@ -342,7 +354,7 @@ class Failure(Noun):
     lab_fault: bool = False
     """The lab broke (driver, database, upstream), not the stack: the trial is invalid, and is run again."""
     off_contract: bool = False
-    """The contract check found that the stack answers this path otherwise than it must, so it was not loaded there."""
+    """The stack answers this path otherwise than it must, by the contract check or the first request, so it was not loaded there."""
 
 
 class Block(Noun):

@@ -1,6 +1,7 @@
 """Reads a run's originals: run.json, trials.jsonl and blocks.jsonl."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from lab.errors import LabError
 from lab.model.values import AA, Block, Outcome, Profile, Scenario, Stack, Trial, baseline
 from lab.run.jsonlines import problem
 from lab.run.store import RunFolder
+
+_MAPPINGS = ("machine", "cpu_plan", "knobs", "overhead")
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,9 @@ def read(path: Path) -> Run:
     except (KeyError, TypeError, ValidationError) as error:
         run_json = path / "run.json"
         raise LabError(f"{run_json} is damaged: {problem(error, run_json)}. Restore the file.") from None
+    for name in _MAPPINGS:
+        if not isinstance(facts.get(name, {}), Mapping):
+            raise LabError(f"{path / 'run.json'} is damaged: {name} is no object. Restore the file.")
     strange = tuple(filter(None, (_stranger(one.trial, stacks, scenarios) for one in trials.values)))
     return Run(
         name=path.resolve().name,
@@ -61,7 +67,7 @@ def read(path: Path) -> Run:
         outcomes=tuple(one for one in trials.values if not _stranger(one.trial, stacks, scenarios)),
         blocks=blocks.values,
         cut_lines=trials.cut + blocks.cut,
-        damaged=trials.damaged + blocks.damaged + tuple(dict.fromkeys(strange)),
+        damaged=(*trials.damaged, *blocks.damaged, *dict.fromkeys(strange), *_incomplete(trials.values, blocks.values)),
     )
 
 
@@ -72,3 +78,16 @@ def _stranger(trial: Trial, stacks: Iterable[Stack], scenarios: Iterable[Scenari
     if trial.scenario not in {scenario.id for scenario in scenarios}:
         return f"Outcomes of the scenario {trial.scenario!r} are left out: run.json does not have it. Restore the file that was changed."
     return ""
+
+
+def _incomplete(outcomes: Iterable[Outcome], blocks: Sequence[Block]) -> Iterator[str]:
+    """Yield which attempts lack trials of those that blocks.jsonl has as complete."""
+    sizes = Counter((one.trial.block, one.trial.attempt) for one in outcomes)
+    recorded = {(one.block, one.attempt) for one in blocks}
+    most = max(sizes.values(), default=0)
+    for block, attempt in sorted(recorded):
+        if lacking := most - sizes[block, attempt]:
+            yield (
+                f"trials.jsonl lacks {lacking} of the {most} trials of block {block + 1}, attempt {attempt + 1}, "
+                "which blocks.jsonl has as complete: restore the file, or measure again."
+            )

@@ -92,7 +92,9 @@ class Bench:
     def _unanswered(self, trial: Trial, started_at: datetime, failed: Failed, span: "_Span") -> Failure:
         """The stack's, unless time can cause it and the machine was disturbed meanwhile."""
         failure = self._failure(trial, started_at, failed.reason)
-        by_time = failed.error is not None and not is_answer(failed.error) and died(self.runtime, trial.stack) is None
+        if failed.error is not None and is_answer(failed.error):
+            return failure.model_copy(update={"off_contract": not failure.lab_fault})
+        by_time = failed.error is not None and died(self.runtime, trial.stack) is None
         disturbance = span.disturbance() if by_time else ""
         if not disturbance:
             return failure

@@ -95,8 +95,9 @@ class Reporter:
         """See Say.trial; failures are said at once."""
         self._done += 1
         if isinstance(outcome, Failure):
+            result = "invalid" if outcome.lab_fault else "failed"
             self.step(
-                f"  {outcome.trial.stack} {outcome.trial.scenario} {outcome.trial.load}: failed: {outcome.reason}"
+                f"  {outcome.trial.stack} {outcome.trial.scenario} {outcome.trial.load}: {result}: {outcome.reason}"
             )
         if self._task is not None:
             self._bar.update(self._task, advance=1, left=f"{self._left()} left")

@@ -68,7 +68,10 @@ def unmeasured(
     records: Iterable[Block] = (),
     reruns: int = 0,
 ) -> list[tuple[int, int]]:
-    """(block, attempt to make) of those blocks that no attempt measured whole, or of which a noisy one was to be run again."""
+    """Return (block, attempt to make) of the blocks that no attempt measured whole, or of which a noisy one is to be re-run.
+
+    An attempt without a record was killed before it was known whether the machine was quiet.
+    """
     done: dict[int, Counter[int]] = defaultdict(Counter)
     for outcome in outcomes:
         done[outcome.trial.block][outcome.trial.attempt] += 1
@@ -76,10 +79,11 @@ def unmeasured(
     for record in records:
         tries[record.block].append(record)
     noisy = {(one.block, one.attempt) for tried in tries.values() for one in tried[:reruns] if one.noise}
+    recorded = {(one.block, one.attempt) for tried in tries.values() for one in tried}
     missing = [
         number
         for number in blocks
-        if not any(size == trials_per_block and (number, one) not in noisy for one, size in done[number].items())
+        if not any(size == trials_per_block and (number, one) in recorded - noisy for one, size in done[number].items())
     ]
     return [(number, max(done[number], default=-1) + 1) for number in missing]
 

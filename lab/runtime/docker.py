@@ -15,7 +15,7 @@ from lab.errors import LabError
 from lab.model.values import Arm, Target
 from lab.paths import COMPOSE_FILE, COMPOSE_PROJECT, ROOT
 from lab.runtime import engine
-from lab.runtime.interface import Describe, last_lines
+from lab.runtime.interface import Describe, last_lines, refuse_missing_locks
 from lab.runtime.layers import Layers, layers
 
 T = TypeVar("T")
@@ -48,6 +48,8 @@ class DockerRuntime:
         Raises:
             LabError: with the end of the build's output.
         """
+        described, services = self._describe(self._variables), list(services)
+        refuse_missing_locks(described[name] for name in services)
         _compose(["build", "--quiet", *services], COMPOSE_PROJECT, self._variables, _BUILD_TIMEOUT_S)
 
     def not_applied(self, services: Iterable[str]) -> list[str]:

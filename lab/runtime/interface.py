@@ -6,6 +6,7 @@ from typing import Protocol
 
 from lab.errors import LabError
 from lab.model.values import Arm, Service, Target
+from lab.paths import ROOT
 
 Describe = Callable[[Mapping[str, str]], Mapping[str, Service]]
 """Variables -> the services of docker-compose.yml, read with them."""
@@ -59,6 +60,13 @@ class Runtime(Protocol):
 
     def image_layers(self, service: str) -> dict[str, int] | None:
         """Digest -> bytes of the layers of the image that a prepared service runs in; None where there is no image."""
+
+
+def refuse_missing_locks(services: Iterable[Service]) -> None:
+    """Raise a LabError where the packages of a service are not locked: neither an image nor the environment can have them."""
+    for service in services:
+        if service.lock and not (ROOT / service.lock).exists():
+            raise LabError(f"{service.lock}, which {service.name} installs, is missing: run `make lock`.")
 
 
 def died(runtime: Runtime, label: str) -> str | None:

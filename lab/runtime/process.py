@@ -23,7 +23,7 @@ from lab.host.cpus import running_on
 from lab.model.values import Arm, Service, Target
 from lab.paths import COMPOSE_PROJECT, ROOT
 from lab.runtime import quota
-from lab.runtime.interface import Describe, last_lines
+from lab.runtime.interface import Describe, last_lines, refuse_missing_locks
 from lab.signals import deferred
 
 _FOLDER = "LAB_FOLDER"
@@ -60,6 +60,8 @@ class ProcessRuntime:
         Raises:
             LabError: names what is missing.
         """
+        described, services = self._describe(self._variables), list(services)
+        refuse_missing_locks(described[name] for name in services)
         for name in services:
             if lack := self.lacks(name):
                 raise LabError(lack)
