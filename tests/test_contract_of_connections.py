@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import re
 import time
 
 import pytest
@@ -40,6 +41,11 @@ def stall_ms(finding: str) -> int:
     return int(finding.partition("requests stall for ")[2].split(" ms")[0])
 
 
+def about(found_ms: float, stall_ms: float) -> bool:
+    """A busy machine makes a stall longer, by half at most in the least of several tries."""
+    return 0.85 * stall_ms <= found_ms <= 1.5 * stall_ms
+
+
 def test_requests_that_stall_on_a_kept_connection_are_found_with_amount_and_cause() -> None:
     """Headers and body in two writes without TCP_NODELAY: Nagle waits for an ACK, which Linux delays by 40 ms."""
 
@@ -50,8 +56,8 @@ def test_requests_that_stall_on_a_kept_connection_are_found_with_amount_and_caus
         get, post = map(str, kept_connections.kept(address(url), parsing_stack()))
     assert get.startswith("GET /health: requests stall for ")
     assert post.startswith("POST /parse/plain b'{}': requests stall for ")
-    assert 35 <= stall_ms(get) <= 60
-    assert 35 <= stall_ms(post) <= 60
+    assert about(stall_ms(get), 40)
+    assert about(stall_ms(post), 40)
     assert "40 ms is usually Nagle's algorithm meeting a delayed acknowledgement" in get
 
 
@@ -66,7 +72,7 @@ def test_a_stall_of_every_second_request_is_found() -> None:
 
     with serving(EverySecond) as url:
         (finding,) = map(str, kept_connections.kept(address(url), stack()))
-    assert stall_ms(finding) == pytest.approx(200, abs=30)
+    assert about(stall_ms(finding), 200)
 
 
 def test_fresh_connections_that_stall_are_found() -> None:
@@ -77,8 +83,8 @@ def test_fresh_connections_that_stall_are_found() -> None:
 
     with serving(SlowToAccept) as url:
         (finding,) = map(str, kept_connections.kept(address(url), stack()))
-    assert stall_ms(finding) == pytest.approx(200, abs=30)
-    assert "on a fresh one 20" in finding
+    assert about(stall_ms(finding), 200)
+    assert re.search(r"on a fresh one [23]\d\d ms", finding)
 
 
 def test_a_stall_for_a_body_in_a_segment_of_its_own_is_found() -> None:
@@ -92,7 +98,7 @@ def test_a_stall_for_a_body_in_a_segment_of_its_own_is_found() -> None:
     with Server(talk) as server:
         (finding,) = map(str, kept_connections.kept(f"127.0.0.1:{server.port}", parsing_stack()))
     assert finding.startswith("POST /parse/plain b'{}'")
-    assert stall_ms(finding) == pytest.approx(100, abs=30)
+    assert about(stall_ms(finding), 100)
 
 
 @pytest.mark.parametrize(
