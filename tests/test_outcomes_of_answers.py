@@ -10,7 +10,7 @@ from lab.analysis.validity.causes import Cause
 from lab.analysis.validity.objections import CHECKS
 from lab.analysis.validity.setting import Setting
 from lab.analysis.validity.verdict import judge
-from lab.host import noise
+from lab.host import noise, readings
 from lab.load.client import Driver, DriverError
 from lab.model.values import Sample, Trial
 from tests.driving import drive, load_test, order
@@ -105,12 +105,12 @@ def test_users_that_vanish_are_the_labs_fault(driver: Driver, tmp_path: Path) ->
 
 def test_what_the_hypervisor_takes_is_read_from_the_kernels_counters(tmp_path: Path) -> None:
     """Its steal column cannot be made to grow from inside: the kernel's file is written here, its reading is real."""
-    readings = []
+    seen = []
     for stolen in (100, 150):
         stat = tmp_path / f"stat-{stolen}"
         stat.write_text(f"cpu  1 0 0 0 0 0 0 0 0 0\ncpu0 {1000 + 2 * stolen} 0 50 100 0 0 0 {stolen} 0 0\n")
-        readings.append(readings.cores([0], stat)[0])
-    share = readings.stolen_share(*readings)
+        seen.append(readings.cores([0], stat)[0])
+    share = readings.stolen_share(*seen)
     assert share == pytest.approx(50 / 150)
     verdict = judge(sample(stolen=share), Setting())
     assert (verdict.result, verdict.cause) == ("invalid", Cause.STOLEN)
