@@ -9,7 +9,7 @@ import sys
 import time
 
 from lab.host.replaced import Turnover
-from lab.model.values import Target
+from lab.model.stack import Target
 
 LOOKS = 200
 SERVER = "import threading\nfor _ in range(40): threading.Thread(target=input).start()\nprint(flush=True)"

@@ -22,7 +22,8 @@ from lab.config import compose
 from lab.config.project import Project
 from lab.errors import LabError
 from lab.load.client import Driver
-from lab.model.values import OUTCOME, Sample, Stack
+from lab.model.outcome import OUTCOME, Sample
+from lab.model.stack import Stack
 from lab.paths import ROOT
 from lab.runtime.docker import connect
 

@@ -9,7 +9,8 @@ from typing import Any
 from lab.config import scenarios
 from lab.load.client import Driver
 from lab.load.protocol import Order
-from lab.model.values import Driven, Scenario
+from lab.model.outcome import Driven
+from lab.model.workload import Scenario
 from lab.paths import LOADTESTS, ROOT
 from tests.conftest import until
 from tests.server import Peer, Server

@@ -10,7 +10,7 @@ from typing import ClassVar
 from urllib.parse import parse_qsl
 
 from lab import contract
-from lab.model.values import Model, Stack
+from lab.model.stack import Model, Stack
 
 ALL_BUT_WAIT = {f"/{path}/": "not the point here" for path in ("parse", "crunch", "db", "http", "file", "hazard")}
 

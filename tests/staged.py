@@ -25,7 +25,8 @@ from lab.config.project import Project
 from lab.host.machine import CpuPlan
 from lab.load.client import Driver
 from lab.load.protocol import Failed, Order
-from lab.model.values import Driven, Sample, Trial
+from lab.model.outcome import Driven, Sample
+from lab.model.workload import Trial
 from lab.paths import LOADTESTS, STATE
 from lab.run import store
 from lab.run.measure import Bench

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from lab.model.histogram import Histogram
-from lab.model.values import OUTCOME, Driven, Failure, Load, Outcome, Profile, Sample, Scenario, Stack, Trial, Usage
+from lab.model.outcome import OUTCOME, Driven, Failure, Outcome, Sample, Usage
+from lab.model.stack import Stack
+from lab.model.workload import Load, Profile, Scenario, Trial
 from lab.run import formats
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)

@@ -11,7 +11,7 @@ from lab.analysis import stats
 from lab.load.client import Driver
 from lab.load.protocol import Failed
 from lab.model.histogram import Histogram
-from lab.model.values import Driven
+from lab.model.outcome import Driven
 from tests.driving import drive, order, silent_after_the_probe
 from tests.server import HELLO, Peer, Server, connections_at_most, polite, response
 from tests.synthetic import sample

@@ -17,7 +17,7 @@ from conftest import ENGINE_MISSING, PORTS, assert_measured, command, edit, envi
 from lab.analysis.validity.causes import Cause
 from lab.analysis.validity.setting import Setting
 from lab.analysis.validity.verdict import judge
-from lab.model.values import OUTCOME, Failure, Sample
+from lab.model.outcome import OUTCOME, Failure, Sample
 from lab.runtime import readiness
 from lab.runtime.docker import connect
 

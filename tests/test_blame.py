@@ -9,7 +9,9 @@ from lab.analysis import summary
 from lab.analysis.validity.causes import Cause
 from lab.analysis.validity.setting import Setting
 from lab.analysis.validity.verdict import judge
-from lab.model.values import Cell, Outcome, Trial, Usage
+from lab.model.cell import Cell
+from lab.model.outcome import Outcome, Usage
+from lab.model.workload import Trial
 from lab.run import stopping
 
 THREE_TIMEOUTS: dict[str, Any] = {"requests": 2003, "errors": {"timeout": 3}}

@@ -37,7 +37,7 @@ from lab.calibrate.truth import (
 from lab.errors import Exit, LabError
 from lab.host import machine
 from lab.load.client import Driver
-from lab.model.values import Load
+from lab.model.workload import Load
 from lab.paths import ROOT
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from lab.errors import LabError
 from lab.host import cgroups, noise, processes, readings
-from lab.model.values import Target
+from lab.model.stack import Target
 
 PID = 4711
 CONTAINER = Target(pid=PID, contained=True)

@@ -10,7 +10,7 @@ from conftest import needs_engine
 
 from lab.config import compose
 from lab.errors import LabError
-from lab.model.values import Service
+from lab.model.stack import Service
 from lab.paths import COMPOSE_FILE, ROOT
 
 VARIABLES = {"LAB_SERVER_CPUS": "1", "LAB_OTHER_CPUS": "0", "LAB_PORT": "8199", "LAB_ARM": "@aa"}

@@ -14,7 +14,7 @@ from obedient import Obedient, held, serving, stack
 from lab import contract
 from lab.contract.document import Parameter
 from lab.contract.requests import PARAMETERS, all_checks
-from lab.model.values import Exempt, Stack
+from lab.model.stack import Exempt, Stack
 from lab.paths import ROOT
 
 

@@ -12,8 +12,8 @@ from server import Peer, Server
 
 from lab.contract import abandoned, framing, kept_connections
 from lab.contract.bodies import large_bodies
+from lab.model.stack import Exempt, Stack
 from lab.model.stalls import usual_cause
-from lab.model.values import Exempt, Stack
 
 
 class Parsing(Obedient):

@@ -7,7 +7,7 @@ from conftest import all_standing
 
 from lab import contract
 from lab.config.project import Project
-from lab.model.values import Stack
+from lab.model.stack import Stack
 from lab.runtime import auto
 
 PROJECT = Project.here()

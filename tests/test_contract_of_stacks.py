@@ -17,7 +17,7 @@ from lab.config.project import Project
 from lab.contract.ask import PATIENCE_S, ask
 from lab.contract.check import Check
 from lab.contract.document import OPENAPI_FILE, parameters
-from lab.model.values import Stack
+from lab.model.stack import Stack
 from lab.run.servers import UPSTREAM
 
 PROJECT = Project.here()

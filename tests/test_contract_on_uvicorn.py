@@ -17,7 +17,7 @@ from conftest import until
 from lab.config.project import Project
 from lab.contract.kept_connections import kept
 from lab.contract.overlap import overlap
-from lab.model.values import Stack
+from lab.model.stack import Stack
 from lab.paths import ROOT
 
 THROUGH = """

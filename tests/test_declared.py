@@ -8,7 +8,7 @@ from conftest import lab
 from lab.config import scenarios
 from lab.errors import LabError
 from lab.load.client import Driver, DriverError
-from lab.model.values import Scenario
+from lab.model.workload import Scenario
 from lab.paths import LOADTESTS
 from tests.driving import drive, order
 from tests.server import Peer, Server

@@ -17,7 +17,8 @@ from lab.load.client import Driver, DriverError
 from lab.load.driver.schedule import schedule
 from lab.load.driver.turns import TURN_NS
 from lab.model.histogram import Histogram
-from lab.model.values import Driven, Load
+from lab.model.outcome import Driven
+from lab.model.workload import Load
 from lab.paths import ROOT
 from tests.driving import JSON, drive, load_test, order
 from tests.server import Peer, Server

@@ -7,7 +7,7 @@ from synthetic import failure, run_facts, sample, scenario, stack, trial, write_
 
 from lab.commands import bench
 from lab.errors import Exit
-from lab.model.values import Outcome
+from lab.model.outcome import Outcome
 from lab.run.progress import Reporter
 from lab.run.store import RunFolder
 

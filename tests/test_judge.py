@@ -12,7 +12,8 @@ from lab.analysis.validity.notes import Kind
 from lab.analysis.validity.objections import CHECKS
 from lab.analysis.validity.setting import Setting, setting
 from lab.analysis.validity.verdict import judge
-from lab.model.values import Knob, Usage
+from lab.model.outcome import Usage
+from lab.model.stack import Knob
 
 CLOSED, OPEN = trial(load="closed:64"), trial(load="open:1000")
 SLOTS = Setting(slots=40, wait_ms=50)

@@ -14,7 +14,7 @@ from conftest import edit, lab, until
 from server import Peer, Server, polite, response
 
 from lab.model.effective import recorded, versions
-from lab.model.values import Exempt, Knob, KnobValue, Service, Stack, Target
+from lab.model.stack import Exempt, Knob, KnobValue, Service, Stack, Target
 from lab.paths import ROOT
 from lab.run import provenance
 from lab.settings import kernel

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from lab.analysis.costs import Cost, costs
-from lab.model.values import Block, Cell, Driven, Noun, Sample, Usage, Value
+from lab.model.cell import Cell, Value
+from lab.model.noun import Noun
+from lab.model.outcome import Block, Driven, Sample, Usage
 from tests.synthetic import NOON, sample
 
 VALUES: tuple[Noun, ...] = (

@@ -21,7 +21,7 @@ from lab.analysis.validity.objections import CHECKS
 from lab.analysis.validity.setting import Setting
 from lab.analysis.validity.use import cpu_share
 from lab.analysis.validity.verdict import judge
-from lab.model.values import OUTCOME, Failure, Sample
+from lab.model.outcome import OUTCOME, Failure, Sample
 
 FASTAPI, FLASK, BROKEN, GENEROUS = "fastapi-uvicorn", "flask-gunicorn", "starlette-uvicorn", "fastapi-def"
 AWAKE = "quart-hypercorn"

@@ -12,7 +12,8 @@ from lab.analysis.validity.setting import Setting
 from lab.analysis.validity.verdict import judge
 from lab.host import noise, readings
 from lab.load.client import Driver, DriverError
-from lab.model.values import Sample, Trial
+from lab.model.outcome import Sample
+from lab.model.workload import Trial
 from tests.driving import drive, load_test, order
 from tests.server import Peer, Server, connections_at_most
 from tests.synthetic import sample

@@ -8,7 +8,8 @@ import pytest
 from lab.config import selection
 from lab.config.plan import Plan, expected_s
 from lab.errors import LabError
-from lab.model.values import Load, Profile, Scenario, Stack
+from lab.model.stack import Stack
+from lab.model.workload import Load, Profile, Scenario
 
 STACKS = [
     Stack(name=name, framework="F", server="S", model="async", port=port, baseline=name == "b", omits=omits)

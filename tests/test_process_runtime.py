@@ -13,7 +13,7 @@ from conftest import until
 
 from lab.errors import LabError
 from lab.host import readings
-from lab.model.values import Arm, Service
+from lab.model.stack import Arm, Service
 from lab.runtime import process
 from lab.runtime.process import ProcessRuntime
 

@@ -6,7 +6,7 @@ import pytest
 
 from lab.config import profiles, scenarios
 from lab.errors import LabError
-from lab.model.values import Load
+from lab.model.workload import Load
 from lab.paths import LOADTESTS
 
 WHOLE = """about = "a try"

@@ -9,7 +9,7 @@ from rich.console import Console
 from lab.calibrate.result import Finding
 from lab.calibrate.table import print_findings
 from lab.commands import listing
-from lab.model.values import Failure
+from lab.model.outcome import Failure
 from lab.paths import ROOT
 from lab.run.console import console
 from lab.run.progress import Reporter

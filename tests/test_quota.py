@@ -15,7 +15,7 @@ from lab.config import compose
 from lab.config.project import Project
 from lab.errors import LabError
 from lab.host import cgroups, noise, readings
-from lab.model.values import Arm, Service
+from lab.model.stack import Arm, Service
 from lab.runtime import process, quota
 from lab.runtime.process import ProcessRuntime
 

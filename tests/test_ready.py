@@ -8,7 +8,7 @@ import time
 import pytest
 from server import Peer, Server
 
-from lab.model.values import Arm
+from lab.model.stack import Arm
 from lab.runtime.readiness import wrong_after
 
 

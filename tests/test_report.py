@@ -15,7 +15,9 @@ from synthetic import NOON, failure, histogram, run_facts, sample, scenario, sta
 
 from lab.errors import Exit, LabError
 from lab.host import machine
-from lab.model.values import NOT_OPTIMIZED, OPTIMIZED, Block, Load, Outcome
+from lab.model.outcome import Block, Outcome
+from lab.model.stack import NOT_OPTIMIZED, OPTIMIZED
+from lab.model.workload import Load
 from lab.report import again, answer, noisy_blocks, words
 from lab.report.write import view_of, write_report
 from lab.run import formats

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from synthetic import NOON, histogram, run_facts, sample, scenario, stack, trial, write_run
 
-from lab.model.values import Block, Outcome, Usage
+from lab.model.outcome import Block, Outcome, Usage
 from lab.report.write import write_report
 from lab.run.store import RunFolder
 

@@ -10,7 +10,7 @@ from conftest import command, edit, environment, lab, until
 
 from lab.config import scenarios
 from lab.errors import LabError
-from lab.model.values import OUTCOME, Sample
+from lab.model.outcome import OUTCOME, Sample
 from lab.paths import LOADTESTS
 from lab.run import rounds
 

@@ -10,7 +10,7 @@ from lab.config import scenarios
 from lab.load.client import Driver
 from lab.load.protocol import Order
 from lab.model.histogram import Histogram
-from lab.model.values import Driven
+from lab.model.outcome import Driven
 from lab.paths import LOADTESTS
 from tests.server import Server
 

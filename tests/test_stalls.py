@@ -17,8 +17,11 @@ from lab.analysis.validity.bounds import MEANING, bound_by
 from lab.analysis.validity.held_up import stall_ms
 from lab.analysis.validity.setting import Setting, setting
 from lab.load.client import Driver
+from lab.model.cell import Cell
+from lab.model.outcome import Role, Sample, Usage
+from lab.model.stack import Knob
 from lab.model.stalls import USUAL, usual_causes
-from lab.model.values import Cell, Knob, Role, Sample, Trial, Usage
+from lab.model.workload import Trial
 from lab.paths import ROOT
 from lab.report import derive
 from lab.report.read import read

@@ -11,7 +11,7 @@ from staged import spinning
 
 from lab.errors import LabError
 from lab.host.readings import CoreReading
-from lab.model.values import Arm, Service
+from lab.model.stack import Arm, Service
 from lab.run import disturbance, starting
 from lab.run.disturbance import Span
 from lab.run.starting import Standing, start

@@ -11,7 +11,8 @@ from synthetic import failure, histogram, sample, trial
 from lab.analysis import stats, summary
 from lab.analysis.comparison.rows import compare
 from lab.analysis.validity.setting import Setting
-from lab.model.values import Cell, Outcome, Usage
+from lab.model.cell import Cell
+from lab.model.outcome import Outcome, Usage
 
 
 def cells(*outcomes: Outcome) -> list[Cell]:

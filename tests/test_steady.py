@@ -12,7 +12,7 @@ from lab.analysis import summary
 from lab.analysis.validity.setting import Setting
 from lab.analysis.validity.steady import halves_of, trend
 from lab.load.client import Driver
-from lab.model.values import Sample, Usage
+from lab.model.outcome import Sample, Usage
 from lab.paths import ROOT
 from lab.report import derive
 from lab.report.read import read

@@ -6,7 +6,8 @@ import pytest
 import synthetic
 
 from lab.analysis.validity.setting import Setting
-from lab.model.values import Block, Trial
+from lab.model.outcome import Block
+from lab.model.workload import Trial
 from lab.run import stopping
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from lab.errors import LabError
-from lab.model.values import Failure, Load, Sample, Trial
+from lab.model.outcome import Failure, Sample
+from lab.model.workload import Load, Trial
 from lab.run import formats, store
 from lab.run.store import RunFolder
 from tests.synthetic import sample

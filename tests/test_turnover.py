@@ -14,7 +14,7 @@ from conftest import checkout_copied_to, edit, measured, until
 
 from lab.host import cgroups, processes
 from lab.host.replaced import LASTS_S, Turnover
-from lab.model.values import Target
+from lab.model.stack import Target
 
 FLASK, LIMITED = "flask-gunicorn", 2000
 LIVES_S, TIMES = 2 * LASTS_S, 3

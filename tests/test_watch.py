@@ -12,7 +12,8 @@ import pytest
 from lab.analysis import stats
 from lab.errors import LabError
 from lab.host import processes, readings
-from lab.model.values import Target, Usage
+from lab.model.outcome import Usage
+from lab.model.stack import Target
 from tests.synthetic import sample
 
 Tell = Callable[[str], str]

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import get_args
 
 from lab.analysis.stats import middle
-from lab.model.values import Amount, Noun, Role, Sample
+from lab.model.noun import Amount, Noun
+from lab.model.outcome import Role, Sample
 
 ROLES: tuple[Role, ...] = get_args(Role)
 

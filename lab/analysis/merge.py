@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 from lab.model.histogram import Histogram
-from lab.model.values import Driven
+from lab.model.outcome import Driven
 
 
 def merged(parts: Sequence[Driven]) -> Driven:

@@ -11,8 +11,9 @@ from statistics import median
 from typing import NamedTuple
 
 from lab.analysis.student import half_width
+from lab.model.cell import Value
 from lab.model.histogram import Histogram
-from lab.model.values import Sample, Value
+from lab.model.outcome import Sample
 
 CONFIDENCE = 0.95
 

@@ -14,7 +14,9 @@ from lab.analysis.validity.blocks import notes_of, outcome_of
 from lab.analysis.validity.setting import Setting
 from lab.analysis.validity.steady import trend
 from lab.analysis.validity.verdict import Verdict, judge, unanswered
-from lab.model.values import Cell, Outcome, Sample, Trial
+from lab.model.cell import Cell
+from lab.model.outcome import Outcome, Sample
+from lab.model.workload import Trial
 
 Settings = Callable[[Trial], Setting]
 

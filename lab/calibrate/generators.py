@@ -18,7 +18,9 @@ from lab.errors import LabError
 from lab.host import readings
 from lab.load.client import Driver
 from lab.load.protocol import Failed, Order, StockOrder, StockSays
-from lab.model.values import Driven, Load, Scenario, Target
+from lab.model.outcome import Driven
+from lab.model.stack import Target
+from lab.model.workload import Load, Scenario
 from lab.paths import LOADTESTS, ROOT
 
 TIMEOUT_S = 10.0

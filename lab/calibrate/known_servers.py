@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lab.errors import LabError
 from lab.host.cpus import cpu_list
-from lab.model.values import Target
+from lab.model.stack import Target
 from lab.paths import ROOT
 
 READY_WITHIN_S = 15.0

@@ -14,7 +14,7 @@ from lab.calibrate.generators import Generators
 from lab.calibrate.known_servers import Place, Running
 from lab.calibrate.result import Finding, NoiseFloor, NoiseTrial
 from lab.config import profiles
-from lab.model.values import Profile
+from lab.model.workload import Profile
 from lab.paths import LOADTESTS
 
 GOALS = {"quick": 0.20, "standard": 0.10}

@@ -4,7 +4,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 from lab.host.machine import CpuPlan
-from lab.model.values import Load, Noun, Value
+from lab.model.cell import Value
+from lab.model.noun import Noun
+from lab.model.workload import Load
 
 Generator = Literal["lean user", "FastHttpUser", "wrk"]
 ServerName = Literal["uvicorn", "nginx"]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.calibrate.result import Percentiles
-from lab.model.values import Noun
+from lab.model.noun import Noun
 
 Mode = Literal["constant", "two-valued", "log-normal", "freezing"]
 Times = NDArray[np.float64]

@@ -13,7 +13,8 @@ from lab.config.plan import Plan
 from lab.config.project import Project
 from lab.errors import Exit, LabError
 from lab.host import machine
-from lab.model.values import Cell, Profile
+from lab.model.cell import Cell
+from lab.model.workload import Profile
 from lab.paths import COMPOSE_FILE, LOADTESTS, RESULTS, ROOT, STATE
 from lab.run import provenance, store
 from lab.run.progress import Reporter

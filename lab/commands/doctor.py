@@ -9,7 +9,7 @@ from lab.commands import images
 from lab.config.project import Project
 from lab.errors import Exit, LabError
 from lab.host import machine
-from lab.model.values import AA_PORT_OFFSET, NOT_OPTIMIZED
+from lab.model.stack import AA_PORT_OFFSET, NOT_OPTIMIZED
 from lab.paths import RESULTS
 from lab.runtime import auto, engine, readiness
 

@@ -8,7 +8,7 @@ from lab.config import selection
 from lab.config.project import Project
 from lab.config.scenarios import ALL
 from lab.errors import Exit, LabError
-from lab.model.values import Knob, Stack
+from lab.model.stack import Knob, Stack
 from lab.paths import STATE
 from lab.run import store
 from lab.run.progress import Reporter, Say

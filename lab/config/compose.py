@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from lab.errors import LabError
 from lab.host.cpus import parse_cpus
-from lab.model.values import AA_PORT_OFFSET, Exempt, Service, Stack
+from lab.model.stack import AA_PORT_OFFSET, Exempt, Service, Stack
 
 NOT_APPLIED = (
     "image", "build", "labels", "profiles", "network_mode", "user", "read_only", "tmpfs", "cap_drop", "security_opt",

@@ -8,7 +8,9 @@ Everything follows from the seed: the plan can be made again from run.json.
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 
-from lab.model.values import AA, Noun, Profile, Scenario, Trial
+from lab.model.noun import Noun
+from lab.model.stack import AA
+from lab.model.workload import Profile, Scenario, Trial
 
 
 class Plan(Noun):

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from lab.errors import LabError
-from lab.model.values import Profile
+from lab.model.workload import Profile
 
 FILE = "profiles.toml"
 

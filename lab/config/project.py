@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lab.config import compose
 from lab.host import machine
-from lab.model.values import Service, Stack
+from lab.model.stack import Service, Stack
 from lab.paths import COMPOSE_FILE
 
 _HOST_CA = Path("/etc/ssl/certs/ca-certificates.crt")

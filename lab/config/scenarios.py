@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from lab.config import declared
 from lab.config.user_classes import Literal
 from lab.errors import LabError
-from lab.model.values import Scenario
+from lab.model.workload import Scenario
 
 ALL = "all"
 """The word for every scenario, and for every stack."""

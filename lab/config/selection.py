@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from lab.config.plan import Plan
 from lab.config.scenarios import ALL
 from lab.errors import LabError
-from lab.model.values import AA, Profile, Scenario, Stack, baseline
+from lab.model.stack import AA, Stack, baseline
+from lab.model.workload import Profile, Scenario
 
 
 def words(text: str) -> list[str]:

@@ -8,7 +8,7 @@ from pyroute2 import DiagSocket
 
 from lab.contract.ask import PATIENCE_S, Finding, ask, connect, reset
 from lab.contract.check import Check
-from lab.model.values import Stack
+from lab.model.stack import Stack
 
 STREAM = Check("/stream", "chunks=1000&ms=10")
 """Ten seconds, if nobody gives it up."""

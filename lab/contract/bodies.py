@@ -7,7 +7,7 @@ from math import inf
 
 from lab.contract.ask import PATIENCE_S, Finding, ask
 from lab.contract.check import Check
-from lab.model.values import Stack
+from lab.model.stack import Stack
 
 PATH = "/parse/plain"
 SIZES_MB = (1, 4, 16)

@@ -9,7 +9,7 @@ from http.client import HTTPException
 from lab.contract.ask import SERVER, Finding
 from lab.contract.check import Check
 from lab.contract.wire import Answer, Wire
-from lab.model.values import Stack
+from lab.model.stack import Stack
 
 UPLOAD = Check("/parse/plain", body=b'{"content":[{"text":"ab"}]}', answer={"text": "ab"})
 CURL_WAITS_S = 1.0

@@ -18,7 +18,7 @@ from lab.contract.live import clients_that_go, echo, events_at_once, long_line, 
 from lab.contract.methods import methods
 from lab.contract.overlap import overlap
 from lab.contract.requests import all_checks
-from lab.model.values import Stack
+from lab.model.stack import Stack
 
 EARLY = 0.95
 """Timers may wake a little early; a wait counts as kept from this share of it on."""

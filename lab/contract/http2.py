@@ -9,7 +9,7 @@ from h2.events import DataReceived, Event, RemoteSettingsChanged, ResponseReceiv
 from h2.exceptions import ProtocolError
 
 from lab.contract.ask import PATIENCE_S, Finding, connect
-from lab.model.values import Stack
+from lab.model.stack import Stack
 
 PATH = "/h2/json"
 """Stands for `GET /json` by HTTP/2."""

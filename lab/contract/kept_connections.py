@@ -8,8 +8,8 @@ from http.client import HTTPConnection, HTTPException
 
 from lab.contract.ask import PATIENCE_S, SERVER, Finding
 from lab.contract.check import Check
+from lab.model.stack import Stack
 from lab.model.stalls import usual_cause
-from lab.model.values import Stack
 
 ASKED = (Check("/health"), Check("/parse/plain", body=b"{}"))
 """On the kept connection a body goes out after its headers, in a segment of its own; on a fresh one, with them."""

@@ -11,7 +11,7 @@ from wsproto.utilities import ProtocolError
 
 from lab.contract.ask import PATIENCE_S, UNSERVED, Finding, ask, connect, reset
 from lab.contract.check import Check
-from lab.model.values import Stack
+from lab.model.stack import Stack
 
 MANY = 1_100
 """Requests on one connection: servers end theirs after 100 or 1,000 unless they are told otherwise."""

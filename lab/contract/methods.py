@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 
 from lab.contract.ask import PATIENCE_S, Finding
-from lab.model.values import Stack
+from lab.model.stack import Stack
 
 Judge = Callable[[HTTPResponse], Iterator[str]]
 OTHER = (("/json", "POST"), ("/json", "DELETE"), ("/parse/plain", "GET"), ("/no-such-path", "PUT"))

@@ -11,7 +11,7 @@ from http.client import HTTPConnection, HTTPException
 
 from lab.contract.ask import PATIENCE_S, Finding, ask
 from lab.contract.check import Check
-from lab.model.values import Stack
+from lab.model.stack import Stack
 
 WAITS_S = (0.2, 0.4, 0.8)
 """A busy machine may stretch one round of short waits to two, of longer ones less so; a stack that needs two always does."""

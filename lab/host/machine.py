@@ -10,7 +10,8 @@ import psutil
 
 from lab.errors import LabError
 from lab.host.cpus import cpu_list, parse_cpus
-from lab.model.values import NOT_OPTIMIZED, OPTIMIZED, Noun
+from lab.model.noun import Noun
+from lab.model.stack import NOT_OPTIMIZED, OPTIMIZED
 
 _CPU = Path("/sys/devices/system/cpu")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lab.host import cgroups
 from lab.host.cpus import running_on
-from lab.model.values import Noun
+from lab.model.noun import Noun
 
 _UNMEASURED = 100
 _SPINS = 400

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lab.host import cgroups
-from lab.model.values import Target
+from lab.model.stack import Target
 
 _PROC = Path("/proc")
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")

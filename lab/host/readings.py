@@ -12,7 +12,9 @@ from pathlib import Path
 from lab.errors import LabError
 from lab.host import cgroups, processes
 from lab.host.processes import Account, Accounts, Process
-from lab.model.values import Noun, Target, Usage
+from lab.model.noun import Noun
+from lab.model.outcome import Usage
+from lab.model.stack import Target
 
 _TICKS_PER_S = processes.TICKS_PER_S
 Switches = Mapping[int, int]

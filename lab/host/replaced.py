@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lab.host.processes import TICKS_PER_S, Accounts, Process, accounts, members
-from lab.model.values import Target
+from lab.model.stack import Target
 
 LASTS_S = 0.2
 """Age from which a process counts: helpers of a request come and go faster."""

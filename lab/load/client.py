@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from lab.errors import LabError
 from lab.load.protocol import REPLY, Began, Done, Failed, Order
-from lab.model.values import Driven
+from lab.model.outcome import Driven
 from lab.paths import ROOT
 
 SLACK_S = 10.0

@@ -4,7 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from lab.model.values import Arrivals, Driven, Load, Noun, Scenario
+from lab.model.noun import Noun
+from lab.model.outcome import Driven
+from lab.model.workload import Arrivals, Load, Scenario
 
 LONGEST_RAMP = 20.0
 """Closed load: how many times the warm-up it may take until every user has been served."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lab.model.values import Knob
+from lab.model.stack import Knob
 
 Knobs = Mapping[str, Knob]
 

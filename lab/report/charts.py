@@ -10,7 +10,7 @@ from typing import Any
 import altair
 import vl_convert
 
-from lab.model.values import Cell
+from lab.model.cell import Cell
 
 _BAR, _BASE, _FAILED = "#3b82c4", "#8a8f98", "#c2504d"
 _LATENCIES = {"mean_ms": "mean", "p50_ms": "p50", "p95_ms": "p95", "p99_ms": "p99"}

@@ -8,8 +8,9 @@ from lab.analysis.comparison.rows import Comparison, compare
 from lab.analysis.costs import Cost
 from lab.analysis.summary import Judged
 from lab.analysis.validity.setting import Setting, setting
+from lab.model.cell import Cell
 from lab.model.effective import recorded
-from lab.model.values import AA, Cell
+from lab.model.stack import AA
 from lab.report.read import Run
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
-from lab.model.values import Sample
+from lab.model.outcome import Sample
 from lab.report import words
 from lab.report.read import Run
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lab.model.effective import NAMES, recorded
-from lab.model.values import Knob
+from lab.model.stack import Knob
 from lab.report import words
 from lab.report.read import Run
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from lab.model.values import Block
+from lab.model.outcome import Block
 
 
 def warnings(blocks: Sequence[Block]) -> Iterator[str]:

@@ -9,7 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from lab.errors import LabError
-from lab.model.values import AA, Block, Outcome, Profile, Scenario, Stack, Trial, baseline
+from lab.model.outcome import Block, Outcome
+from lab.model.stack import AA, Stack, baseline
+from lab.model.workload import Profile, Scenario, Trial
 from lab.run.jsonlines import problem
 from lab.run.store import RunFolder
 

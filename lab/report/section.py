@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from lab.analysis.comparison.rows import Comparison
 from lab.analysis.costs import Cost
 from lab.analysis.validity.bounds import MEANING, QUOTA
-from lab.model.values import Cell, Role, Scenario
+from lab.model.cell import Cell
+from lab.model.outcome import Role
+from lab.model.workload import Scenario
 from lab.report import words
 
 

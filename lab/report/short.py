@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from lab.model.values import Cell
+from lab.model.cell import Cell
 from lab.report import words
 from lab.report.section import Answer, Line, Section
 

@@ -6,7 +6,7 @@ from math import inf
 from statistics import median
 
 from lab.analysis import stats
-from lab.model.values import Sample
+from lab.model.outcome import Sample
 from lab.report.read import Run
 
 

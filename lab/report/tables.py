@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lab.analysis.comparison.rows import Comparison
 from lab.analysis.costs import Cost
-from lab.model.values import Cell
+from lab.model.cell import Cell
 
 Row = Mapping[str, object]
 

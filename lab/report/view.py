@@ -8,7 +8,9 @@ from math import inf
 
 from lab.analysis.comparison.paired import MIN_BLOCKS
 from lab.analysis.summary import Judged
-from lab.model.values import NOT_OPTIMIZED, Failure, Outcome, Scenario
+from lab.model.outcome import Failure, Outcome
+from lab.model.stack import NOT_OPTIMIZED
+from lab.model.workload import Scenario
 from lab.report import facts, knobs, noisy_blocks, precision, resolution, short, start
 from lab.report.derive import Findings
 from lab.report.read import Run

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lab.analysis.comparison.paired import MIN_BLOCKS
 from lab.analysis.comparison.rows import MARGIN, Comparison
-from lab.model.values import Value
+from lab.model.cell import Value
 
 NOTHING = "-"
 LONGEST = 600

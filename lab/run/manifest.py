@@ -8,7 +8,8 @@ from typing import Any
 from lab.config.plan import Plan
 from lab.host import machine
 from lab.model import effective
-from lab.model.values import AA, Sample, Service, Stack
+from lab.model.outcome import Sample
+from lab.model.stack import AA, Service, Stack
 from lab.paths import COMPOSE_FILE, ROOT
 from lab.run import provenance
 from lab.run.store import RunFolder

@@ -16,7 +16,9 @@ from lab.host.processes import Accounts, has_ended
 from lab.host.replaced import Turnover
 from lab.load.client import Driver, DriverError
 from lab.load.protocol import Failed, Order
-from lab.model.values import Arm, Driven, Failure, Role, Sample, Scenario, Target, Trial, Usage
+from lab.model.outcome import Driven, Failure, Role, Sample, Usage
+from lab.model.stack import Arm, Target
+from lab.model.workload import Scenario, Trial
 from lab.run.disturbance import Span
 from lab.run.servers import DATABASE, UPSTREAM
 from lab.runtime.interface import Runtime, died

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from lab.model.values import Failure, Sample
+from lab.model.outcome import Failure, Sample
 from lab.run.console import console as plain_console
 from lab.run.time_budget import projected_s
 

@@ -13,7 +13,9 @@ from pathlib import Path
 from lab.contract import document
 from lab.errors import LabError
 from lab.host import readings
-from lab.model.values import Arm, Noun, Scenario
+from lab.model.noun import Noun
+from lab.model.stack import Arm
+from lab.model.workload import Scenario
 from lab.run.servers import serving
 from lab.runtime.interface import Runtime
 

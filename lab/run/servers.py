@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.model.values import AA, AA_PORT_OFFSET, Arm, Service
+from lab.model.stack import AA, AA_PORT_OFFSET, Arm, Service
 from lab.run.starting import READY_WITHIN_S, Standing, start
 from lab.runtime import readiness
 from lab.runtime.interface import Runtime, died

@@ -17,7 +17,9 @@ from lab.host.cpus import running_on
 from lab.host.machine import CpuPlan
 from lab.load.client import Driver
 from lab.model.effective import Knobs
-from lab.model.values import AA, Arm, Block, Failure, Sample, Scenario, Service, Stack, Target, Trial, baseline
+from lab.model.outcome import Block, Failure, Sample
+from lab.model.stack import AA, Arm, Service, Stack, Target, baseline
+from lab.model.workload import Scenario, Trial
 from lab.run import rounds, stopping
 from lab.run.manifest import Record, first_facts
 from lab.run.measure import Bench

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lab.errors import LabError
 from lab.host import readings
-from lab.model.values import Arm
+from lab.model.stack import Arm
 from lab.run.disturbance import Span
 from lab.runtime import readiness
 from lab.runtime.interface import Runtime, died

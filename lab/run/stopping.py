@@ -14,7 +14,8 @@ from lab.analysis.comparison.pairs import Pair, pairs
 from lab.analysis.validity.blocks import is_undecided
 from lab.analysis.validity.setting import Setting
 from lab.analysis.validity.verdict import Verdict, judge
-from lab.model.values import Block, Outcome, Trial
+from lab.model.outcome import Block, Outcome
+from lab.model.workload import Trial
 
 CANARY_OFF = 0.15
 """Share by which the canary may differ from the latest ones' median before the block counts as noisy."""

@@ -16,7 +16,9 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from lab.errors import LabError
-from lab.model.values import OUTCOME, Block, Failure, Noun, Sample, Trial
+from lab.model.noun import Noun
+from lab.model.outcome import OUTCOME, Block, Failure, Sample
+from lab.model.workload import Trial
 from lab.run import formats, jsonlines
 from lab.run.jsonlines import Lines
 

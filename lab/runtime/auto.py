@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from lab.config import compose
 from lab.config.project import Project
 from lab.errors import LabError
-from lab.model.values import Service
+from lab.model.stack import Service
 from lab.paths import COMPOSE_FILE
 from lab.runtime import engine
 from lab.runtime.interface import Runtime

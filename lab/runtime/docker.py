@@ -12,7 +12,7 @@ from docker.errors import DockerException, NotFound
 from docker.models.containers import Container
 
 from lab.errors import LabError
-from lab.model.values import Arm, Target
+from lab.model.stack import Arm, Target
 from lab.paths import COMPOSE_FILE, COMPOSE_PROJECT, ROOT
 from lab.runtime import engine
 from lab.runtime.interface import Describe, last_lines, refuse_missing_locks

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lab.errors import LabError
-from lab.model.values import Arm, Service, Target
+from lab.model.stack import Arm, Service, Target
 from lab.paths import ROOT
 
 Describe = Callable[[Mapping[str, str]], Mapping[str, Service]]

@@ -20,7 +20,7 @@ import psutil
 
 from lab.errors import LabError
 from lab.host.cpus import running_on
-from lab.model.values import Arm, Service, Target
+from lab.model.stack import Arm, Service, Target
 from lab.paths import COMPOSE_PROJECT, ROOT
 from lab.runtime import quota
 from lab.runtime.interface import Describe, last_lines, refuse_missing_locks

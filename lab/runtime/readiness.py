@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import psutil
 
-from lab.model.values import Arm
+from lab.model.stack import Arm
 
 _ASK_AGAIN_AFTER_S = 0.02
 _LOOK_AGAIN_AFTER_S = 0.1

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from lab.model.effective import NAMES, of_variable
-from lab.model.values import Knob, KnobValue, Service, Stack
+from lab.model.stack import Knob, KnobValue, Service, Stack
 
 _FOR = {"db_pool": ("/db/",), "upstream_connections": ("/http/", "/stream")}
 """Setting -> the paths that it is for, as lab.omits names them."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 from pyroute2 import DiagSocket
 
-from lab.model.values import Target
+from lab.model.stack import Target
 
 _LISTENING = 10
 """TCP_LISTEN, of the kernel's tcp_states.h."""

@@ -6,7 +6,7 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 from lab.model.effective import NAMES, Knobs, of_variable
-from lab.model.values import Knob, Service, Target
+from lab.model.stack import Knob, Service, Target
 from lab.settings import kernel
 
 _PATIENCE_S = 10

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from lab.model.values import AA
+from lab.model.stack import AA
 
 
 @dataclass(frozen=True)

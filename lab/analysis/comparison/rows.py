@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lab.analysis.comparison.paired import ALPHA, TOST_CONFIDENCE, Verdict, mde, p_value, signed_rank_p, verdict
 from lab.analysis.comparison.pairs import Observation, Pair, pairs
 from lab.analysis.student import half_width
-from lab.model.values import AA
+from lab.model.stack import AA
 
 MARGIN: Mapping[str, float] = {"rps": 0.05, "cpu_us_per_request": 0.05, "p99_ms": 0.10}
 """Relative difference up to which two stacks count as equal, fixed beforehand; a symmetric ratio (1.05 and 1/1.05)."""

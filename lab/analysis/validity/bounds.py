@@ -5,7 +5,7 @@ from typing import Literal
 from lab.analysis.validity.held_up import stall_ms
 from lab.analysis.validity.setting import Setting, ceiling_per_s
 from lab.analysis.validity.use import cpu_share, generator_share, quota_share
-from lab.model.values import Sample
+from lab.model.outcome import Sample
 
 Bound = Literal[
     "CPU quota", "server CPU", "server slots", "generator", "database", "upstream", "stall", "offered rate", ""

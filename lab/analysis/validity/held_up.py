@@ -9,7 +9,7 @@ from typing import get_args
 from lab.analysis.validity.setting import Setting
 from lab.analysis.validity.use import cpu_share, quota_share
 from lab.model.histogram import Histogram
-from lab.model.values import Role, Sample
+from lab.model.outcome import Role, Sample
 
 IDLE = 0.5
 """Share of the server's CPUs, of the others and of one CPU by all roles together that may have been used: above it requests

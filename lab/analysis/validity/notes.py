@@ -12,8 +12,8 @@ from lab.analysis.validity.held_up import stall_ms
 from lab.analysis.validity.setting import Setting
 from lab.analysis.validity.use import quota_share
 from lab.model.histogram import Histogram
+from lab.model.outcome import Sample
 from lab.model.stalls import usual_causes
-from lab.model.values import Sample
 
 QUOTA_NAMED = 0.01
 """Share of the window from which on a quota of the server is named."""

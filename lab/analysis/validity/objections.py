@@ -11,7 +11,7 @@ from lab.analysis.validity.causes import Cause
 from lab.analysis.validity.setting import Setting, ceiling_per_s
 from lab.analysis.validity.use import foreign_beside, foreign_share, generator_share
 from lab.model.histogram import Histogram
-from lab.model.values import Sample
+from lab.model.outcome import Sample
 
 ERRORS_ALLOWED = 0.001
 """Share of the window's requests that may err, be dropped or stay unfinished before the stack has failed."""

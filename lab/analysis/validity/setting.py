@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from lab.model.values import Knob, Scenario, Stack
+from lab.model.stack import Knob, Stack
+from lab.model.workload import Scenario
 
 
 @dataclass(frozen=True)

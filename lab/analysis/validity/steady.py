@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 
 from lab.analysis.student import half_width
-from lab.model.values import Driven, Sample
+from lab.model.outcome import Driven, Sample
 
 MARGIN = 0.05
 """Change between the halves from which on a cell is not steady: the margin of throughput, fixed beforehand."""

@@ -1,6 +1,6 @@
 """How busy the CPUs were in a trial, by whom, and what kept a role from running."""
 
-from lab.model.values import Role, Sample
+from lab.model.outcome import Role, Sample
 
 
 def cpu_share(sample: Sample, role: Role) -> float | None:

@@ -8,7 +8,7 @@ from lab.analysis.validity.causes import Cause, Result
 from lab.analysis.validity.notes import Note, noted
 from lab.analysis.validity.objections import CHECKS, unexpected_errors
 from lab.analysis.validity.setting import Setting
-from lab.model.values import Failure, Outcome, Sample
+from lab.model.outcome import Failure, Outcome, Sample
 
 
 @dataclass(frozen=True)

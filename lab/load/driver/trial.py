@@ -22,7 +22,8 @@ from lab.load.driver.recorder import Digest, Recorder
 from lab.load.driver.schedule import schedule
 from lab.load.protocol import Began, Order
 from lab.model.histogram import Histogram
-from lab.model.values import Driven, Scenario
+from lab.model.outcome import Driven
+from lab.model.workload import Scenario
 
 GRACE_S = 1.0
 """How much longer than the timeout the drain may take before what is left counts as unfinished."""

@@ -1,0 +1,119 @@
+"""What is measured: stacks, the services that docker-compose.yml describes, and what runs of them."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from lab.model.noun import Noun
+
+OPTIMIZED, NOT_OPTIMIZED = "with --enable-optimizations", "without --enable-optimizations"
+"""How a Python was built."""
+
+AA = "@aa"
+"""Suffix of the A/A arm: the reference stack a second time, under another label."""
+
+AA_PORT_OFFSET = 100
+"""The A/A arm listens this far above its stack."""
+
+Model = Literal["sync", "threads", "greenlets", "async"]
+
+KnobValue = int | float | str | None
+"""None: there is no such thing."""
+
+
+class Knob(Noun):
+    """One setting of a stack, and how it is known: read from the running server, measured on it, or only asked for."""
+
+    value: KnobValue
+    source: Literal["read", "measured", "configured"]
+
+
+class Exempt(Noun):
+    """What a stack has instead of its share of the equal budget, and why."""
+
+    value: KnobValue
+    why: str
+
+
+class Stack(Noun):
+    """Application + server + knobs: a service of docker-compose.yml with a `lab.framework` label."""
+
+    name: str
+    framework: str
+    server: str
+    model: Model
+    port: int
+    slots: int = 40
+    """Requests at once at most where each needs a thread, from LAB_SLOTS."""
+    workers: int = 1
+    """Processes that serve: what the stack declares as an exception, or LAB_WORKERS."""
+    upstream_port: int | None = None
+    """Where it calls upstream, from LAB_UPSTREAM_URL."""
+    omits: dict[str, str] = Field(default_factory=dict)
+    """Path (or prefix ending in /) of the HTTP contract -> why this stack cannot do it."""
+    exceptions: dict[str, Exempt] = Field(default_factory=dict)
+    """Knob -> what this stack has of it instead of the equal budget, by its own declaration."""
+    baseline: bool = False
+
+    @property
+    def keeps_none(self) -> bool:
+        """Whether the stack declares that it ends each connection after one request."""
+        return "keep_alive_s" in self.exceptions and self.exceptions["keep_alive_s"].value == 0
+
+    def why_omitted(self, path: str) -> str | None:
+        """Why this stack cannot do a path of the contract, by its own declaration; None if it can."""
+        for omitted, why in self.omits.items():
+            if path == omitted or (omitted.endswith("/") and path.startswith(omitted)):
+                return why
+        return None
+
+
+def baseline(stacks: Sequence[Stack]) -> Stack:
+    """Return the stack that the others are compared with: the one labelled so, else the first."""
+    return next((stack for stack in stacks if stack.baseline), stacks[0])
+
+
+class Service(Noun):
+    """A service of docker-compose.yml as both runtimes start it; variables are already replaced."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: dict[str, str] = Field(default_factory=dict)
+    working_dir: str | None = None
+    cpuset: tuple[int, ...] = ()
+    cpus: float | None = Field(default=None, gt=0)
+    """CPUs' time that it may use at most, as a quota; None without one."""
+    ulimits: dict[str, int] = Field(default_factory=dict)
+    stop_signal: str = "SIGTERM"
+    stop_grace_period_s: float = 10
+    labels: dict[str, str] = Field(default_factory=dict)
+    profiles: tuple[str, ...] = ()
+    image: str | None = None
+    lock: str | None = None
+    """Lock file that its packages come from: that of the build argument LOCK, or what the label `lab.lock` names."""
+    budget: dict[str, int] = Field(default_factory=dict)
+    """LAB_ variable -> what x-budget gives to every stack alike; its addresses are not in it."""
+    not_applied: tuple[str, ...] = ()
+    """Keys of the file that the process runtime leaves out for this service."""
+
+    @property
+    def port(self) -> int | None:
+        """The port it answers on, from the label `lab.port`."""
+        return int(self.labels["lab.port"]) if "lab.port" in self.labels else None
+
+
+class Arm(Noun):
+    """One server to start: a service under a label, on a port, with variables of its own."""
+
+    label: str
+    service: str
+    port: int
+    variables: dict[str, str] = Field(default_factory=dict)
+
+
+class Target(Noun):
+    """What there is to watch: a process with its descendants, or (contained) the control group the process is in."""
+
+    pid: int
+    contained: bool

@@ -1,0 +1,97 @@
+"""How it is measured: scenarios, loads, profiles, and the trials that a plan makes of them."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from lab.model.noun import Noun
+
+Arrivals = Literal["poisson", "constant"]
+
+
+class Scenario(Noun):
+    """One path of the contract with its parameters: what a user class of a file in loadtests/ asks for.
+
+    `id` reads `db/batched`, or `wait?ms=50` where a parameter differs from the class's default.
+    """
+
+    id: str
+    workload: str
+    file: str
+    user: str
+    path: str
+    params: dict[str, int | str] = Field(default_factory=dict)
+    cpu_ms: int | None = Field(default=None, ge=1)
+    """CPU time that the digest of a request is to take: the run's start turns it into `rounds` of `params`."""
+    expected_errors: tuple[str, ...] = ()
+    """Reasons of errors that are this scenario's result and not a failure of the stack: `status 502` of a full upstream."""
+
+
+class Load(Noun):
+    """`closed:<users>` (no think time) or `open:<requests per second>` (Poisson arrivals)."""
+
+    kind: Literal["closed", "open"]
+    amount: int = Field(gt=0, le=100_000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        if isinstance(value, str) and value.count(":") == 1:
+            kind, amount = value.split(":")
+            return {"kind": kind, "amount": amount}
+        return value
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.amount}"
+
+
+class Profile(Noun):
+    """What a run does: read from loadtests/profiles.toml."""
+
+    name: str
+    about: str
+    stacks: tuple[str, ...]
+    scenarios: tuple[str, ...]
+    loads: tuple[Load, ...]
+    blocks: int = Field(ge=1, le=100)
+    warmup_s: float = Field(ge=0)
+    window_s: float = Field(gt=0)
+    timeout_s: float = Field(gt=0)
+    """How long one request may take; also the limit of the drain after the window."""
+    arrivals: Arrivals = "poisson"
+    """Open load: the gaps between requests."""
+    aa_scenarios: tuple[str, ...] = ()
+    """Scenarios that the A/A arm runs too."""
+    reruns: int = Field(default=2, ge=0, le=5)
+    """How often a noisy block is run again at most."""
+    precision: float | None = Field(default=None, gt=0, lt=1)
+    """Go on beyond `blocks` until every headline ratio's interval is within this share of it (0.05: 5 %) …"""
+    most_blocks: int | None = Field(default=None, ge=1, le=100)
+    """… or until so many blocks are done."""
+    limit_min: float | None = Field(default=None, gt=0)
+    """Minutes of measuring after which no block more than `blocks` is begun, and none is run again."""
+
+    @model_validator(mode="after")
+    def _has_an_end(self) -> Self:
+        if (self.precision is None) != (self.most_blocks is None):
+            raise ValueError("precision and most_blocks go together")
+        if self.most_blocks is not None and self.most_blocks < self.blocks:
+            raise ValueError("most_blocks is less than blocks")
+        return self
+
+
+class Trial(Noun):
+    """One load of one stack with one scenario in one block: what the driver is asked to do."""
+
+    block: int
+    attempt: int = 0
+    stack: str
+    """Label of the arm: a stack's name, with @aa behind it for the A/A arm."""
+    scenario: str
+    load: Load
+    arrivals: Arrivals = "poisson"
+    warmup_s: float
+    window_s: float
+    timeout_s: float
+    seed: int
+    """Equal for all stacks of a block, so that all get the same schedule and the same ids."""
