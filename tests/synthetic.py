@@ -107,3 +107,28 @@ def write_run(folder: Path, facts: Mapping[str, Any], outcomes: list[Outcome]) -
     lines = [OUTCOME.dump_json(outcome) for outcome in outcomes]
     (folder / "trials.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
     return folder
+
+
+STACKS = [stack("first", omits={"/parse/": "it has no parser"}), stack("base", baseline=True), stack("broken")]
+SCENARIOS = [scenario("json"), scenario("parse/plain"), scenario("wait?ms=50", ms=50)]
+SPEEDS = {"first": 500, "base": 1000, "base@aa": 1000, "broken": 2000}
+WOBBLE = [1.0, 1.02, 0.98, 1.01, 0.99, 1.0, 1.03, 0.97]
+
+
+def outcomes(blocks: int = 8) -> list[Outcome]:
+    """`first` is half as fast as `base`; `broken` errs in every request of /wait."""
+    return [
+        _measured(block, arm, scenario_.id, speed * WOBBLE[(block * len(arm)) % 8])
+        for block in range(blocks)
+        for scenario_ in SCENARIOS
+        for arm, speed in SPEEDS.items()
+        if not (arm == "first" and scenario_.id == "parse/plain")
+    ]
+
+
+def _measured(block: int, arm: str, scenario_: str, rps: float) -> Outcome:
+    of = trial(block, arm, scenario_)
+    if arm == "broken" and scenario_.startswith("wait"):
+        errors = {"status 500": round(rps * 2)}
+        return sample(of, rps, completed=0, latency=histogram({}), errors=errors)
+    return sample(of, rps)

@@ -1,7 +1,6 @@
 """What people read, from runs whose truth is known."""
 
 import csv
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,43 +8,29 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from synthetic import NOON, failure, histogram, run_facts, sample, scenario, stack, trial, write_run
+from synthetic import (
+    NOON,
+    SCENARIOS,
+    SPEEDS,
+    STACKS,
+    WOBBLE,
+    failure,
+    histogram,
+    outcomes,
+    run_facts,
+    sample,
+    scenario,
+    stack,
+    trial,
+    write_run,
+)
 
-from lab.errors import Exit, LabError
 from lab.host import machine
 from lab.model.outcome import Block, Outcome
 from lab.model.stack import NOT_OPTIMIZED, OPTIMIZED
 from lab.model.workload import Load
-from lab.report import again, answer, noisy_blocks, words
+from lab.report import answer, noisy_blocks
 from lab.report.write import view_of, write_report
-from lab.run import formats
-
-STACKS = [stack("first", omits={"/parse/": "it has no parser"}), stack("base", baseline=True), stack("broken")]
-SCENARIOS = [scenario("json"), scenario("parse/plain"), scenario("wait?ms=50", ms=50)]
-SPEEDS = {"first": 500, "base": 1000, "base@aa": 1000, "broken": 2000}
-BLOCK = '{{"block":{0},"attempt":0,"started_at":"2026-05-04T12:00:00Z","overhead_s":3,"canary_before_s":0.001,"canary_after_s":0.001}}'
-WOBBLE = [1.0, 1.02, 0.98, 1.01, 0.99, 1.0, 1.03, 0.97]
-
-
-def outcomes(blocks: int = 8) -> list[Outcome]:
-    """`first` is half as fast as `base`; `broken` errs in every request of /wait."""
-    return [
-        _outcome(block, arm, scenario_.id, speed * WOBBLE[(block * len(arm)) % 8])
-        for block in range(blocks)
-        for scenario_ in SCENARIOS
-        for arm, speed in SPEEDS.items()
-        if not (arm == "first" and scenario_.id == "parse/plain")
-    ]
-
-
-def _outcome(block: int, arm: str, scenario_: str, rps: float) -> Outcome:
-    of = trial(block, arm, scenario_)
-    if arm == "broken" and scenario_.startswith("wait"):
-        errors = {"status 500": round(rps * 2)}
-        return sample(of, rps, completed=0, latency=histogram({}), errors=errors)
-    return sample(of, rps)
 
 
 def written(folder: Path, found: list[Outcome] | None = None, blocks: int = 8, **facts: Any) -> dict[str, Path]:
@@ -228,14 +213,6 @@ def test_an_interrupted_run_says_how_far_it_came(tmp_path: Path) -> None:
         )
 
 
-def test_a_line_that_a_kill_cut_off_is_left_out_with_a_warning(tmp_path: Path) -> None:
-    run = write_run(tmp_path / "run", run_facts(STACKS, SCENARIOS, 8), outcomes())
-    with (run / "trials.jsonl").open("a") as lines:
-        lines.write('{"kind":"sample","trial":{"bl')
-    write_report(run)
-    assert "1 line(s) of the run's files were cut off" in (run / "report.md").read_text()
-
-
 def test_blocks_that_were_run_again_are_counted(tmp_path: Path) -> None:
     again = [sample(trial(0, arm, scenario_.id, attempt=1)) for arm in SPEEDS for scenario_ in SCENARIOS]
     report = written(tmp_path, [*outcomes(), *again])
@@ -340,33 +317,6 @@ def test_a_report_can_be_derived_again_and_comes_out_the_same(report: Mapping[st
     assert {name: path.read_bytes() for name, path in report.items()} == before
 
 
-@pytest.mark.parametrize("facts", [{}, {"format": formats.VERSION + 1}, {"format": 1}])
-def test_a_folder_that_is_no_run_is_refused_with_a_sentence(tmp_path: Path, facts: dict[str, Any]) -> None:
-    with pytest.raises(LabError):
-        write_report(write_run(tmp_path / "run", facts, []))
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(None, "-"), (0.0, "0.00"), (0.01234, "0.0123"), (1.2345, "1.23"), (9.999, "10.0"), (123.45, "123"), (12345.6, "12,300")],
-)  # fmt: skip
-def test_numbers_have_three_significant_digits(value: float | None, text: str) -> None:
-    assert words.number(value) == text
-
-
-@given(st.floats(1e-6, 1e9))
-def test_rounding_moves_a_number_by_less_than_a_hundredth(value: float) -> None:
-    assert float(words.number(value).replace(",", "")) == pytest.approx(value, rel=0.01)
-
-
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [(None, "-"), (0.0, "0 %"), (0.00012, "0.012 %"), (0.0235, "2.4 %"), (0.5, "50 %"), (1.0, "100 %")],
-)
-def test_small_shares_keep_their_digits(share: float | None, text: str) -> None:
-    assert words.percent(share) == text
-
-
 def test_an_omission_covers_a_path_or_all_below_it() -> None:
     omitting = stack(omits={"/parse/": "no parser", "/file/async": "no loop"})
     assert omitting.why_omitted("/parse/plain") == "no parser"
@@ -416,54 +366,6 @@ def test_a_run_ends_with_the_ratios_and_verdicts_of_its_first_table(tmp_path: Pa
         assert any(line.startswith(f"  {phrase}: ") for line in said)
 
 
-def test_outcomes_of_a_stack_that_the_run_does_not_have_are_left_out_and_named(tmp_path: Path) -> None:
-    strange = sample(trial(0, "nowhere"))
-    run = write_run(tmp_path / "run", run_facts(STACKS, SCENARIOS, 8), [*outcomes(), strange])
-    shown = view_of(run)
-    assert shown.run.damaged == (
-        "Outcomes of the stack 'nowhere' are left out: run.json does not have it. Restore the file that was changed.",
-    )
-    write_report(run, shown)
-    assert "Outcomes of the stack 'nowhere'" in (run / "report.md").read_text()
-
-
-def test_an_attempt_that_is_recorded_as_whole_and_lacks_a_trial_is_named(tmp_path: Path) -> None:
-    """Whoever lost the line: without a word the report would show an older attempt, or a smaller block."""
-    run = write_run(tmp_path / "run", run_facts(STACKS, SCENARIOS, 8), outcomes())
-    (run / "blocks.jsonl").write_text("".join(BLOCK.format(number) + "\n" for number in range(8)))
-    assert view_of(run).run.damaged == ()
-    lines = (run / "trials.jsonl").read_text().splitlines(keepends=True)
-    for kept in (lines[1:], [lines[0][:100] + "\n", *lines[1:]]):
-        (run / "trials.jsonl").write_text("".join(kept))
-        assert view_of(run).run.damaged == (
-            "trials.jsonl lacks 1 of the 11 trials of block 1, attempt 1, which blocks.jsonl has as complete: "
-            "restore the file, or measure again.",
-        )
-
-
-def test_a_histogram_that_cannot_be_read_and_a_fact_of_another_kind_are_damage(tmp_path: Path) -> None:
-    run = write_run(tmp_path / "run", run_facts(STACKS, SCENARIOS, 8), outcomes())
-    lines = (run / "trials.jsonl").read_text()
-    (run / "trials.jsonl").write_text(re.sub('"latency":"[^"]*"', '"latency":"garbage"', lines, count=1))
-    (said,) = view_of(run).run.damaged
-    assert said.startswith("trials.jsonl, line 1 is left out: field sample.driven.latency: ")
-    (run / "run.json").write_text(json.dumps(run_facts(STACKS, SCENARIOS, 8, machine=None)))
-    with pytest.raises(LabError, match="machine is no object"):
-        view_of(run)
-
-
-def test_report_exits_with_1_and_says_last_what_is_damaged(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(again, "RESULTS", tmp_path)
-    run = write_run(tmp_path / "run", run_facts(STACKS, SCENARIOS, 8), outcomes())
-    assert again.report("run") == Exit.DONE
-    file = run / "trials.jsonl"
-    file.write_text(file.read_text().replace('"requests":', '"requests":-', 1))
-    assert again.report("run") == Exit.NOT_ALL_MEASURED
-    assert capsys.readouterr().err.startswith("lab: trials.jsonl, line 1 is left out: field sample.driven.requests: ")
-
-
 def test_markup_from_a_run_stays_text_in_markdown(tmp_path: Path) -> None:
     """Most viewers of Markdown pass HTML through."""
     stacks = [stack("first", omits={"/json": "<script>alert(1)</script>"}), stack("base", baseline=True)]
@@ -501,7 +403,3 @@ def test_a_stack_that_a_quota_kept_from_running_is_throttled_and_not_slow(tmp_pa
         assert "throttled" in text
         assert "slower" not in text
         assert "a CPU quota was measured, not the stack" in text
-
-
-def test_a_ratio_far_below_one_keeps_its_digits() -> None:
-    assert [words.times(ratio) for ratio in (0.00441, 0.0999, 0.1, 1.234)] == ["0.0044", "0.10", "0.10", "1.23"]
