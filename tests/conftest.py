@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -25,6 +24,7 @@ from lab.load.client import Driver
 from lab.model.outcome import OUTCOME, Sample
 from lab.model.stack import Stack
 from lab.paths import ROOT
+from lab.runtime import readiness
 from lab.runtime.docker import connect
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -52,15 +52,9 @@ settings.register_profile("lab", deadline=None, suppress_health_check=[HealthChe
 settings.load_profile("lab")  # an example that a busy machine is slow with is no finding
 
 
-def listening() -> dict[int, psutil.Process]:
-    """Port -> who listens there."""
-    sockets = psutil.net_connections("tcp")
-    return {one.laddr.port: psutil.Process(one.pid) for one in sockets if one.status == psutil.CONN_LISTEN and one.pid}
-
-
 def free_hundred() -> int:
     """The first of 91 to 99 in whose hundred of ports nobody listens."""
-    taken = {port // 100 for port in listening()}
+    taken = {port // 100 for port in readiness.listeners()}
     return next(hundred for hundred in range(91, 100) if hundred not in taken)
 
 
@@ -76,7 +70,7 @@ def nothing_left_behind() -> Iterator[None]:
     """What a file's tests left open, and servers that they left running, fail it instead of a test of another file."""
     yield
     gc.collect()
-    left = {port: server for port, server in listening().items() if port // 100 == PORTS}
+    left = {port: server for port, server in readiness.listeners().items() if port // 100 == PORTS}
     said = [f"port {port}: {' '.join(server.cmdline())}" for port, server in left.items()]
     for server in left.values():
         server.kill()

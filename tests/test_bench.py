@@ -233,9 +233,7 @@ def run_whose_service_dies(
     try:
         until(lambda: (checkout / "results/it/logs/block-00/fastapi-uvicorn.log").exists(), 120)
         meanwhile()
-        server = readiness.listener(PORT_OF[service])
-        assert server is not None
-        server.kill()
+        readiness.listeners()[PORT_OF[service]].kill()
         stderr = run.communicate(timeout=120)[1]
     finally:
         run.kill()

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from lab.analysis.comparison.rows import MARGIN
+from lab.analysis.validity.use import foreign_beside
+from lab.model.outcome import Sample
 from lab.paths import RESULTS
+from lab.run.store import RunFolder
 
 RUNS = sorted(path.parent for path in (RESULTS / "reference").glob("*/run.json"))
 Row = dict[str, str]
@@ -81,3 +84,13 @@ def test_a_stack_without_its_thread_pool_is_not_measured_on_it() -> None:
         c["reason"] for c in cells if c["stack"] == "quart-no-pool" and c["outcome"] == "failed" and "64" in c["load"]
     }
     assert "but 40 run at once" in reason
+
+
+def test_what_others_took_beside_the_server_is_far_below_the_limit(run: Path) -> None:
+    """lab/analysis/validity/use.py says these figures."""
+    samples = [one for one in RunFolder(run).outcomes() if isinstance(one, Sample)]
+    shares = sorted(share for one in samples if (share := foreign_beside(one)) is not None)
+    if run.name == "variants-docker":
+        assert shares[-1] == pytest.approx(0.44, abs=0.005)
+    else:
+        assert shares[int(0.99 * len(shares))] < 0.1

@@ -12,7 +12,7 @@ PATIENCE_S = 30.0
 PIECE_BYTES = 10_000
 SERVER = "/health"
 """Path of findings that concern the whole server; no scenario asks it, so a run leaves none out for them."""
-UNSERVED = "404, path not served: serve it, or name it with the reason in the label lab.omits"
+UNSERVED = "path not served: serve it, or name it with the reason in the label lab.omits"
 
 
 @dataclass(frozen=True)

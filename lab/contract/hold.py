@@ -34,7 +34,7 @@ def verify(base_url: str, stack: Stack) -> list[Finding]:
     address = urlsplit(base_url).netloc
     with contextlib.closing(HTTPConnection(address, timeout=PATIENCE_S)) as connection:
         unserved = list(_unserved(connection, stack))
-        findings = [Finding(path, f"{path}: {UNSERVED}") for path in unserved]
+        findings = [Finding(path, f"{path}: 404, {UNSERVED}") for path in unserved]
         stack = stack.model_copy(update={"omits": {**stack.omits, **dict.fromkeys(unserved, UNSERVED)}})
         findings += [Finding(check.path, said) for check in checks_of(stack) for said in _hold(connection, check)]
     for behaviour in BEHAVIOURS:

@@ -145,7 +145,7 @@ def echo(address: str, stack: Stack) -> list[Finding]:
 
 def _refusal(answer: Event | None) -> str:
     if isinstance(answer, RejectConnection):
-        return UNSERVED.replace("404", f"status {answer.status_code}")
+        return f"status {answer.status_code}, {UNSERVED}"
     return repr(answer)
 
 

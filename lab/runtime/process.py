@@ -82,7 +82,7 @@ class ProcessRuntime:
 
     def run(self, label: str) -> None:
         """See Runtime.run."""
-        with deferred():  # a child between its start and its note would outlive this command
+        with deferred():  # a child that was started and not noted would outlive this command
             self._running[label] = self._spawn(*self._created[label])
 
     def target(self, label: str) -> Target:
@@ -111,7 +111,7 @@ class ProcessRuntime:
     def stop_all(self) -> None:
         """See Runtime.stop_all: also what earlier commands left, and what that has started in its turn."""
         self.stop(list(self._running))
-        _end(left())
+        _end(_left())
         for folder in Path(tempfile.gettempdir()).glob(f"{_prefix()}*"):
             shutil.rmtree(folder, ignore_errors=True)
         quota.remove_left()
@@ -192,7 +192,7 @@ class _Child:
             quota.remove(self.group)
 
 
-def left() -> list[psutil.Process]:
+def _left() -> list[psutil.Process]:
     """Return the processes that commands of this checkout have started and that still run, their descendants included."""
     found = []
     for process in psutil.process_iter():

@@ -22,17 +22,20 @@ def taken(port: int) -> str | None:
         probe.settimeout(_ANSWER_WITHIN_S)
         if probe.connect_ex(("127.0.0.1", port)):
             return None
-    found = listener(port)
-    return f"another program ({found.name()}, process {found.pid})" if found else "another program"
+    who = listeners().get(port)
+    with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+        return f"another program ({who.name()}, process {who.pid})" if who else "another program"
+    return "another program"
 
 
-def listener(port: int) -> psutil.Process | None:
-    """Return the process that listens on a port; None if there is none or it is another user's."""
-    with contextlib.suppress(psutil.Error):
-        for one in psutil.net_connections("tcp"):
-            if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port and one.pid:
-                return psutil.Process(one.pid)
-    return None
+def listeners() -> dict[int, psutil.Process]:
+    """Return port -> the process that listens on it; another user's is not among them."""
+    found = {}
+    for one in psutil.net_connections("tcp"):
+        if one.status == psutil.CONN_LISTEN and one.laddr and one.pid:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found[one.laddr.port] = psutil.Process(one.pid)
+    return found
 
 
 def wrong_after(arm: Arm, died: Callable[[], str | None], within_s: float) -> str:

@@ -28,7 +28,7 @@ NEIGHBOURS_BUSY = 0.05
 FOREIGN = 0.1
 """Share of the server's CPUs that other programs may have used; interrupts, which are counted here on some kernels, were at most 0.035."""
 FOREIGN_BESIDE = 0.2
-"""Share of the generator's CPUs that other programs may have used where these CPUs were full; the lab itself used at most 0.1."""
+"""Share of the generator's CPUs that other programs may have used where these CPUs were full (use.py has what the lab itself takes)."""
 STOLEN = 0.1
 """Share of all CPUs' time that the hypervisor may have given to others."""
 THROTTLED = 0.05
