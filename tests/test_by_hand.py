@@ -25,9 +25,13 @@ def rows() -> object:
         connection.close()
 
 
-def test_up_leaves_a_stack_that_serves_the_database(checkout: Path) -> None:
+def test_up_leaves_a_stack_that_serves_the_database_and_a_log_of_this_start_only(checkout: Path) -> None:
+    log = checkout / ".lab" / "logs" / f"{STACK}.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("of an earlier start\n")
     assert lab(checkout, "up", f"--stack={STACK}", "--runtime=process").returncode == 0
     assert rows() == EXPECTED
+    assert "of an earlier start" not in log.read_text()
 
 
 @needs_engine

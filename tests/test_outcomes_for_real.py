@@ -46,6 +46,7 @@ SCENES = {
         "server's CPU taken": (FASTAPI, "json", "open:50"),
         "generator's CPU taken": (FASTAPI, "json", "open:500"),
         "generator's CPU taken, closed": (FASTAPI, "json", "closed:4"),
+        "not served": (FLASK, "file/async", "closed:4"),
         "driver dies": (FASTAPI, "json", "closed:4"),
         "silent, its CPU taken": (BROKEN, "crunch/thread", "closed:4"),
         "silent": (BROKEN, "crunch/thread", "closed:4"),
@@ -311,6 +312,14 @@ def test_a_first_answer_that_does_not_come_is_the_stacks_on_an_undisturbed_machi
     outcome, setting = staged["silent"]
     assert isinstance(outcome, Failure)
     assert judge(outcome, setting).cause is (Cause.LAB if "Meanwhile" in outcome.reason else Cause.NO_TRIAL)
+
+
+def test_a_first_answer_that_is_wrong_is_the_stacks_and_says_nothing_of_a_server_that_died(staged: Staged) -> None:
+    outcome, setting = staged["not served"]
+    assert isinstance(outcome, Failure)
+    verdict = judge(outcome, setting)
+    assert verdict.cause is Cause.OFF_CONTRACT
+    assert "status 404; so it was not measured there: call `make verify`" in verdict.reason
 
 
 def test_a_server_that_is_dead_gives_no_trial(staged: Staged) -> None:

@@ -31,6 +31,13 @@ def test_a_reason_with_brackets_is_printed_as_it_is_into_a_log() -> None:
     assert written.getvalue() == f"{ODD}\n  [a] json closed:8: failed: {ODD}\n"
 
 
+def test_what_the_lab_broke_is_not_called_a_failure_of_the_stack() -> None:
+    written = io.StringIO()
+    with Reporter(Console(file=written, width=60)) as say:
+        say.trial(failure().model_copy(update={"lab_fault": True, "reason": "The generator broke down."}))
+    assert written.getvalue() == "  [a] json closed:8: invalid: The generator broke down.\n"
+
+
 def test_a_reason_with_brackets_is_printed_as_it_is_above_the_bar_of_a_terminal() -> None:
     written = io.StringIO()
     with Reporter(Console(file=written, width=200, force_terminal=True, color_system=None)) as say:
