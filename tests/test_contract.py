@@ -141,6 +141,14 @@ def test_a_threads_stack_with_as_many_threads_as_slots_has_no_findings() -> None
         assert held(url, stack("threads")) == []
 
 
+@pytest.mark.parametrize(("workers", "said"), [(2, []), (1, ["GET /wait?ms=200 by 9 clients at once"])])
+def test_the_slots_of_every_declared_worker_count(workers: int, said: list[str]) -> None:
+    """16 at once: the 8 slots of each of two workers, and 8 more than one worker has."""
+    with serving(with_slots(16)) as url:
+        found = held(url, stack("threads").model_copy(update={"workers": workers}))
+    assert [finding.partition(": ")[0] for finding in found] == said
+
+
 def with_slots(number: int) -> type[Obedient]:
     """A fake stack that lets so many wait at once."""
 
