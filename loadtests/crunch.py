@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from lean import LeanUser
+from fast import FastUser
 
 
 @cache
@@ -14,7 +14,7 @@ def digest(rounds):
     return f"{state:08x}"
 
 
-class Crunch(LeanUser):
+class Crunch(FastUser):
     """Asks for a digest of `rounds` rounds."""
 
     abstract = True

@@ -1,9 +1,9 @@
 """Rows of PostgreSQL by id; `ms` makes the database take that long."""
 
-from lean import LeanUser
+from fast import FastUser
 
 
-class Rows(LeanUser):
+class Rows(FastUser):
     """Reads rows whose ids the server draws from the seed."""
 
     abstract = True

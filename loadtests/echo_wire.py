@@ -1,10 +1,10 @@
-"""A WebSocket on the lean connection: wsproto shakes hands and reads frames, this module moves the bytes."""
+"""A WebSocket on the fast connection: wsproto shakes hands and reads frames, this module moves the bytes."""
 
 import json
 from collections.abc import Iterator
 from typing import Any
 
-from lean import LeanUser
+from fast import FastUser
 from wire import Connection, Fault
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Event, Ping, RejectConnection, Request, TextMessage
@@ -70,7 +70,7 @@ def _frame_bytes(body: bytes) -> int:
     return len(body) + (2 if len(body) < 126 else 4 if len(body) < 65_536 else 10)
 
 
-class EchoUser(LeanUser):
+class EchoUser(FastUser):
     """Sends its body as a text again and again; a right answer is what was sent."""
 
     abstract = True

@@ -1,4 +1,4 @@
-"""Server-sent events on the lean connection, and when each of them came."""
+"""Server-sent events on the fast connection, and when each of them came."""
 
 import json
 from array import array
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import Any
 
-from lean import LeanUser
+from fast import FastUser
 from wire import Connection
 
 DONE = "[DONE]"
@@ -34,7 +34,7 @@ class EventConnection(Connection):
         self._parts.append(part)
 
 
-class EventUser(LeanUser):
+class EventUser(FastUser):
     """Reads whole streams; the time to the first event and the gaps between events are kept beside the latency."""
 
     abstract = True
@@ -44,7 +44,7 @@ class EventUser(LeanUser):
     def prepare(cls, host: str) -> None:
         """As for any user; the times are kept for all users together."""
         super().prepare(host)
-        cls.expected.asides = {name: (array("d"), array("f")) for name in ("first event", "gap")}
+        cls.expected.secondary_timings = {name: (array("d"), array("f")) for name in ("first event", "gap")}
 
     @staticmethod
     def decode(body: bytes) -> Any:
@@ -58,13 +58,13 @@ class EventUser(LeanUser):
         """Read the next stream; None where it is correct, else the reason why not."""
         reason = super().ask(start_s)
         if reason is None:
-            for name, seconds in self.asides(start_s):
-                starts, times = self.expected.asides[name]
+            for name, seconds in self.secondary_timings(start_s):
+                starts, times = self.expected.secondary_timings[name]
                 starts.append(start_s)
                 times.append(seconds)
         return reason
 
-    def asides(self, start_s: float) -> Iterator[tuple[str, float]]:
+    def secondary_timings(self, start_s: float) -> Iterator[tuple[str, float]]:
         """Seconds to the first event of the last stream, and between each event and the next."""
         before = start_s
         for name, arrival in zip(self._names(), self.connection.arrivals, strict=False):

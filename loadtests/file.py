@@ -3,7 +3,7 @@
 import zlib
 from functools import cache
 
-from lean import LeanUser
+from fast import FastUser
 
 
 @cache
@@ -12,7 +12,7 @@ def checksum(kb):
     return f"{zlib.crc32(b''.join(b'%015d%c' % (line, 10) for line in range(kb * 64))):08x}"
 
 
-class Read(LeanUser):
+class Read(FastUser):
     """Has a file of `kb` kilobytes read and summed up."""
 
     abstract = True

@@ -1,12 +1,12 @@
-"""Cleartext HTTP/2 on the lean connection: h2 reads and writes the frames, this module moves the bytes."""
+"""Cleartext HTTP/2 on the fast connection: h2 reads and writes the frames, this module moves the bytes."""
 
 from collections.abc import Iterator
 from typing import Any
 
+from fast import FastUser
 from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, DataReceived, Event, ResponseReceived, StreamEnded, StreamReset
 from h2.exceptions import ProtocolError
-from lean import LeanUser
 from wire import Connection, Fault, Silent
 
 PREFIX = "/h2"
@@ -52,8 +52,8 @@ class FramedConnection(Connection):
             yield from self._h2.receive_data(data)
 
 
-class H2User(LeanUser):
-    """As the lean user, by HTTP/2."""
+class H2User(FastUser):
+    """As the fast user, by HTTP/2."""
 
     abstract = True
     connection_class = FramedConnection

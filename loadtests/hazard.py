@@ -1,9 +1,9 @@
 """The mistake: work that blocks in a coroutine. Whatever shares its event loop waits too."""
 
-from lean import LeanUser
+from fast import FastUser
 
 
-class BlockingWait(LeanUser):
+class BlockingWait(FastUser):
     """Asks for a blocking sleep of `ms` milliseconds inside a coroutine."""
 
     path = "/hazard/blocking-wait"

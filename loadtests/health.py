@@ -1,9 +1,9 @@
 """The readiness answer."""
 
-from lean import LeanUser
+from fast import FastUser
 
 
-class Health(LeanUser):
+class Health(FastUser):
     """Asks whether the stack is ready."""
 
     path = "/health"

@@ -1,9 +1,9 @@
 """The framework's baseline: a constant answer."""
 
-from lean import LeanUser
+from fast import FastUser
 
 
-class Json(LeanUser):
+class Json(FastUser):
     """Asks for the constant JSON greeting."""
 
     path = "/json"

@@ -3,10 +3,10 @@
 make bench SCENARIOS='http/concurrent?capacity=20,http/bounded?limit=2&capacity=20'
 """
 
-from lean import LeanUser
+from fast import FastUser
 
 
-class Calls(LeanUser):
+class Calls(FastUser):
     """Has the server call `upstream`."""
 
     abstract = True

@@ -1,9 +1,9 @@
 """A wait and then CPU work: the common case between the extremes."""
 
-from lean import LeanUser
+from fast import FastUser
 
 
-class Mixed(LeanUser):
+class Mixed(FastUser):
     """Asks the server to wait `ms` milliseconds and then to compute for `rounds` rounds."""
 
     path = "/mixed"

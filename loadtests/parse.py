@@ -1,9 +1,9 @@
 """Quick CPU work: the text of a chat message chunk, reached in three ways."""
 
-from lean import LeanUser
+from fast import FastUser
 
 
-class Parse(LeanUser):
+class Parse(FastUser):
     """Posts a chunk of a chat message: text, an image, something unknown."""
 
     abstract = True

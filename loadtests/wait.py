@@ -1,9 +1,9 @@
 """A pure wait, in the stack's natural way."""
 
-from lean import LeanUser
+from fast import FastUser
 
 
-class Wait(LeanUser):
+class Wait(FastUser):
     """Asks the server to wait `ms` milliseconds."""
 
     path = "/wait"

@@ -115,7 +115,7 @@ def checkout_copied_to(copy: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def all_standing(folder: Path, runtime: str) -> Iterator[dict[str, Stack]]:
+def all_started(folder: Path, runtime: str) -> Iterator[dict[str, Stack]]:
     """Name -> stack, of all that can be started here in a runtime, all running, from a copy of this checkout in `folder`."""
     with checkout_copied_to(folder) as copy:
         for packages in ROOT.glob("stacks/*/node_modules"):

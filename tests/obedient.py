@@ -19,7 +19,7 @@ class Obedient(BaseHTTPRequestHandler):
     """Keeps the contract for health, json and wait; has nothing else."""
 
     name = "fake"
-    knobs: ClassVar[dict[str, object]] = {
+    settings: ClassVar[dict[str, object]] = {
         **dict.fromkeys(("slots", "db_pool", "upstream_connections", "keep_alive_s", "loop", "parser")),
         "language": "python 3",
         "server": "http.server 3",
@@ -35,8 +35,8 @@ class Obedient(BaseHTTPRequestHandler):
                 self.answer(200, {"status": "ok", "stack": self.name})
             case "/json":
                 self.answer(200, {"message": "Hello, World!"})
-            case "/knobs":
-                self.answer(200, self.knobs)
+            case "/settings":
+                self.answer(200, self.settings)
             case "/wait":
                 self.wait(query)
             case _:

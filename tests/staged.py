@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from lab.analysis.validity.causes import Cause
+from lab.analysis.validity.limits import limits_of
 from lab.analysis.validity.objections import CHECKS
-from lab.analysis.validity.setting import setting
 from lab.config import scenarios
 from lab.config.project import Project
 from lab.host.machine import CpuPlan
@@ -91,13 +91,13 @@ def _play(scene: dict[str, Any], project: Project, runtime: Runtime, driver: Doo
     arms = {name: arm_of(name, project.services) for name in scene["stacks"]}
     known = {one.id: one for one in scenarios.find(LOADTESTS, [trial["scenario"] for trial in scene["trials"]])}
     with (
-        serving(runtime, list(arms.values()), logs, project.cpus.server) as standing,
+        serving(runtime, list(arms.values()), logs, project.cpus.server) as started,
         contextlib.closing(Monitor(arm_of(DATABASE, project.services).port)) as monitor,
     ):
-        assert not standing.unhealthy, standing.unhealthy
+        assert not started.unhealthy, started.unhealthy
         targets = {label: runtime.target(label) for label in (*arms, DATABASE, UPSTREAM)}
         bench = Bench(runtime, driver, project.cpus, known, arms, targets, monitor)
-        knobs = {name: running(project.services[name], targets[name], arm.port) for name, arm in arms.items()}
+        settings = {name: running(project.services[name], targets[name], arm.port) for name, arm in arms.items()}
         for number, words in enumerate(scene["trials"]):
             fault = words.pop("fault", "")
             times = {"warmup_s": 0.2, "window_s": 0.6, "timeout_s": 5.0}
@@ -106,7 +106,7 @@ def _play(scene: dict[str, Any], project: Project, runtime: Runtime, driver: Doo
             driver.victim = victims.get(fault)
             cpus = TAKEN.get(fault, lambda _: ())(project.cpus)
             stack, scenario = project.stacks[trial.stack], known[trial.scenario]
-            most = setting(stack, scenario, knobs[trial.stack], project.cpus.model_dump())
+            most = limits_of(stack, scenario, settings[trial.stack], project.cpus.model_dump())
             with spinning(cpus):
                 outcome = bench.measure(trial)
                 for _ in range(TRIES - 1):

@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import PORTS, assert_measured, edit, lab
 
 from lab.paths import LOCKS, ROOT
+from tests.conftest import PORTS, assert_measured, edit, lab
 
 DOC = (ROOT / "docs" / "new-stack.md").read_text()
 DECLARED = re.compile(r"      lab\.(omits|exceptions): \|\n(        .*\n)+")

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import ENGINE_MISSING, PORTS, assert_measured, command, edit, environment, lab, until
 
 from lab.analysis.validity.causes import Cause
-from lab.analysis.validity.setting import Setting
+from lab.analysis.validity.limits import Limits
 from lab.analysis.validity.verdict import judge
 from lab.model.outcome import OUTCOME, Failure, Sample
 from lab.runtime import readiness
 from lab.runtime.docker import connect
+from tests.conftest import ENGINE_MISSING, PORTS, assert_measured, command, edit, environment, lab, until
 
 TINY = """
 [tiny]
@@ -217,7 +217,7 @@ def test_a_stack_that_dies_a_wrong_body_and_an_error_are_failures_with_reason_an
     assert "not running" in failed["quart-hypercorn", "json"].reason
     assert any("no_such_module" in line for line in failed["quart-hypercorn", "json"].log_tail)
     assert "Hello, Mars!" in failed["flask-gunicorn", "json"].reason
-    assert judge(failed["flask-gunicorn", "json"], Setting()).cause is Cause.OFF_CONTRACT
+    assert judge(failed["flask-gunicorn", "json"], Limits()).cause is Cause.OFF_CONTRACT
     failed_rows = {(row["stack"], row["scenario"]) for row in rows(checkout) if row["outcome"] == "failed"}
     assert failed_rows == set(failed)
     assert all(row["rps"] == "" for row in rows(checkout) if row["outcome"] == "failed")

@@ -3,16 +3,16 @@
 from typing import Any
 
 import pytest
-from synthetic import failure, histogram, sample, trial
 
 from lab.analysis import summary
 from lab.analysis.validity.causes import Cause
-from lab.analysis.validity.setting import Setting
+from lab.analysis.validity.limits import Limits
 from lab.analysis.validity.verdict import judge
 from lab.model.cell import Cell
 from lab.model.outcome import Outcome, Usage
 from lab.model.workload import Trial
 from lab.run import stopping
+from tests.synthetic import failure, histogram, sample, trial
 
 THREE_TIMEOUTS: dict[str, Any] = {"requests": 2003, "errors": {"timeout": 3}}
 """The window's other 2,000 requests were answered correctly."""
@@ -38,17 +38,17 @@ DISTURBED: dict[Cause, dict[str, Any]] = {
 }
 
 
-def setting(_: Trial) -> Setting:
-    return Setting()
+def limits_of(_: Trial) -> Limits:
+    return Limits()
 
 
 def only(*outcomes: Outcome) -> Cell:
-    (found,) = summary.cells(summary.judged(outcomes, setting))
+    (found,) = summary.cells(summary.judged(outcomes, limits_of))
     return found
 
 
 def test_three_timeouts_in_2003_requests_while_60_percent_of_the_cpu_was_stolen_are_not_the_stacks() -> None:
-    verdict = judge(sample(CLOSED, stolen=0.6, **THREE_TIMEOUTS), Setting())
+    verdict = judge(sample(CLOSED, stolen=0.6, **THREE_TIMEOUTS), Limits())
     assert (verdict.result, verdict.cause) == ("invalid", Cause.STOLEN)
     assert verdict.reason.startswith("The hypervisor took 60 % of a CPU's time")
     assert [objection.cause for objection in verdict.objections] == [Cause.STOLEN, Cause.UNANSWERED]
@@ -59,8 +59,8 @@ def test_three_timeouts_in_2003_requests_while_60_percent_of_the_cpu_was_stolen_
 @pytest.mark.parametrize("effect", BY_TIME)
 def test_what_time_can_cause_is_the_stacks_only_on_an_undisturbed_machine(effect: str, disturbance: Cause) -> None:
     of, driven = BY_TIME[effect]
-    assert judge(sample(of, **driven), Setting()).result == "failed"
-    verdict = judge(sample(of, **driven | DISTURBED[disturbance]), Setting())
+    assert judge(sample(of, **driven), Limits()).result == "failed"
+    verdict = judge(sample(of, **driven | DISTURBED[disturbance]), Limits())
     assert (verdict.result, verdict.cause) == ("invalid", disturbance)
     assert len(verdict.objections) > 1
 
@@ -69,15 +69,15 @@ def test_a_late_generator_takes_the_blame_for_what_time_can_cause() -> None:
     late = {"lag": histogram({3.0: 2000}), "service": histogram({8.0: 2000})}
     for effect in ("dropped", "fell behind"):
         of, driven = BY_TIME[effect]
-        assert judge(sample(of, **late | driven), Setting()).cause is Cause.LATE
+        assert judge(sample(of, **late | driven), Limits()).cause is Cause.LATE
     stuck = sample(CLOSED, in_flight_s=0.5 * 8 * 2, **THREE_TIMEOUTS)
-    assert judge(stuck, Setting()).cause is Cause.IDLE
+    assert judge(stuck, Limits()).cause is Cause.IDLE
 
 
 def test_users_that_are_refused_at_once_are_no_sign_of_a_stuck_generator() -> None:
     """The server died in the window: 200 answers, then refusals that come back at once."""
     died = {"completed": 200, "requests": 5_200, "errors": {"refused": 5_000}, "latency": histogram({8.0: 200})}
-    verdict = judge(sample(CLOSED, in_flight_s=0.2 * 8 * 2, **died), Setting())
+    verdict = judge(sample(CLOSED, in_flight_s=0.2 * 8 * 2, **died), Limits())
     assert (verdict.result, verdict.cause) == ("failed", Cause.UNANSWERED)
 
 
@@ -85,7 +85,7 @@ def test_users_that_are_refused_at_once_are_no_sign_of_a_stuck_generator() -> No
 @pytest.mark.parametrize("disturbance", DISTURBED, ids=lambda cause: cause.name)
 def test_wrong_answers_are_the_stacks_whatever_the_machine_did(wrong: str, disturbance: Cause) -> None:
     errors = {"requests": 2005, "errors": {wrong: 3, "timeout": 2}}
-    verdict = judge(sample(CLOSED, **errors | DISTURBED[disturbance]), Setting())
+    verdict = judge(sample(CLOSED, **errors | DISTURBED[disturbance]), Limits())
     assert (verdict.result, verdict.cause) == ("failed", Cause.ERRED)
     assert "3 of 2,005 requests were answered wrongly" in verdict.reason
 
@@ -94,19 +94,19 @@ def test_a_wrong_body_is_shown_with_the_errors_that_it_is_one_of_and_no_others()
     wrong = {"requests": 2003, "errors": {"wrong length": 3}, "wrong_body": "Hullo"}
     assert (
         "(wrong length: 3); the first wrong body begins 'Hullo'; it may"
-        in judge(sample(CLOSED, **wrong), Setting()).reason
+        in judge(sample(CLOSED, **wrong), Limits()).reason
     )
     none = wrong | {"completed": 0, "latency": histogram({}), "requests": 3}
-    assert "the first wrong body begins 'Hullo'" in judge(sample(CLOSED, **none), Setting()).reason
-    assert "Hullo" not in judge(sample(CLOSED, **wrong | {"errors": {"status 500": 3}}), Setting()).reason
+    assert "the first wrong body begins 'Hullo'" in judge(sample(CLOSED, **none), Limits()).reason
+    assert "Hullo" not in judge(sample(CLOSED, **wrong | {"errors": {"status 500": 3}}), Limits()).reason
 
 
 def test_a_disturbed_block_with_timeouts_is_run_again_and_an_undisturbed_one_is_not() -> None:
     """A re-run for what the stack did would choose its best attempt."""
-    assert list(stopping.invalid([sample(CLOSED, stolen=0.6, **THREE_TIMEOUTS)], setting)) == [
+    assert list(stopping.invalid([sample(CLOSED, stolen=0.6, **THREE_TIMEOUTS)], limits_of)) == [
         ("a", "json", "closed:8")
     ]
-    assert stopping.invalid([sample(CLOSED, **THREE_TIMEOUTS)], setting) == {}
+    assert stopping.invalid([sample(CLOSED, **THREE_TIMEOUTS)], limits_of) == {}
 
 
 def blocks(count: int, failing: int = 0, **changes: Any) -> list[Outcome]:
@@ -125,7 +125,7 @@ def test_a_lone_failure_that_time_can_cause_does_not_fail_six_valid_blocks_and_i
 
 
 def test_a_lone_failures_block_stays_in_every_comparison() -> None:
-    trials = summary.judged(blocks(7, 1, completed=1500, **THREE_TIMEOUTS), setting)
+    trials = summary.judged(blocks(7, 1, completed=1500, **THREE_TIMEOUTS), limits_of)
     seen = summary.observations(trials, summary.cells(trials))
     assert {row.block: row.value for row in seen if row.metric == "rps"} == {0: 750, **dict.fromkeys(range(1, 7), 1000)}
 
@@ -155,7 +155,7 @@ def test_a_failure_in_one_block_asks_for_another_block_until_it_is_lone_or_not(
     count: int, failing: int, wanted: list[str]
 ) -> None:
     """More blocks, and not the same one again: that would choose the better attempt."""
-    assert stopping.ratios(blocks(count, failing, **THREE_TIMEOUTS), setting, "b", 0.05).wide == wanted
+    assert stopping.ratios(blocks(count, failing, **THREE_TIMEOUTS), limits_of, "b", 0.05).wide == wanted
 
 
 def test_what_else_was_objected_to_is_said_beside_the_reason() -> None:

@@ -5,7 +5,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from conftest import PORTS, environment, lab, needs_engine, until
+from tests.conftest import PORTS, environment, lab, needs_engine, until
 
 PORT = PORTS * 100 + 2
 STACK = "fastapi-uvicorn"

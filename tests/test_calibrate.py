@@ -13,7 +13,6 @@ from typing import Any, get_args
 import numpy as np
 import psutil
 import pytest
-from conftest import ENGINE_MISSING, until
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -39,6 +38,7 @@ from lab.host import machine
 from lab.load.client import Driver
 from lab.model.workload import Load
 from lab.paths import ROOT
+from tests.conftest import ENGINE_MISSING, until
 
 
 def log_of(due: list[float], delay_s: float, freezes: list[tuple[float, float]]) -> Log:
@@ -122,10 +122,10 @@ def test_the_two_valued_delays_hold_more_than_a_tenth_of_slow_ones_wherever_a_wi
         assert all(slow[end] - slow[start] > 0.1 * (end - start) + 20 for end in range(start + 9_000, 20_000, 100))
 
 
-def windows(lean: list[float], other: list[float]) -> list[Window]:
+def windows(fast: list[float], other: list[float]) -> list[Window]:
     return [
         Window(server="nginx", generator=generator, round=number, rps=rps, requests_per_cpu_s=2 * rps, errors=0)
-        for generator, column in (("lean user", lean), ("FastHttpUser", other))
+        for generator, column in (("fast user", fast), ("FastHttpUser", other))
         for number, rps in enumerate(column)
     ]
 
@@ -139,9 +139,9 @@ def test_ratios_are_taken_inside_the_rounds() -> None:
     assert found[0].value.lo == found[0].value.hi == pytest.approx(4)
 
 
-@pytest.mark.parametrize(("lean", "met"), [([400.0, 410.0], True), ([390.0, 400.0], False)])
-def test_the_goal_of_the_lean_user_is_judged_where_the_generator_is_the_limit(lean: list[float], met: bool) -> None:
-    seen = windows(lean, [100, 100])
+@pytest.mark.parametrize(("fast", "met"), [([400.0, 410.0], True), ([390.0, 400.0], False)])
+def test_the_goal_of_the_fast_user_is_judged_where_the_generator_is_the_limit(fast: list[float], met: bool) -> None:
+    seen = windows(fast, [100, 100])
     rows = rates.findings(Throughput(windows=tuple(seen), ratios=rates.ratios(seen)))
     assert [row.met for row in rows] == [None, None, None, met]
 
@@ -184,21 +184,21 @@ def a_truth_test(waited_ms: float = 0.0) -> TruthTest:
 
 
 @pytest.mark.parametrize(
-    ("waits_ms", "counted_ms", "spoilt_ms"),
+    ("waits_ms", "counted_ms", "rejected_ms"),
     [([0.5], 0.5, []), ([9.0, 6.0, 4.0], 4.0, [9.0, 6.0]), ([9.0, 8.0, 7.0, 10.0], 7.0, [9.0, 8.0, 10.0])],
 )
 def test_a_truth_test_whose_driver_waited_is_made_again(
-    monkeypatch: pytest.MonkeyPatch, waits_ms: list[float], counted_ms: float, spoilt_ms: list[float]
+    monkeypatch: pytest.MonkeyPatch, waits_ms: list[float], counted_ms: float, rejected_ms: list[float]
 ) -> None:
     """By how long it waited, not by what came out; the attempt that waited least counts, and the others are kept."""
     attempts = iter(waits_ms)
     monkeypatch.setattr(truths, "_attempt", lambda *_: a_truth_test(next(attempts)))
     seen = truths.measure(None, None, truths.Test("constant", "closed:8", 10.0), stock=False)  # type: ignore[arg-type]
     assert seen.generator_waited_ms == counted_ms
-    assert [one.generator_waited_ms for one in seen.spoilt] == spoilt_ms
+    assert [one.generator_waited_ms for one in seen.rejected] == rejected_ms
     assert list(attempts) == []
     waited = truths.findings([seen])[-1].value
-    assert all(f"{ms:.1f}" in waited for ms in [counted_ms, *spoilt_ms])
+    assert all(f"{ms:.1f}" in waited for ms in [counted_ms, *rejected_ms])
 
 
 def test_cpus_are_kept_awake_by_processes_that_yield() -> None:
@@ -230,8 +230,8 @@ def test_what_keeps_a_cpu_awake_ends_with_a_calibration_that_was_killed() -> Non
 def test_errors_make_a_truth_test_miss_its_goal() -> None:
     test = a_truth_test()
     assert [row.met for row in truths.findings([test])] == [True, True, True, False, None]
-    spoilt = test.model_copy(update={"errors": {"timeout": 1}})
-    assert not any(row.met for row in truths.findings([spoilt]))
+    rejected = test.model_copy(update={"errors": {"timeout": 1}})
+    assert not any(row.met for row in truths.findings([rejected]))
 
 
 def test_the_table_says_met_and_missed() -> None:
@@ -289,7 +289,7 @@ def test_the_cpu_time_that_is_read_is_what_was_burnt(workshop: tuple[Place, Gene
 
 def test_every_generator_there_is_drives_the_bare_servers(workshop: tuple[Place, Generators]) -> None:
     seen = rates.measure(*workshop, rounds=1, close_rounds=1, window_s=0.3)
-    assert {"lean user", "FastHttpUser"} <= {one.generator for one in seen.windows}
+    assert {"fast user", "FastHttpUser"} <= {one.generator for one in seen.windows}
     assert all(one.rps > 100 and one.errors == 0 for one in seen.windows)
 
 

@@ -5,10 +5,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import environment, lab
 
 from lab.config.project import Project
 from lab.paths import ROOT
+from tests.conftest import environment, lab
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import needs_engine
 
 from lab.config import compose
 from lab.errors import LabError
 from lab.model.stack import Service
 from lab.paths import COMPOSE_FILE, ROOT
+from tests.conftest import needs_engine
 
 VARIABLES = {"LAB_SERVER_CPUS": "1", "LAB_OTHER_CPUS": "0", "LAB_PORT": "8199", "LAB_ARM": "@aa"}
 

@@ -8,14 +8,14 @@ from typing import ClassVar
 from urllib.parse import parse_qsl
 
 import pytest
-from conftest import until
-from obedient import Obedient, held, serving, stack
 
 from lab import contract
 from lab.contract.document import Parameter
 from lab.contract.requests import PARAMETERS, all_checks
 from lab.model.stack import Exempt, Stack
 from lab.paths import ROOT
+from tests.conftest import until
+from tests.obedient import Obedient, held, serving, stack
 
 
 def test_a_stack_that_keeps_the_contract_has_no_findings() -> None:
@@ -58,12 +58,12 @@ def test_another_server_on_the_port_is_found() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"slots": "40"}, {"slots": True}, {"language": None}, {"more": 1}])
-def test_knobs_of_another_shape_are_found(wrong: dict[str, object]) -> None:
+def test_settings_of_another_shape_are_found(wrong: dict[str, object]) -> None:
     class Vague(Obedient):
-        knobs: ClassVar[dict[str, object]] = {**Obedient.knobs, **wrong}
+        settings: ClassVar[dict[str, object]] = {**Obedient.settings, **wrong}
 
     with serving(Vague) as url:
-        assert len([finding for finding in held(url, stack()) if finding.startswith("GET /knobs: ")]) == 1
+        assert len([finding for finding in held(url, stack()) if finding.startswith("GET /settings: ")]) == 1
 
 
 def test_a_wait_that_is_too_short_is_found() -> None:

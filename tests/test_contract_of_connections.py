@@ -6,14 +6,14 @@ import re
 import time
 
 import pytest
-from conftest import until
-from obedient import Obedient, serving, stack
-from server import Peer, Server
 
 from lab.contract import abandoned, framing, kept_connections
 from lab.contract.bodies import large_bodies
 from lab.model.stack import Exempt, Stack
 from lab.model.stalls import usual_cause
+from tests.conftest import until
+from tests.obedient import Obedient, serving, stack
+from tests.server import Peer, Server
 
 
 class Parsing(Obedient):

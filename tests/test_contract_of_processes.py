@@ -3,19 +3,19 @@
 from collections.abc import Iterator
 
 import pytest
-from conftest import all_standing
 
 from lab import contract
 from lab.config.project import Project
 from lab.model.stack import Stack
 from lab.runtime import auto
+from tests.conftest import all_started
 
 PROJECT = Project.here()
 
 
 @pytest.fixture(scope="module")
 def stands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Stack]]:
-    with all_standing(tmp_path_factory.mktemp("stacks") / "checkout", "process") as stacks:
+    with all_started(tmp_path_factory.mktemp("stacks") / "checkout", "process") as stacks:
         yield stacks
 
 

@@ -9,7 +9,6 @@ from urllib.parse import quote
 import psutil
 import pytest
 import schemathesis
-from conftest import ENGINE_MISSING, PORTS, all_standing, until
 from hypothesis import assume
 
 from lab import contract
@@ -19,6 +18,7 @@ from lab.contract.check import Check
 from lab.contract.document import OPENAPI_FILE, parameters
 from lab.model.stack import Stack
 from lab.run.servers import UPSTREAM
+from tests.conftest import ENGINE_MISSING, PORTS, all_started, until
 
 PROJECT = Project.here()
 STACKS = PROJECT.stacks
@@ -53,7 +53,7 @@ DOCUMENT = schemathesis.openapi.from_path(OPENAPI_FILE, config=settings())
 @pytest.fixture(scope="module")
 def stands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Stack]]:
     """Name -> stack, of all that can be started here, all running, from a copy of this checkout: no other copy runs meanwhile."""
-    with all_standing(tmp_path_factory.mktemp("stacks") / "checkout", "auto") as stacks:
+    with all_started(tmp_path_factory.mktemp("stacks") / "checkout", "auto") as stacks:
         yield stacks
 
 

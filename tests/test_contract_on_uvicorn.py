@@ -12,13 +12,13 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from conftest import until
 
 from lab.config.project import Project
 from lab.contract.kept_connections import kept
 from lab.contract.overlap import overlap
 from lab.model.stack import Stack
 from lab.paths import ROOT
+from tests.conftest import until
 
 THROUGH = """
 from starlette.middleware.base import BaseHTTPMiddleware
@@ -98,7 +98,7 @@ def test_quart_without_its_thread_pool_says_what_its_loop_has_and_is_found(loop:
     (tmp_path / "without_pool.py").write_text(replaced)
     threads = min(32, (os.cpu_count() or 1) + 4)
     with uvicorn("without_pool:app", f"--loop={loop}", folder=tmp_path) as address:
-        assert json.loads(get(address, "/knobs"))["slots"] == threads
+        assert json.loads(get(address, "/settings"))["slots"] == threads
         (finding,) = overlap(address, without_services("quart-uvicorn"))
     assert str(finding).startswith("GET /file/thread?ms=200 by 40 clients at once: the last answer came")
 
@@ -106,7 +106,7 @@ def test_quart_without_its_thread_pool_says_what_its_loop_has_and_is_found(loop:
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_quart_with_its_thread_pool_says_so(loop: str) -> None:
     with uvicorn("stacks.quart.app:app", f"--loop={loop}", LAB_SLOTS="23") as address:
-        assert json.loads(get(address, "/knobs"))["slots"] == 23
+        assert json.loads(get(address, "/settings"))["slots"] == 23
 
 
 def test_two_workers_on_asyncio_stall_on_kept_connections() -> None:

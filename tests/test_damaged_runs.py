@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthetic import SCENARIOS, STACKS, outcomes, run_facts, sample, trial, write_run
 
 from lab.errors import Exit, LabError
 from lab.report import again
 from lab.report.write import view_of, write_report
 from lab.run import formats
+from tests.synthetic import SCENARIOS, STACKS, outcomes, run_facts, sample, trial, write_run
 
-BLOCK = '{{"block":{0},"attempt":0,"started_at":"2026-05-04T12:00:00Z","overhead_s":3,"canary_before_s":0.001,"canary_after_s":0.001}}'
+BLOCK = '{{"block":{0},"attempt":0,"started_at":"2026-05-04T12:00:00Z","overhead_s":3,"reference_before_s":0.001,"reference_after_s":0.001}}'
 
 
 def test_a_line_that_a_kill_cut_off_is_left_out_with_a_warning(tmp_path: Path) -> None:

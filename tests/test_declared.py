@@ -3,22 +3,22 @@
 from pathlib import Path
 
 import pytest
-from conftest import lab
 
 from lab.config import scenarios
 from lab.errors import LabError
 from lab.load.client import Driver, DriverError
 from lab.model.workload import Scenario
 from lab.paths import LOADTESTS
+from tests.conftest import lab
 from tests.driving import drive, order
 from tests.server import Peer, Server
 
-BASE = "class LeanUser:\n    abstract: bool = True\n    path: str\n    params: dict[str, int] = {}\n    expected_errors = {}\n"
+BASE = "class FastUser:\n    abstract: bool = True\n    path: str\n    params: dict[str, int] = {}\n    expected_errors = {}\n"
 
 
 def read(folder: Path, text: str, **others: str) -> list[Scenario]:
-    """The scenarios of a folder with lean.py, one load test and others."""
-    for name, content in {"lean": BASE, "test": "from lean import LeanUser\n" + text, **others}.items():
+    """The scenarios of a folder with fast.py, one load test and others."""
+    for name, content in {"fast": BASE, "test": "from fast import FastUser\n" + text, **others}.items():
         (folder / f"{name}.py").write_text(content)
     return list(scenarios.all_of(folder))
 
@@ -26,11 +26,11 @@ def read(folder: Path, text: str, **others: str) -> list[Scenario]:
 @pytest.mark.parametrize(
     ("text", "path", "params"),
     [
-        ("class A(LeanUser):\n path: str = '/a'\n params: ClassVar[dict] = {'n': 10}", "/a", {"n": 10}),
-        ("class A(LeanUser):\n path = other = '/a'\n params = {'n': None, 'm': 'x'}", "/a", {"m": "x"}),
-        ("class A(LeanUser):\n path = '/b'\n path = '/a'", "/a", {}),
-        ("class A(LeanUser):\n path: str\n path = '/a'\n kept = [path for path in 'ab']", "/a", {}),
-        ("import lean as l\nclass A(l.LeanUser):\n path = '/a'", "/a", {}),
+        ("class A(FastUser):\n path: str = '/a'\n params: ClassVar[dict] = {'n': 10}", "/a", {"n": 10}),
+        ("class A(FastUser):\n path = other = '/a'\n params = {'n': None, 'm': 'x'}", "/a", {"m": "x"}),
+        ("class A(FastUser):\n path = '/b'\n path = '/a'", "/a", {}),
+        ("class A(FastUser):\n path: str\n path = '/a'\n kept = [path for path in 'ab']", "/a", {}),
+        ("import fast as l\nclass A(l.FastUser):\n path = '/a'", "/a", {}),
         ("from other import *\nclass A(Other):\n params = {'m': 2}", "/other", {"m": 2}),
         ("from other import Other as O\nclass A(O):\n pass", "/other", {"n": 1}),
         ("import other\nclass A(other.Other):\n path = '/a'", "/a", {"n": 1}),
@@ -41,13 +41,13 @@ def read(folder: Path, text: str, **others: str) -> list[Scenario]:
             "/other",
             {"r": 4},
         ),
-        ("from elsewhere import Mixin\nclass A(Mixin, LeanUser):\n path = '/a'", "/a", {}),
+        ("from elsewhere import Mixin\nclass A(Mixin, FastUser):\n path = '/a'", "/a", {}),
     ],
 )
 def test_a_declaration_is_read_as_python_inherits_it(
     tmp_path: Path, text: str, path: str, params: dict[str, int]
 ) -> None:
-    other = "from lean import LeanUser\nclass Other(LeanUser):\n    abstract = True\n    path = '/other'\n    params = {'n': 1}\n"
+    other = "from fast import FastUser\nclass Other(FastUser):\n    abstract = True\n    path = '/other'\n    params = {'n': 1}\n"
     (found,) = read(tmp_path, text, other=other)
     assert (found.user, found.path, found.params) == ("A", path, params)
 
@@ -56,37 +56,37 @@ def test_a_declaration_is_read_as_python_inherits_it(
     ("text", "complaint"),
     [
         (
-            "class A(LeanUser):\n path = '/a'\n params = {'n': 5 * 2}",
+            "class A(FastUser):\n path = '/a'\n params = {'n': 5 * 2}",
             "line 4: `params` of A must be a literal .* found `{'n': 5 \\* 2}`",
         ),
-        ("class A(LeanUser):\n path: str = PREFIX + '/a'", "line 3: `path` of A must be a literal"),
-        ("class A(LeanUser):\n path = f'/a'", "line 3: `path` of A"),
-        ("class A(LeanUser):\n @property\n def path(self):\n  return '/a'", "line 4: `path` of A"),
-        ("class A(LeanUser):\n path = '/a'\n if X:\n  params = {'n': 1}", "line 4: `params` of A"),
-        ("class A(LeanUser):\n path, other = '/a', 1", "line 3: `path` of A"),
-        ("class A(LeanUser):\n path = '/a'\n params = {}\n params |= {'n': 1}", "line 5: `params` of A"),
-        ("class A(LeanUser):\n path = '/a'\n from other import params", "line 4: `params` of A"),
-        ("class A(LeanUser):\n path = '/a'\n del path", "line 4: `path` of A"),
-        ("class A(LeanUser):\n path = '/a'\n expected_errors = REASONS", "line 4: `expected_errors` of A"),
-        ("class A(LeanUser):\n path = '/a'\n abstract = not DEBUG", "line 4: `abstract` of A"),
-        ("class A(LeanUser):\n path = '/a'\nA.path = '/b'", "line 4: `path` of A must be .* assigned in the class"),
-        ("class A(LeanUser):\n path = '/a'\nfor A.params in ({'n': 1},):\n pass", "line 4: `params` of A"),
-        ("@changed\nclass A(LeanUser):\n path = '/a'", "line 3: class A has a decorator"),
-        ("class A(LeanUser, metaclass=M):\n path = '/a'", "line 2: class A has a decorator or a metaclass"),
-        ("if True:\n class A(LeanUser):\n  path = '/a'", "line 3: class A stands in a block"),
-        ("class A(LeanUser):\n path = '/a'\nclass A(LeanUser):\n path = '/b'", "line 4: there is another class A"),
-        ("class A(LeanUser):\n path = '/a'\nclass B(A):\n pass", "line 4: B has the path /a, as A of .*test.py has"),
-        ("class A(LeanUser, LeanUser):\n path = '/a'", "line 2: class A: duplicate base class"),
-        ("class A(LeanUser):\n path = 'a'", "line 3: `path` of A must be a path"),
-        ("class A(LeanUser):\n path = '/a?n=1'", "line 3: `path` of A must be a path without a query"),
-        ("class A(LeanUser):\n path = '/a'\n params = ['n']", "line 4: `params` of A must be a dictionary"),
-        ("class A(LeanUser):\n path = '/a'\n params = {'n': 0.5}", "line 4: `params` of A"),
-        ("class A(LeanUser):\n path = '/a'\n params = {'n': True}", "line 4: `params` of A"),
+        ("class A(FastUser):\n path: str = PREFIX + '/a'", "line 3: `path` of A must be a literal"),
+        ("class A(FastUser):\n path = f'/a'", "line 3: `path` of A"),
+        ("class A(FastUser):\n @property\n def path(self):\n  return '/a'", "line 4: `path` of A"),
+        ("class A(FastUser):\n path = '/a'\n if X:\n  params = {'n': 1}", "line 4: `params` of A"),
+        ("class A(FastUser):\n path, other = '/a', 1", "line 3: `path` of A"),
+        ("class A(FastUser):\n path = '/a'\n params = {}\n params |= {'n': 1}", "line 5: `params` of A"),
+        ("class A(FastUser):\n path = '/a'\n from other import params", "line 4: `params` of A"),
+        ("class A(FastUser):\n path = '/a'\n del path", "line 4: `path` of A"),
+        ("class A(FastUser):\n path = '/a'\n expected_errors = REASONS", "line 4: `expected_errors` of A"),
+        ("class A(FastUser):\n path = '/a'\n abstract = not DEBUG", "line 4: `abstract` of A"),
+        ("class A(FastUser):\n path = '/a'\nA.path = '/b'", "line 4: `path` of A must be .* assigned in the class"),
+        ("class A(FastUser):\n path = '/a'\nfor A.params in ({'n': 1},):\n pass", "line 4: `params` of A"),
+        ("@changed\nclass A(FastUser):\n path = '/a'", "line 3: class A has a decorator"),
+        ("class A(FastUser, metaclass=M):\n path = '/a'", "line 2: class A has a decorator or a metaclass"),
+        ("if True:\n class A(FastUser):\n  path = '/a'", "line 3: class A stands in a block"),
+        ("class A(FastUser):\n path = '/a'\nclass A(FastUser):\n path = '/b'", "line 4: there is another class A"),
+        ("class A(FastUser):\n path = '/a'\nclass B(A):\n pass", "line 4: B has the path /a, as A of .*test.py has"),
+        ("class A(FastUser, FastUser):\n path = '/a'", "line 2: class A: duplicate base class"),
+        ("class A(FastUser):\n path = 'a'", "line 3: `path` of A must be a path"),
+        ("class A(FastUser):\n path = '/a?n=1'", "line 3: `path` of A must be a path without a query"),
+        ("class A(FastUser):\n path = '/a'\n params = ['n']", "line 4: `params` of A must be a dictionary"),
+        ("class A(FastUser):\n path = '/a'\n params = {'n': 0.5}", "line 4: `params` of A"),
+        ("class A(FastUser):\n path = '/a'\n params = {'n': True}", "line 4: `params` of A"),
         (
-            "class A(LeanUser):\n path = '/a'\n expected_errors = {'n': ['timeout']}",
+            "class A(FastUser):\n path = '/a'\n expected_errors = {'n': ['timeout']}",
             "line 4: .* names 'n', which is no param",
         ),
-        ("class A(LeanUser):\n path = '/a'\n expected_errors = {'n': 'timeout'}", "line 4: `expected_errors` of A"),
+        ("class A(FastUser):\n path = '/a'\n expected_errors = {'n': 'timeout'}", "line 4: `expected_errors` of A"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_file_and_line(tmp_path: Path, text: str, complaint: str) -> None:
@@ -110,7 +110,7 @@ def test_the_command_says_the_line_and_no_traceback(checkout: Path) -> None:
 def sent(driver: Driver, folder: Path, text: str, **ordered: object) -> set[bytes]:
     """Request lines that a server gets when a class is driven as ordered."""
     (folder / "odd.py").write_text(
-        f"import sys\nsys.path.insert(0, {str(LOADTESTS)!r})\nfrom lean import LeanUser\n{text}\n"
+        f"import sys\nsys.path.insert(0, {str(LOADTESTS)!r})\nfrom fast import FastUser\n{text}\n"
         " def check(self, body):\n  return True\n" + str(ordered.pop("after", ""))
     )
     scenario = {"id": "odd", "workload": "odd", "file": str(folder / "odd.py"), "user": "A", "path": "/a", **ordered}
@@ -129,19 +129,19 @@ def sent(driver: Driver, folder: Path, text: str, **ordered: object) -> set[byte
 def test_the_driver_sends_the_ordered_parameters_whatever_the_class_has_when_it_runs(
     driver: Driver, tmp_path: Path
 ) -> None:
-    text = "class A(LeanUser):\n path = '/a'\n params = {'n': 5 * 2, 'm': 3, 'left': None}"
+    text = "class A(FastUser):\n path = '/a'\n params = {'n': 5 * 2, 'm': 3, 'left': None}"
     assert sent(driver, tmp_path, text, params={"n": 7}) == {b"GET /a?n=7"}
 
 
 @pytest.mark.parametrize(
     ("text", "after", "found"),
     [
-        ("class A(LeanUser):\n path = '/' + 'b'", "", "`path` of A is '/b' when the file runs, and '/a' was ordered"),
-        ("class A(LeanUser):\n path = '/a'", "setattr(A, 'path', '/b')", "`path` of A is '/b'"),
-        ("class A(LeanUser):\n path = property(lambda self: '/a')", "", "`path` of A is <property"),
-        ("class A(LeanUser):\n path = '/a'\n params = property(dict)", "", "`params` of A is <property"),
+        ("class A(FastUser):\n path = '/' + 'b'", "", "`path` of A is '/b' when the file runs, and '/a' was ordered"),
+        ("class A(FastUser):\n path = '/a'", "setattr(A, 'path', '/b')", "`path` of A is '/b'"),
+        ("class A(FastUser):\n path = property(lambda self: '/a')", "", "`path` of A is <property"),
+        ("class A(FastUser):\n path = '/a'\n params = property(dict)", "", "`params` of A is <property"),
         (
-            "class A(LeanUser):\n path = '/a'\n @classmethod\n def prepare(cls, host):\n  cls.params = {'n': 1}\n"
+            "class A(FastUser):\n path = '/a'\n @classmethod\n def prepare(cls, host):\n  cls.params = {'n': 1}\n"
             "  super().prepare(host)",
             "",
             "`params` of A is {'n': 1} when the file runs, and {} was ordered",

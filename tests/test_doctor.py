@@ -5,11 +5,11 @@ import os
 
 import psutil
 import pytest
-from conftest import needs_engine
 
 from lab.commands import doctor, images
 from lab.config.project import Project
 from lab.runtime import auto
+from tests.conftest import needs_engine
 
 
 def test_the_placement_that_a_run_would_have_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import until
 
 from lab.load.client import Driver, DriverError
 from lab.load.driver.schedule import schedule
@@ -20,6 +19,7 @@ from lab.model.histogram import Histogram
 from lab.model.outcome import Driven
 from lab.model.workload import Load
 from lab.paths import ROOT
+from tests.conftest import until
 from tests.driving import JSON, drive, load_test, order
 from tests.server import Peer, Server
 

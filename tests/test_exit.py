@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from synthetic import failure, run_facts, sample, scenario, stack, trial, write_run
 
 from lab.commands import bench
 from lab.errors import Exit
 from lab.model.outcome import Outcome
 from lab.run.progress import Reporter
 from lab.run.store import RunFolder
+from tests.synthetic import failure, run_facts, sample, scenario, stack, trial, write_run
 
 STACKS = [stack("first"), stack("base", baseline=True)]
 BLOCKS = 6

@@ -3,20 +3,20 @@
 from typing import Any
 
 import pytest
-from synthetic import failure, histogram, sample, scenario, stack, trial
 
 from lab.analysis.validity import notes
 from lab.analysis.validity.bounds import MEANING, bound_by
 from lab.analysis.validity.causes import Cause
+from lab.analysis.validity.limits import Limits, limits_of
 from lab.analysis.validity.notes import Kind
 from lab.analysis.validity.objections import CHECKS
-from lab.analysis.validity.setting import Setting, setting
 from lab.analysis.validity.verdict import judge
 from lab.model.outcome import Usage
-from lab.model.stack import Knob
+from lab.model.stack import Setting
+from tests.synthetic import failure, histogram, sample, scenario, stack, trial
 
 CLOSED, OPEN = trial(load="closed:64"), trial(load="open:1000")
-SLOTS = Setting(slots=40, wait_ms=50)
+SLOTS = Limits(slots=40, wait_ms=50)
 
 
 def usage(
@@ -29,7 +29,7 @@ def usage(
 
 def test_a_clean_trial_is_valid() -> None:
     for load in (CLOSED, OPEN):
-        verdict = judge(sample(load), Setting())
+        verdict = judge(sample(load), Limits())
         assert (verdict.result, verdict.reason, verdict.cause) == ("valid", "", None)
 
 
@@ -41,11 +41,11 @@ def test_every_cause_says_whose_fault_it_is_and_what_to_do() -> None:
 
 
 def test_a_failure_is_the_stacks_unless_it_says_that_it_is_the_labs() -> None:
-    assert judge(failure(), Setting()).cause is Cause.NO_TRIAL
-    refused = judge(failure(off_contract=True), Setting())
+    assert judge(failure(), Limits()).cause is Cause.NO_TRIAL
+    refused = judge(failure(off_contract=True), Limits())
     assert refused.cause is Cause.OFF_CONTRACT
     assert "died" not in refused.reason
-    assert judge(failure(lab_fault=True), Setting()).cause is Cause.LAB
+    assert judge(failure(lab_fault=True), Limits()).cause is Cause.LAB
 
 
 LATE = {"lag": histogram({3.0: 2000}), "service": histogram({8.0: 2000})}
@@ -74,7 +74,7 @@ CASES: list[tuple[Cause, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("cause", "changes"), CASES, ids=lambda value: value.name if isinstance(value, Cause) else "")
 def test_each_check_objects_alone(cause: Cause, changes: dict[str, Any]) -> None:
-    verdict = judge(sample(**changes), SLOTS if cause is Cause.CEILING else Setting())
+    verdict = judge(sample(**changes), SLOTS if cause is Cause.CEILING else Limits())
     assert verdict.cause is cause
     assert verdict.result == cause.result
     assert verdict.reason.endswith(f"; {cause.advice}.")
@@ -99,44 +99,44 @@ INSIDE: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("changes", INSIDE)
 def test_what_stays_inside_the_limits_is_valid(changes: dict[str, Any]) -> None:
-    assert judge(sample(**changes), Setting()).result == "valid"
+    assert judge(sample(**changes), Limits()).result == "valid"
 
 
 def test_errors_that_an_experiment_expects_are_no_failure() -> None:
     full = sample(CLOSED, requests=2500, errors={"status 503": 500})
-    assert judge(full, Setting()).result == "failed"
-    assert judge(full, Setting(expected_errors=frozenset({"status 503"}))).result == "valid"
+    assert judge(full, Limits()).result == "failed"
+    assert judge(full, Limits(expected_errors=frozenset({"status 503"}))).result == "valid"
 
 
 def test_open_load_counts_a_timeout_once_although_its_latency_is_recorded() -> None:
     driven = {"requests": 2001, "errors": {"timeout": 1}, "latency": histogram({8.0: 2000, 5000.0: 1})}
-    assert judge(sample(OPEN, **driven, service=histogram({8.0: 2000})), Setting()).result == "valid"
+    assert judge(sample(OPEN, **driven, service=histogram({8.0: 2000})), Limits()).result == "valid"
 
 
 def test_a_stable_queue_is_not_behind_although_few_responses_are_missing() -> None:
     """100 arrivals, 20 s of waiting in flight in 2 s: ten at a time, so 3 x sqrt(20) = 13 may be missing by chance."""
     few = trial(load="open:50")
-    assert judge(sample(few, rps=50, completed=88, in_flight_s=20.0), Setting()).result == "valid"
-    assert judge(sample(few, rps=50, completed=86, in_flight_s=20.0), Setting()).cause is Cause.BEHIND
+    assert judge(sample(few, rps=50, completed=88, in_flight_s=20.0), Limits()).result == "valid"
+    assert judge(sample(few, rps=50, completed=86, in_flight_s=20.0), Limits()).cause is Cause.BEHIND
 
 
 def test_answers_that_all_come_after_the_window_are_said_to_be_late_and_not_wrong() -> None:
-    verdict = judge(sample(CLOSED, completed=0, requests=64, latency=histogram({2500.0: 64})), Setting())
+    verdict = judge(sample(CLOSED, completed=0, requests=64, latency=histogram({2500.0: 64})), Limits())
     assert verdict.cause is Cause.NOTHING
     assert "64 correct ones to its 64 requests later" in verdict.reason
 
 
 def test_the_stacks_errors_come_before_the_labs_own_faults() -> None:
-    assert judge(sample(CLOSED, requests=2100, errors={"status 500": 90}), Setting()).cause is Cause.ERRED
+    assert judge(sample(CLOSED, requests=2100, errors={"status 500": 90}), Limits()).cause is Cause.ERRED
 
 
 def test_a_full_generator_is_no_fault_where_the_server_is_full_too() -> None:
-    verdict = judge(sample(CLOSED, usage=usage(server=0.97, generator=0.95)), Setting())
+    verdict = judge(sample(CLOSED, usage=usage(server=0.97, generator=0.95)), Limits())
     assert (verdict.result, verdict.bound_by) == ("valid", "server CPU")
 
 
 def test_a_full_database_is_a_bound_and_not_a_fault() -> None:
-    verdict = judge(sample(CLOSED, usage=usage(generator=0.3, database=0.65)), Setting())
+    verdict = judge(sample(CLOSED, usage=usage(generator=0.3, database=0.65)), Limits())
     assert (verdict.result, verdict.bound_by) == ("valid", "database")
 
 
@@ -147,43 +147,43 @@ def test_the_slots_allow_one_round_more_than_their_rate() -> None:
 
 
 def test_short_waits_have_no_ceiling() -> None:
-    assert judge(sample(CLOSED, rps=9_000), Setting(slots=40, wait_ms=5)).cause is not Cause.CEILING
+    assert judge(sample(CLOSED, rps=9_000), Limits(slots=40, wait_ms=5)).cause is not Cause.CEILING
 
 
 @pytest.mark.parametrize(
     ("bound", "changes", "limits"),
     [
-        ("server CPU", {"usage": usage(server=0.9)}, Setting()),
-        ("server CPU", {"usage": usage(server=0.95)}, Setting(server_cpus=2)),
-        ("server CPU", {"server_cores_busy": 0.93, "usage": usage(server=0.65)}, Setting()),
-        ("offered rate", {"server_cores_busy": 0.93, "usage": usage(server=0.5)}, Setting()),
-        ("generator", {"other_cores_busy": 0.95, "usage": usage(upstream=0.3)}, Setting()),
-        ("offered rate", {"other_cores_busy": 0.95, "of": OPEN}, Setting()),
-        ("offered rate", {"other_cores_busy": 0.95, "rps": 1200}, Setting(wait_ms=50)),
-        ("offered rate", {"usage": usage(server=1.4)}, Setting(server_cpus=2)),
+        ("server CPU", {"usage": usage(server=0.9)}, Limits()),
+        ("server CPU", {"usage": usage(server=0.95)}, Limits(server_cpus=2)),
+        ("server CPU", {"server_cores_busy": 0.93, "usage": usage(server=0.65)}, Limits()),
+        ("offered rate", {"server_cores_busy": 0.93, "usage": usage(server=0.5)}, Limits()),
+        ("generator", {"other_cores_busy": 0.95, "usage": usage(upstream=0.3)}, Limits()),
+        ("offered rate", {"other_cores_busy": 0.95, "of": OPEN}, Limits()),
+        ("offered rate", {"other_cores_busy": 0.95, "rps": 1200}, Limits(wait_ms=50)),
+        ("offered rate", {"usage": usage(server=1.4)}, Limits(server_cpus=2)),
         ("server slots", {"rps": 790}, SLOTS),
         ("server slots", {"rps": 600}, SLOTS),
-        ("server slots", {"usage": usage(server=0.8)}, Setting(slots=1)),
+        ("server slots", {"usage": usage(server=0.8)}, Limits(slots=1)),
         ("offered rate", {"rps": 600, "of": OPEN}, SLOTS),
-        ("server CPU", {"server_cores_busy": 0.82, "server_stolen": 0.1, "usage": usage(server=0.75)}, Setting()),
-        ("offered rate", {"server_cores_busy": 0.8, "server_stolen": 0.1, "usage": usage(server=0.75)}, Setting()),
+        ("server CPU", {"server_cores_busy": 0.82, "server_stolen": 0.1, "usage": usage(server=0.75)}, Limits()),
+        ("offered rate", {"server_cores_busy": 0.8, "server_stolen": 0.1, "usage": usage(server=0.75)}, Limits()),
         ("offered rate", {"rps": 790, "of": trial(load="closed:40")}, SLOTS),
-        ("upstream", {"usage": usage(generator=0.3, upstream=0.7)}, Setting()),
-        ("offered rate", {"usage": usage(generator=0.5, database=0.9)}, Setting(other_cpus=3)),
-        ("generator", {"usage": usage(generator=0.95)}, Setting(other_cpus=3)),
-        ("upstream", {"usage": usage(upstream=0.95), "other_cores_busy": 0.4}, Setting(other_cpus=3)),
-        ("offered rate", {"usage": usage(upstream=0.95), "of": OPEN}, Setting(other_cpus=3)),
-        ("offered rate", {}, Setting()),
-        ("", {"completed": 0}, Setting()),
+        ("upstream", {"usage": usage(generator=0.3, upstream=0.7)}, Limits()),
+        ("offered rate", {"usage": usage(generator=0.5, database=0.9)}, Limits(other_cpus=3)),
+        ("generator", {"usage": usage(generator=0.95)}, Limits(other_cpus=3)),
+        ("upstream", {"usage": usage(upstream=0.95), "other_cores_busy": 0.4}, Limits(other_cpus=3)),
+        ("offered rate", {"usage": usage(upstream=0.95), "of": OPEN}, Limits(other_cpus=3)),
+        ("offered rate", {}, Limits()),
+        ("", {"completed": 0}, Limits()),
     ],
 )
-def test_what_bounded_a_trial(bound: str, changes: dict[str, Any], limits: Setting) -> None:
+def test_what_bounded_a_trial(bound: str, changes: dict[str, Any], limits: Limits) -> None:
     assert bound_by(sample(**{"of": CLOSED} | changes), limits) == bound
     assert bound == "" or bound in MEANING
 
 
-KNOBS = {
-    name: Knob(value=value, source="read")
+SETTINGS = {
+    name: Setting(value=value, source="read")
     for name, value in {"workers": 1, "slots": 40, "db_pool": 20, "upstream_connections": 100, "command": "run"}.items()
 }
 
@@ -218,37 +218,37 @@ KNOBS = {
 def test_the_slots_and_waits_of_a_scenario(
     model: str, id_: str, params: dict[str, int], slots: float | None, wait_ms: float
 ) -> None:
-    found = setting(stack(model=model), scenario(id_, **params), KNOBS, {"server": [0], "others": [1, 2]})
-    assert found == Setting(slots=slots, wait_ms=wait_ms, server_cpus=1, other_cpus=2)
+    found = limits_of(stack(model=model), scenario(id_, **params), SETTINGS, {"server": [0], "others": [1, 2]})
+    assert found == Limits(slots=slots, wait_ms=wait_ms, server_cpus=1, other_cpus=2)
 
 
 @pytest.mark.parametrize(("loop", "slots"), [(None, 40), ("uvloop.Loop", 100)])
 def test_a_stream_holds_a_thread_where_no_event_loop_sends_it(loop: str | None, slots: int) -> None:
-    knobs = KNOBS | {"loop": Knob(value=loop, source="read")}
-    found = setting(stack(model="threads"), scenario("stream", ms=20, chunks=10), knobs, {})
+    settings = SETTINGS | {"loop": Setting(value=loop, source="read")}
+    found = limits_of(stack(model="threads"), scenario("stream", ms=20, chunks=10), settings, {})
     assert (found.slots, found.wait_ms) == (slots, 200)
 
 
 def test_what_is_not_known_limits_nothing() -> None:
-    assert setting(stack(model="threads"), scenario("wait", ms=50), {}, {}) == Setting(wait_ms=50)
+    assert limits_of(stack(model="threads"), scenario("wait", ms=50), {}, {}) == Limits(wait_ms=50)
 
 
 def test_a_mean_far_above_the_p50_is_named_because_a_few_connections_are_served_at_once() -> None:
     """Flask on gevent, json: p50 0.5 ms, mean 27 ms."""
     uneven = sample(trial(load="closed:64"), rps=1_185, latency=histogram({0.5: 2_300, 872.6: 70}))
-    (note,) = judge(uneven, Setting()).notes
+    (note,) = judge(uneven, Limits()).notes
     assert note.kind is Kind.UNEVEN
     assert note.amount == pytest.approx(52.5, rel=0.02)
     (said,) = notes.said([[note], [note], []])
     assert said.startswith("In 2 of 3 blocks (median): the mean latency was 5")
     even = sample(trial(load="closed:64"), latency=histogram({10.0: 1_900, 400.0: 100}))
-    assert judge(even, Setting()).notes == ()
+    assert judge(even, Limits()).notes == ()
 
 
 def test_each_worker_has_slots_and_pools_of_its_own() -> None:
-    knobs = {
-        name: Knob(value=value, source="read") for name, value in {"workers": 2, "slots": 40, "db_pool": 20}.items()
+    settings = {
+        name: Setting(value=value, source="read") for name, value in {"workers": 2, "slots": 40, "db_pool": 20}.items()
     }
-    assert setting(stack(model="async"), scenario("file/thread", ms=20), knobs, {}).slots == 80
-    assert setting(stack(model="async"), scenario("db/one", ms=20), knobs, {}).slots == 40
-    assert setting(stack(model="sync"), scenario("wait", ms=20), knobs, {}).slots == 2
+    assert limits_of(stack(model="async"), scenario("file/thread", ms=20), settings, {}).slots == 80
+    assert limits_of(stack(model="async"), scenario("db/one", ms=20), settings, {}).slots == 40
+    assert limits_of(stack(model="sync"), scenario("wait", ms=20), settings, {}).slots == 2

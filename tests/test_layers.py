@@ -6,10 +6,10 @@ from pathlib import Path
 
 import docker
 import pytest
-from conftest import edit, environment, needs_engine
 
 from lab.runtime.docker import connect
 from lab.runtime.layers import layers, together, weights
+from tests.conftest import edit, environment, needs_engine
 
 BASE = {"base": 100}
 IMAGES = {

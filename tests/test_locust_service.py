@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import environment, needs_engine, until
 
 from lab.config.project import Project
+from tests.conftest import environment, needs_engine, until
 
 URL = "http://127.0.0.1:8089"
 PROJECT = "async-lab-locust-test"

@@ -18,7 +18,7 @@ VALUES: tuple[Noun, ...] = (
     Usage(cpu_s=1),
     sample().driven,
     sample(),
-    Block(block=0, attempt=0, started_at=NOON, overhead_s=1, canary_before_s=1, canary_after_s=1),
+    Block(block=0, attempt=0, started_at=NOON, overhead_s=1, reference_before_s=1, reference_after_s=1),
     Value(mean=1, lo=1, hi=1),
     Cell(stack="a", scenario="json", load="closed:8", blocks=6, outcome="valid"),
     costs([sample()])[0],

@@ -12,16 +12,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import checkout_copied_to, edit, environment
 
 from lab.analysis import stats
 from lab.analysis.validity.bounds import MEANING, bound_by
 from lab.analysis.validity.causes import Cause
+from lab.analysis.validity.limits import Limits
 from lab.analysis.validity.objections import CHECKS
-from lab.analysis.validity.setting import Setting
 from lab.analysis.validity.use import cpu_share
 from lab.analysis.validity.verdict import judge
 from lab.model.outcome import OUTCOME, Failure, Sample
+from tests.conftest import checkout_copied_to, edit, environment
 
 FASTAPI, FLASK, BROKEN, GENEROUS = "fastapi-uvicorn", "flask-gunicorn", "starlette-uvicorn", "fastapi-def"
 AWAKE = "quart-hypercorn"
@@ -59,7 +59,7 @@ SCENES = {
         "database is dead": (FASTAPI, "db/one", "closed:4"),
     },
 }
-Staged = dict[str, tuple[Sample | Failure, Setting]]
+Staged = dict[str, tuple[Sample | Failure, Limits]]
 
 NOW_AND_THEN = """
 _asked = [0]
@@ -146,7 +146,7 @@ def break_it(copy: Path) -> None:
         "    Load.calls += 1\n    sum(range(200_000))\n",
     )
     users = copy / "loadtests/health.py"
-    edit(users, "from lean", "from time import monotonic\n\nfrom lean")
+    edit(users, "from fast", "from time import monotonic\n\nfrom fast")
     users.write_text(users.read_text() + WORKING_USER)
     awake = copy / "stacks/quart/app.py"
     edit(awake, "import asyncio\n", "import asyncio\nimport threading\n")
@@ -182,32 +182,32 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staged]:
         names = [name for trials in SCENES.values() for name in trials]
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         yield {
-            name: (OUTCOME.validate_python(line["outcome"]), _setting(line["setting"]))
+            name: (OUTCOME.validate_python(line["outcome"]), _limits(line["setting"]))
             for name, line in zip(names, lines, strict=True)
         }
 
 
-def _setting(words: dict[str, object]) -> Setting:
-    return Setting(**{**words, "expected_errors": frozenset(words["expected_errors"])})  # type: ignore[arg-type, call-overload]
+def _limits(words: dict[str, object]) -> Limits:
+    return Limits(**{**words, "expected_errors": frozenset(words["expected_errors"])})  # type: ignore[arg-type, call-overload]
 
 
-def measured(staged: Staged, name: str) -> tuple[Sample, Setting]:
-    outcome, setting = staged[name]
+def measured(staged: Staged, name: str) -> tuple[Sample, Limits]:
+    outcome, limits = staged[name]
     assert isinstance(outcome, Sample), outcome
-    return outcome, setting
+    return outcome, limits
 
 
-def undisturbed(staged: Staged, name: str) -> tuple[Sample, Setting]:
+def undisturbed(staged: Staged, name: str) -> tuple[Sample, Limits]:
     """A measured trial beside which nobody else used the server's CPU; of another nothing can be said but that."""
     return _without(staged, name, Cause.STOLEN, Cause.FOREIGN)
 
 
-def _without(staged: Staged, name: str, *causes: Cause) -> tuple[Sample, Setting]:
-    sample, setting = measured(staged, name)
+def _without(staged: Staged, name: str, *causes: Cause) -> tuple[Sample, Limits]:
+    sample, limits = measured(staged, name)
     for cause in causes:
-        if disturbance := dict(CHECKS)[cause](sample, setting):
+        if disturbance := dict(CHECKS)[cause](sample, limits):
             pytest.skip(f"This machine was not its own: {disturbance}.")
-    return sample, setting
+    return sample, limits
 
 
 BOUNDS = {
@@ -231,16 +231,16 @@ def test_every_bound_has_a_scene() -> None:
 
 @pytest.mark.parametrize("name", BOUNDS)
 def test_what_was_full_is_named(staged: Staged, name: str) -> None:
-    sample, setting = undisturbed(staged, name)
-    assert bound_by(sample, setting) == BOUNDS[name], sample.model_dump(exclude={"driven": {"latency"}})
+    sample, limits = undisturbed(staged, name)
+    assert bound_by(sample, limits) == BOUNDS[name], sample.model_dump(exclude={"driven": {"latency"}})
 
 
 @pytest.mark.parametrize(("name", "ceiling_per_s"), [("all threads wait", 40 / 0.05), ("pool exhausted", 20 / 0.05)])
 def test_slots_that_all_wait_give_their_ceiling_whatever_the_framework(
     staged: Staged, name: str, ceiling_per_s: float
 ) -> None:
-    sample, setting = undisturbed(staged, name)
-    most = ceiling_per_s * sample.driven.window_s + (setting.slots or 0)
+    sample, limits = undisturbed(staged, name)
+    most = ceiling_per_s * sample.driven.window_s + (limits.slots or 0)
     assert 0.9 * ceiling_per_s * sample.driven.window_s <= sample.driven.completed <= most
     assert (cpu_share(sample, "server") or 0) < 0.9
 
@@ -260,9 +260,9 @@ OBJECTIONS = {
 
 @pytest.mark.parametrize("name", OBJECTIONS)
 def test_each_fault_is_objected_to(staged: Staged, name: str) -> None:
-    (sample, setting), cause = _without(staged, name, Cause.STOLEN), OBJECTIONS[name]
-    assert dict(CHECKS)[cause](sample, setting), sample.model_dump(exclude={"driven": {"latency", "service", "lag"}})
-    verdict = judge(sample, setting)
+    (sample, limits), cause = _without(staged, name, Cause.STOLEN), OBJECTIONS[name]
+    assert dict(CHECKS)[cause](sample, limits), sample.model_dump(exclude={"driven": {"latency", "service", "lag"}})
+    verdict = judge(sample, limits)
     if cause is Cause.BEHIND:
         assert verdict.result != "valid"  # noise, which is asked about first, would make it the lab's fault
     else:
@@ -280,9 +280,9 @@ def test_a_full_upstreams_refusals_are_a_result_where_the_scenario_expects_them(
     refused, spared = measured(staged, "upstream refuses"), measured(staged, "upstream is spared")
     assert set(refused[0].driven.errors) == {"status 502"}
     assert spared[0].driven.errors == {}
-    for sample, setting in (refused, spared):
-        assert setting.expected_errors == {"status 502"}
-        blamed = {objection.cause for objection in judge(sample, setting).objections}
+    for sample, limits in (refused, spared):
+        assert limits.expected_errors == {"status 502"}
+        blamed = {objection.cause for objection in judge(sample, limits).objections}
         assert not blamed & {Cause.ERRED, Cause.NOTHING, Cause.UNANSWERED}
 
 
@@ -305,52 +305,52 @@ def test_a_server_that_dies_while_it_is_loaded_has_failed(staged: Staged) -> Non
 
 
 def test_a_first_answer_that_does_not_come_is_the_stacks_on_an_undisturbed_machine_only(staged: Staged) -> None:
-    outcome, setting = staged["silent, its CPU taken"]
+    outcome, limits = staged["silent, its CPU taken"]
     assert isinstance(outcome, Failure)
-    assert judge(outcome, setting).cause is Cause.LAB
+    assert judge(outcome, limits).cause is Cause.LAB
     assert re.search(r"timeout\. Meanwhile other programs used \d+% of the server's CPU time", outcome.reason)
-    outcome, setting = staged["silent"]
+    outcome, limits = staged["silent"]
     assert isinstance(outcome, Failure)
-    assert judge(outcome, setting).cause is (Cause.LAB if "Meanwhile" in outcome.reason else Cause.NO_TRIAL)
+    assert judge(outcome, limits).cause is (Cause.LAB if "Meanwhile" in outcome.reason else Cause.NO_TRIAL)
 
 
 def test_a_first_answer_that_is_wrong_is_the_stacks_and_says_nothing_of_a_server_that_died(staged: Staged) -> None:
-    outcome, setting = staged["not served"]
+    outcome, limits = staged["not served"]
     assert isinstance(outcome, Failure)
-    verdict = judge(outcome, setting)
+    verdict = judge(outcome, limits)
     assert verdict.cause is Cause.OFF_CONTRACT
     assert "status 404; so it was not measured there: call `make verify`" in verdict.reason
 
 
 def test_a_server_that_is_dead_gives_no_trial(staged: Staged) -> None:
-    outcome, setting = staged["server is dead"]
+    outcome, limits = staged["server is dead"]
     assert isinstance(outcome, Failure)
     assert "not running" in outcome.reason
-    assert judge(outcome, setting).cause is Cause.NO_TRIAL
+    assert judge(outcome, limits).cause is Cause.NO_TRIAL
 
 
 def test_a_driver_that_dies_is_the_labs_fault_and_the_next_trial_has_another_one(staged: Staged) -> None:
-    outcome, setting = staged["driver dies"]
+    outcome, limits = staged["driver dies"]
     assert isinstance(outcome, Failure)
-    assert judge(outcome, setting).cause is Cause.LAB
+    assert judge(outcome, limits).cause is Cause.LAB
     measured(staged, "neighbour awake")
 
 
 @pytest.mark.parametrize("name", ["database dies", "database is dead"])
 def test_a_database_that_dies_is_the_labs_fault_and_not_the_stacks(staged: Staged, name: str) -> None:
-    outcome, setting = staged[name]
+    outcome, limits = staged[name]
     assert isinstance(outcome, Failure)
     assert "postgres is not running" in outcome.reason
-    assert judge(outcome, setting).cause is Cause.LAB
+    assert judge(outcome, limits).cause is Cause.LAB
 
 
 def test_the_connections_that_a_full_pool_has_busy_are_seen(staged: Staged) -> None:
-    sample, setting = measured(staged, "pool exhausted")
-    assert sample.usage["database"].connections == setting.slots == 20
+    sample, limits = measured(staged, "pool exhausted")
+    assert sample.usage["database"].connections == limits.slots == 20
 
 
 def test_a_server_that_keeps_no_connection_has_not_failed(staged: Staged) -> None:
-    sample, setting = measured(staged, "keeps no connection")
-    assert judge(sample, setting).result != "failed"
+    sample, limits = measured(staged, "keeps no connection")
+    assert judge(sample, limits).result != "failed"
     assert sample.driven.errors == {}
     assert stats.connects_per_request([sample]) == pytest.approx(1, abs=0.5)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from lab.analysis.validity.causes import Cause
+from lab.analysis.validity.limits import Limits
 from lab.analysis.validity.objections import CHECKS
-from lab.analysis.validity.setting import Setting
 from lab.analysis.validity.verdict import judge
 from lab.host import noise, readings
 from lab.load.client import Driver, DriverError
@@ -41,13 +41,13 @@ async def refuses_after_many(peer: Peer) -> None:
 
 def test_a_server_that_answers_nothing_but_the_first_request_has_failed(driver: Driver) -> None:
     with Server(refuses_after_the_first) as server:
-        verdict = judge(sampled(driver, server, "closed:8"), Setting())
+        verdict = judge(sampled(driver, server, "closed:8"), Limits())
     assert verdict.cause is Cause.NOTHING
 
 
 def test_a_server_that_refuses_from_some_request_on_has_failed(driver: Driver) -> None:
     with Server(refuses_after_many) as server:
-        verdict = judge(sampled(driver, server, "closed:8"), Setting())
+        verdict = judge(sampled(driver, server, "closed:8"), Limits())
     # Whether the five hundredth answer came before the window or in it depends on the machine.
     assert verdict.cause in (Cause.UNANSWERED, Cause.NOTHING)
 
@@ -56,7 +56,7 @@ def test_users_that_could_hardly_ask_are_seen_in_the_accounts(driver: Driver) ->
     """Refusals that an experiment expects come back at once: most of the time each user waits for its turn to ask."""
     with Server(refuses_after_the_first) as server:
         sample = sampled(driver, server, "closed:64")
-    verdict = judge(sample, Setting(expected_errors=frozenset(sample.driven.errors)))
+    verdict = judge(sample, Limits(expected_errors=frozenset(sample.driven.errors)))
     assert verdict.cause is Cause.IDLE
 
 
@@ -64,7 +64,7 @@ def test_a_server_that_serves_some_users_and_never_the_others_has_failed(driver:
     """Whom it lets wait is served when the others leave."""
     with connections_at_most(6) as server:
         sample = sampled(driver, server, "closed:8")
-    verdict = judge(sample, Setting())
+    verdict = judge(sample, Limits())
     assert (verdict.result, verdict.cause) == ("failed", Cause.STARVED)
     assert "2 of 8 users" in verdict.reason
 
@@ -78,8 +78,8 @@ def test_requests_for_which_no_connection_is_free_are_dropped_and_the_stack_has_
     with Server(slow) as server:
         sample = sampled(driver, server, "open:500", most_connections=4)
     assert sample.driven.dropped > 0
-    assert dict(CHECKS)[Cause.DROPPED](sample, Setting())
-    assert judge(sample, Setting()).result != "valid"
+    assert dict(CHECKS)[Cause.DROPPED](sample, Limits())
+    assert judge(sample, Limits()).result != "valid"
 
 
 VANISHES = (
@@ -94,7 +94,7 @@ VANISHES = (
 def test_requests_that_the_driver_loses_sight_of_are_missed_in_the_accounts(driver: Driver, tmp_path: Path) -> None:
     with Server() as server:
         sample = sampled(driver, server, "open:400", scenario=load_test(tmp_path, *VANISHES))
-    verdict = judge(sample, Setting())
+    verdict = judge(sample, Limits())
     assert (verdict.result, verdict.cause) == ("invalid", Cause.ACCOUNTS)
 
 
@@ -113,7 +113,7 @@ def test_what_the_hypervisor_takes_is_read_from_the_kernels_counters(tmp_path: P
         seen.append(readings.cores([0], stat)[0])
     share = readings.stolen_share(*seen)
     assert share == pytest.approx(50 / 150)
-    verdict = judge(sample(stolen=share), Setting())
+    verdict = judge(sample(stolen=share), Limits())
     assert (verdict.result, verdict.cause) == ("invalid", Cause.STOLEN)
 
 
@@ -126,6 +126,6 @@ def test_what_a_quota_withholds_from_the_lab_is_read_from_the_kernels_counters(
     for microseconds in (100_000, 500_000):
         (tmp_path / "cpu.stat").write_text(f"nr_throttled 3\nthrottled_usec {microseconds}\n")
         readings.append(noise.throttled_s() or 0)
-    verdict = judge(sample(lab_throttled_s=readings[1] - readings[0]), Setting())
+    verdict = judge(sample(lab_throttled_s=readings[1] - readings[0]), Limits())
     assert (verdict.result, verdict.cause) == ("invalid", Cause.QUOTA)
     assert verdict.reason.startswith("A CPU quota kept the lab from running for 0.40 s of a window of 2 s")

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import until
 
 from lab.errors import LabError
 from lab.host import readings
 from lab.model.stack import Arm, Service
 from lab.runtime import process
 from lab.runtime.process import ProcessRuntime
+from tests.conftest import until
 
 SPAWNS_A_CHILD = (
     "import subprocess,sys,time; subprocess.Popen([sys.executable,'-c','import time; time.sleep(60)']); time.sleep(60)"

@@ -4,10 +4,10 @@ import subprocess
 import sys
 
 import pytest
-from conftest import environment
 
 from lab.errors import Exit
 from lab.paths import ROOT
+from tests.conftest import environment
 
 SLOW = {
     "scipy", "numpy", "docker", "psycopg", "locust", "gevent", "h2", "wsproto", "pyroute2", "altair", "pandas", "jinja2", "hdrh",

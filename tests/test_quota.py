@@ -6,10 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import edit, measured, needs, needs_engine, until
 
+from lab.analysis.validity.limits import Limits
 from lab.analysis.validity.notes import Kind
-from lab.analysis.validity.setting import Setting
 from lab.analysis.validity.verdict import judge
 from lab.config import compose
 from lab.config.project import Project
@@ -18,6 +17,7 @@ from lab.host import cgroups, noise, readings
 from lab.model.stack import Arm, Service
 from lab.runtime import process, quota
 from lab.runtime.process import ProcessRuntime
+from tests.conftest import edit, measured, needs, needs_engine, until
 
 needs_group = needs(None if quota.parent() else "no control group with a quota can be made here")
 
@@ -45,7 +45,7 @@ def test_a_server_with_a_quota_is_throttled_and_not_slow(checkout: Path, runtime
     assert throttled_s > 0.4, "others on its CPU leave less to be throttled: 1.6 s without them"
     assert (sample.lab_throttled_s or 0) < 0.1
     assert sample.serving_replaced == 0
-    verdict = judge(sample, Setting())
+    verdict = judge(sample, Limits())
     assert verdict.bound_by == "CPU quota"
     assert Kind.QUOTA in {note.kind for note in verdict.notes}
 

@@ -6,10 +6,10 @@ import socket
 import time
 
 import pytest
-from server import Peer, Server
 
 from lab.model.stack import Arm
 from lab.runtime.readiness import wrong_after
+from tests.server import Peer, Server
 
 
 class Health:

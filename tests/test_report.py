@@ -8,7 +8,14 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from synthetic import (
+
+from lab.host import machine
+from lab.model.outcome import Block, Outcome
+from lab.model.stack import NOT_OPTIMIZED, OPTIMIZED
+from lab.model.workload import Load
+from lab.report import answer, noisy_blocks
+from lab.report.write import view_of, write_report
+from tests.synthetic import (
     NOON,
     SCENARIOS,
     SPEEDS,
@@ -24,13 +31,6 @@ from synthetic import (
     trial,
     write_run,
 )
-
-from lab.host import machine
-from lab.model.outcome import Block, Outcome
-from lab.model.stack import NOT_OPTIMIZED, OPTIMIZED
-from lab.model.workload import Load
-from lab.report import answer, noisy_blocks
-from lab.report.write import view_of, write_report
 
 
 def written(folder: Path, found: list[Outcome] | None = None, blocks: int = 8, **facts: Any) -> dict[str, Path]:
@@ -268,7 +268,7 @@ def test_facts_are_shown_and_absent_ones_are_not(tmp_path: Path, report: Mapping
         images={"base": "sha256:1"},
         not_applied=["image"],
         versions={"base": {"flask": "3.1.3"}},
-        knobs={
+        settings={
             "first": {"slots": {"value": 40, "source": "read"}, "workers": {"value": 1, "source": "configured"}},
             "broken": {"slots": {"value": 40, "source": "read"}},
             "base": {"slots": {"value": 80, "source": "read"}, "workers": {"value": 1, "source": "configured"}},
@@ -384,8 +384,8 @@ def test_markup_from_a_run_stays_text_in_markdown(tmp_path: Path) -> None:
 )
 def test_noisy_blocks_that_count_are_named_and_not_counted(noisy: list[int], said: str) -> None:
     found = [
-        Block(block=number, attempt=0, started_at=NOON, overhead_s=1, canary_before_s=1e-3, canary_after_s=1e-3,
-              noise="The canary was off." if number in noisy else "")
+        Block(block=number, attempt=0, started_at=NOON, overhead_s=1, reference_before_s=1e-3, reference_after_s=1e-3,
+              noise="The reference workload was off." if number in noisy else "")
         for number in range(6)
     ]  # fmt: skip
     assert f"Of 6 blocks, {said}" in list(noisy_blocks.warnings(found))[1]

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthetic import NOON, histogram, run_facts, sample, scenario, stack, trial, write_run
 
 from lab.model.outcome import Block, Outcome, Usage
 from lab.report.write import write_report
 from lab.run.store import RunFolder
+from tests.synthetic import NOON, histogram, run_facts, sample, scenario, stack, trial, write_run
 
 MANY = [stack("base", baseline=True), *(stack(f"stack-{number:02d}") for number in range(13))]
 BLOCKS = 8
@@ -76,11 +76,11 @@ def test_a_profile_without_a_target_says_nothing_of_it(tmp_path: Path) -> None:
 def streams(tmp_path: Path) -> Path:
     """Eight users who hold a stream of 20 ms gaps all the time, and the same users on /json."""
     stream = scenario("stream", chunks=10, ms=20)
-    asides = {"first event": histogram({22.0: 990, 30.0: 10}), "gap": histogram({20.5: 8900, 24.0: 100})}
+    secondary_timings = {"first event": histogram({22.0: 990, 30.0: 10}), "gap": histogram({20.5: 8900, 24.0: 100})}
     found: list[Outcome] = [
         sample(trial(block, "base", which), **more)
         for block in range(6)
-        for which, more in (("stream", {"asides": asides, "in_flight_s": 15.0}), ("json", {}))
+        for which, more in (("stream", {"secondary_timings": secondary_timings, "in_flight_s": 15.0}), ("json", {}))
     ]
     run = write_run(tmp_path / "run", run_facts(MANY[:1], [stream, scenario("json")], 6), found)
     write_report(run)
@@ -121,8 +121,8 @@ def started(folder: Path, **facts: Any) -> str:
                 attempt=0,
                 started_at=NOON,
                 overhead_s=1,
-                canary_before_s=1,
-                canary_after_s=1,
+                reference_before_s=1,
+                reference_after_s=1,
                 start_cpu_s={"base": 0.8, "stack-00": 0.4},
                 cold_start_s={"base": 1.0 + block, "base@aa": 9.0, "stack-00": 0.5},
             )

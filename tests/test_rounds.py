@@ -6,13 +6,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import command, edit, environment, lab, until
 
 from lab.config import scenarios
 from lab.errors import LabError
 from lab.model.outcome import OUTCOME, Sample
 from lab.paths import LOADTESTS
 from lab.run import rounds
+from tests.conftest import command, edit, environment, lab, until
 
 PROFILE = """
 [tiny]

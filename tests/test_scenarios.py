@@ -13,7 +13,7 @@ from lab.paths import LOADTESTS, ROOT
 
 def test_reading_scenarios_imports_no_load_test() -> None:
     code = "import sys, pathlib; from lab.config import scenarios; scenarios.all_of(pathlib.Path('loadtests')); "
-    code += "print(sorted({'locust', 'gevent', 'lean'} & set(sys.modules)))"
+    code += "print(sorted({'locust', 'gevent', 'fast'} & set(sys.modules)))"
     seen = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert seen.stdout == "[]\n"
 
@@ -102,8 +102,8 @@ def test_what_is_not_known_is_named_with_the_choices(given: str, complaint: str)
 
 def test_a_class_inherits_its_literals_and_abstract_classes_are_no_scenarios(tmp_path: Path) -> None:
     (tmp_path / "plain.py").write_text(
-        "from lean import LeanUser\nLIMIT = 3\n"
-        "class Base(LeanUser):\n    abstract = True\n    path = '/base'\n    params = {'n': 1}\n"
+        "from fast import FastUser\nLIMIT = 3\n"
+        "class Base(FastUser):\n    abstract = True\n    path = '/base'\n    params = {'n': 1}\n"
         "class Thing(Base):\n    path = '/thing/one'\n    other = LIMIT\n"
         "class Other:\n    pass\n"
     )

@@ -10,22 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthetic import histogram, sample, scenario, stack, trial
 
 from lab.analysis import summary
 from lab.analysis.validity.bounds import MEANING, bound_by
 from lab.analysis.validity.held_up import stall_ms
-from lab.analysis.validity.setting import Setting, setting
+from lab.analysis.validity.limits import Limits, limits_of
 from lab.load.client import Driver
 from lab.model.cell import Cell
 from lab.model.outcome import Role, Sample, Usage
-from lab.model.stack import Knob
+from lab.model.stack import Setting
 from lab.model.stalls import USUAL, usual_causes
 from lab.model.workload import Trial
 from lab.paths import ROOT
 from lab.report import derive
 from lab.report.read import read
 from tests.driving import drive, order
+from tests.synthetic import histogram, sample, scenario, stack, trial
 
 ONE_USER = trial(load="closed:1")
 ISSUE: dict[str, Any] = {"rps": 22.7, "latency": histogram({44.0: 45}), "in_flight_s": 2.0}
@@ -38,13 +38,13 @@ def used(server: float = 0.02, **shares: float) -> dict[Role, Usage]:
     return {role: Usage(cpu_s=2 * share) for role, share in roles.items()}
 
 
-def only(limits: Setting, *outcomes: Sample) -> Cell:
+def only(limits: Limits, *outcomes: Sample) -> Cell:
     (found,) = summary.cells(summary.judged(outcomes, lambda _: limits))
     return found
 
 
 def test_44_ms_of_a_lone_user_on_an_idle_machine_are_named_with_their_usual_cause() -> None:
-    cell = only(Setting(), *(sample(trial(n, load="closed:1"), **ISSUE, usage=used()) for n in range(6)))
+    cell = only(Limits(), *(sample(trial(n, load="closed:1"), **ISSUE, usage=used()) for n in range(6)))
     assert (cell.outcome, cell.bound_by) == ("valid", "stall")
     (note,) = cell.notes
     assert note.startswith(
@@ -56,47 +56,47 @@ def test_44_ms_of_a_lone_user_on_an_idle_machine_are_named_with_their_usual_caus
 
 def test_a_light_open_load_that_stalls_is_named_too() -> None:
     open_load = sample(trial(load="open:20"), **ISSUE | {"in_flight_s": 1.8}, usage=used())
-    assert stall_ms(open_load, Setting()) == pytest.approx(43, abs=1)
-    assert bound_by(open_load, Setting()) == "stall"
+    assert stall_ms(open_load, Limits()) == pytest.approx(43, abs=1)
+    assert bound_by(open_load, Limits()) == "stall"
 
 
 def test_waiting_and_stalling_are_told_apart() -> None:
     """50 ms that the scenario orders and 44 that nobody ordered."""
     stalls = sample(ONE_USER, rps=10.6, latency=histogram({94.0: 21}), in_flight_s=2.0, usage=used())
-    assert stall_ms(stalls, Setting(wait_ms=50)) == pytest.approx(41, abs=1)
+    assert stall_ms(stalls, Limits(wait_ms=50)) == pytest.approx(41, abs=1)
 
 
-NO_STALL: dict[str, tuple[Trial, dict[str, Any], Setting]] = {
-    "a wait": (ONE_USER, {"rps": 19.6, "latency": histogram({51.0: 39})}, Setting(wait_ms=50)),
+NO_STALL: dict[str, tuple[Trial, dict[str, Any], Limits]] = {
+    "a wait": (ONE_USER, {"rps": 19.6, "latency": histogram({51.0: 39})}, Limits(wait_ms=50)),
     "waits that each last a little longer": (
         ONE_USER,
         {"rps": 4.5, "latency": histogram({222.0: 9})},
-        Setting(wait_ms=200),
+        Limits(wait_ms=200),
     ),
     "a queue for slots that wait": (
         trial(load="closed:64"),
         {"rps": 19.5, "latency": histogram({3270.0: 64})},
-        Setting(slots=1, wait_ms=50),
+        Limits(slots=1, wait_ms=50),
     ),
     "users in step that queue for a CPU": (
         trial(load="closed:64"),
         {"rps": 780, "latency": histogram({82.0: 1560}), "usage": used(0.4)},
-        Setting(wait_ms=50),
+        Limits(wait_ms=50),
     ),
-    "CPU": (ONE_USER, {"rps": 22.7, "latency": histogram({44.0: 45}), "usage": used(0.97)}, Setting()),
+    "CPU": (ONE_USER, {"rps": 22.7, "latency": histogram({44.0: 45}), "usage": used(0.97)}, Limits()),
     "CPU of the database": (
         ONE_USER,
         {"rps": 22.7, "latency": histogram({44.0: 45}), "usage": used(database=0.9)},
-        Setting(),
+        Limits(),
     ),
-    "CPUs that others use": (ONE_USER, ISSUE | {"other_cores_busy": 0.6}, Setting()),
-    "a CPU that the hypervisor took": (ONE_USER, ISSUE | {"stolen": 0.9}, Setting()),
-    "a quota": (ONE_USER, ISSUE | {"server_throttled_s": 1.8}, Setting()),
-    "a CPU that wakes up": (ONE_USER, {"rps": 200, "latency": histogram({5.0: 400})}, Setting()),
-    "a CPU time that is not known": (ONE_USER, ISSUE | {"usage": used() | {"server": Usage()}}, Setting()),
-    "roles that were not watched": (ONE_USER, ISSUE | {"usage": {}}, Setting()),
-    "a worker that was replaced": (ONE_USER, ISSUE | {"serving_replaced": 1}, Setting()),
-    "nothing answered": (ONE_USER, {"completed": 0, "latency": histogram({})}, Setting()),
+    "CPUs that others use": (ONE_USER, ISSUE | {"other_cores_busy": 0.6}, Limits()),
+    "a CPU that the hypervisor took": (ONE_USER, ISSUE | {"stolen": 0.9}, Limits()),
+    "a quota": (ONE_USER, ISSUE | {"server_throttled_s": 1.8}, Limits()),
+    "a CPU that wakes up": (ONE_USER, {"rps": 200, "latency": histogram({5.0: 400})}, Limits()),
+    "a CPU time that is not known": (ONE_USER, ISSUE | {"usage": used() | {"server": Usage()}}, Limits()),
+    "roles that were not watched": (ONE_USER, ISSUE | {"usage": {}}, Limits()),
+    "a worker that was replaced": (ONE_USER, ISSUE | {"serving_replaced": 1}, Limits()),
+    "nothing answered": (ONE_USER, {"completed": 0, "latency": histogram({})}, Limits()),
 }
 
 
@@ -112,12 +112,12 @@ def test_what_is_explained_is_not_called_a_stall(name: str) -> None:
 @pytest.mark.parametrize("path", ["file/blocking", "hazard/blocking-wait"])
 def test_waits_that_block_an_event_loop_come_one_after_the_other(path: str) -> None:
     """64 users whose 20 ms each have one loop: 1,280 ms are their queue and no stall."""
-    knobs = {"workers": Knob(value=1, source="read"), "slots": Knob(value=40, source="read")}
-    limits = setting(stack(model="async"), scenario(path, ms=20), knobs, {})
+    settings = {"workers": Setting(value=1, source="read"), "slots": Setting(value=40, source="read")}
+    limits = limits_of(stack(model="async"), scenario(path, ms=20), settings, {})
     queued = sample(trial(load="closed:64"), rps=49, latency=histogram({1290.0: 64}), usage=used())
     assert limits.slots == 1
     assert stall_ms(queued, limits) is None
-    assert stall_ms(queued, Setting(wait_ms=20)) is not None
+    assert stall_ms(queued, Limits(wait_ms=20)) is not None
 
 
 @pytest.mark.parametrize("usual_ms", USUAL)
@@ -130,7 +130,7 @@ def test_the_most_similar_cause_comes_first_and_one_more_is_named(usual_ms: int)
 def test_half_a_cpu_is_throttled_and_not_slow() -> None:
     """`cpus: 0.5`: half of each period of 100 ms the server may run, and all CPUs look half idle."""
     halved = {"rps": 500, "usage": used(0.5), "server_throttled_s": 0.98, "server_cores_busy": 0.5}
-    cell = only(Setting(), *(sample(trial(n), **halved) for n in range(6)))
+    cell = only(Limits(), *(sample(trial(n), **halved) for n in range(6)))
     assert (cell.outcome, cell.bound_by) == ("valid", "CPU quota")
     (note,) = cell.notes
     assert note.startswith("In 6 of 6 blocks (median): a CPU quota kept the server from running for 49 % of the window")
@@ -138,9 +138,9 @@ def test_half_a_cpu_is_throttled_and_not_slow() -> None:
 
 
 def test_a_quota_that_was_hardly_reached_limits_nothing() -> None:
-    assert bound_by(sample(server_throttled_s=0.0, usage=used(0.95)), Setting()) == "server CPU"
-    assert only(Setting(), sample(server_throttled_s=0.01)).notes == ()
-    assert only(Setting(), sample(server_throttled_s=None)).notes == ()
+    assert bound_by(sample(server_throttled_s=0.0, usage=used(0.95)), Limits()) == "server CPU"
+    assert only(Limits(), sample(server_throttled_s=0.01)).notes == ()
+    assert only(Limits(), sample(server_throttled_s=None)).notes == ()
 
 
 @contextmanager
@@ -176,8 +176,8 @@ def test_nagles_algorithm_that_meets_a_delayed_acknowledgement_is_found_for_real
         driven = drive(driver, order(port, "closed:1", **times))
     asked = Trial.model_validate({"block": 0, "stack": "a", "scenario": "json", "load": "closed:1", "seed": 7, **times})
     found = Sample(trial=asked, started_at=datetime.now(UTC), driven=driven, usage=used(), overhead_s=0)
-    assert stall_ms(found, Setting()) == pytest.approx(41, abs=6)
-    assert bound_by(found, Setting()) == "stall"
+    assert stall_ms(found, Limits()) == pytest.approx(41, abs=6)
+    assert bound_by(found, Limits()) == "stall"
 
 
 @pytest.mark.parametrize(
@@ -188,5 +188,5 @@ def test_no_trial_of_the_committed_runs_is_accused_of_a_stall(run: Path) -> None
     trials = derive.judged(read(run))
     assert trials
     judged = [t for t in trials if isinstance(t.outcome, Sample) and t.trial.stack != "fastapi-two-workers"]
-    accused = [(t.key, stall_ms(t.outcome, t.setting)) for t in judged if isinstance(t.outcome, Sample)]
+    accused = [(t.key, stall_ms(t.outcome, t.limits)) for t in judged if isinstance(t.outcome, Sample)]
     assert [found for found in accused if found[1] is not None] == []

@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from staged import spinning
 
 from lab.errors import LabError
 from lab.host.readings import CoreReading
 from lab.model.stack import Arm, Service
 from lab.run import disturbance, starting
 from lab.run.disturbance import Span
-from lab.run.starting import Standing, start
+from lab.run.starting import Started, start
 from lab.runtime import process
 from lab.runtime.process import ProcessRuntime
+from tests.staged import spinning
 
 CPU = max(os.sched_getaffinity(0))
 SERVES = """
@@ -54,7 +54,7 @@ http.server.HTTPServer(("127.0.0.1", port), Health).serve_forever()
 MUTE = "import time; print('mute', flush=True); time.sleep(60)"
 BROKEN = "import no_such_module"
 
-Started = Callable[..., Standing]
+Started = Callable[..., Started]
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Process
 def started(runtime: ProcessRuntime, tmp_path: Path) -> Started:
     """Starts arms of these services on free ports."""
 
-    def of(*services: str, within_s: float = 20) -> Standing:
+    def of(*services: str, within_s: float = 20) -> Started:
         return start(runtime, arms(services), tmp_path, [CPU], within_s)
 
     return of
@@ -94,46 +94,46 @@ def arms(services: Sequence[str]) -> list[Arm]:
 
 
 def test_each_start_begins_when_the_one_before_it_is_healthy(started: Started, runtime: ProcessRuntime) -> None:
-    standing = started(*["busy"] * 4)
-    assert standing.unhealthy == {}
-    moments = [float(line) for label in standing.healthy_after_s for line in runtime.log_tail(label)]
+    started = started(*["busy"] * 4)
+    assert started.unhealthy == {}
+    moments = [float(line) for label in started.healthy_after_s for line in runtime.log_tail(label)]
     assert len(moments) == 8
     assert moments == sorted(moments), "begin and end of each, one after the other"
 
 
 def test_time_and_cpu_time_of_a_start_are_its_own(started: Started) -> None:
-    standing = started("busy", "busy", "busy")
-    assert all(0.3 <= used_s < 2 for used_s in standing.start_cpu_s.values())
-    assert len(standing.start_cpu_s) == 3
-    assert all(after_s >= 0.3 for after_s in standing.healthy_after_s.values())
+    started = started("busy", "busy", "busy")
+    assert all(0.3 <= used_s < 2 for used_s in started.start_cpu_s.values())
+    assert len(started.start_cpu_s) == 3
+    assert all(after_s >= 0.3 for after_s in started.healthy_after_s.values())
 
 
 def test_a_start_that_failed_on_a_disturbed_machine_is_made_again_with_more_time(started: Started) -> None:
     with spinning([CPU]):
-        standing = started("mute-at-first", within_s=7)
-    assert standing.unhealthy == {}
-    (sentence,) = standing.again
+        started = started("mute-at-first", within_s=7)
+    assert started.unhealthy == {}
+    (sentence,) = started.again
     assert "other programs used" in sentence
     assert "is started again, for at most 21 s" in sentence
 
 
 def test_a_server_is_not_blamed_where_the_machine_was_disturbed_twice(started: Started) -> None:
     with spinning([CPU]):
-        standing = started("mute", within_s=0.5)
-    assert "mute-0 did not get healthy within 1.5 s" in standing.unhealthy["mute-0"]
-    assert "other programs used" in standing.unhealthy["mute-0"]
-    assert standing.blameless == {"mute-0"}
+        started = started("mute", within_s=0.5)
+    assert "mute-0 did not get healthy within 1.5 s" in started.unhealthy["mute-0"]
+    assert "other programs used" in started.unhealthy["mute-0"]
+    assert started.blameless == {"mute-0"}
 
 
 def test_a_server_that_fails_alone_on_its_cpu_is_at_fault_and_disturbs_no_other(
     started: Started, runtime: ProcessRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Span, "disturbance", lambda *_: "")  # whatever else this machine does now
-    standing = started("mute", "busy", within_s=10)
-    assert set(standing.unhealthy) == {"mute-0"}
-    assert standing.blameless == frozenset()
-    assert standing.again == ()
-    assert set(standing.healthy_after_s) == {"busy-1"}
+    started = started("mute", "busy", within_s=10)
+    assert set(started.unhealthy) == {"mute-0"}
+    assert started.blameless == frozenset()
+    assert started.again == ()
+    assert set(started.healthy_after_s) == {"busy-1"}
     with pytest.raises(LabError, match="not running"):
         runtime.target("mute-0")
     assert runtime.log_tail("mute-0") == ("mute",), "its log is there though it was stopped"
@@ -143,9 +143,9 @@ def test_a_server_that_ends_at_once_is_at_fault_whatever_the_machine_does(
     started: Started, runtime: ProcessRuntime
 ) -> None:
     with spinning([CPU]):
-        standing = started("broken")
-    assert "exit status 1" in standing.unhealthy["broken-0"]
-    assert standing.blameless == frozenset()
+        started = started("broken")
+    assert "exit status 1" in started.unhealthy["broken-0"]
+    assert started.blameless == frozenset()
     assert "no_such_module" in runtime.log_tail("broken-0")[-1]
 
 
@@ -174,6 +174,6 @@ def test_what_others_took_is_a_disturbance_and_what_the_server_used_is_none(
 
 def test_an_arm_whose_port_is_taken_is_not_at_fault(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(starting.readiness, "taken", lambda _: "another program")
-    standing = started("busy")
-    assert standing.blameless == {"busy-0"}
-    assert "taken by another program" in standing.unhealthy["busy-0"]
+    started = started("busy")
+    assert started.blameless == {"busy-0"}
+    assert "taken by another program" in started.unhealthy["busy-0"]

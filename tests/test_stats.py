@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as distributions
-from synthetic import failure, histogram, sample, trial
 
 from lab.analysis import stats, summary
 from lab.analysis.comparison.rows import compare
-from lab.analysis.validity.setting import Setting
+from lab.analysis.validity.limits import Limits
 from lab.model.cell import Cell
 from lab.model.outcome import Outcome, Usage
+from tests.synthetic import failure, histogram, sample, trial
 
 
 def cells(*outcomes: Outcome) -> list[Cell]:
-    return summary.cells(summary.judged(outcomes, lambda _: Setting()))
+    return summary.cells(summary.judged(outcomes, lambda _: Limits()))
 
 
 def only(*outcomes: Outcome) -> Cell:
@@ -52,7 +52,7 @@ def test_the_ratio_of_two_cells_p99_is_the_ratio_that_the_comparison_gives() -> 
     trials = summary.judged(
         [sample(trial(block, arm), latency=histogram({ms: 2_000})) for arm, latencies in {"a": [10.0] * 6, "b": slow}.items()
          for block, ms in enumerate(latencies)],
-        lambda _: Setting(),
+        lambda _: Limits(),
     )  # fmt: skip
     base, other = summary.cells(trials)
     row = next(row for row in compare(summary.observations(trials, [base, other]), "a") if row.metric == "p99_ms")
@@ -196,7 +196,7 @@ def test_disturbed_blocks_are_left_out_where_most_are_valid(blocks: int, outcome
     assert (cell.outcome, cell.blocks) == (outcome, blocks - 2)
     assert f"2 of {blocks} blocks: The hypervisor took" in cell.reason
     assert (cell.rps and cell.rps.mean) == (pytest.approx(1000) if outcome == "valid" else None)
-    judged = summary.judged(trials, lambda _: Setting())
+    judged = summary.judged(trials, lambda _: Limits())
     compared = {seen.block for seen in summary.observations(judged, summary.cells(judged))}
     assert compared == (set(range(2, blocks)) if outcome == "valid" else set())
 
@@ -216,7 +216,7 @@ def test_the_labs_own_breakdown_is_invalid_and_not_the_stacks_failure() -> None:
 def test_no_p99_is_compared_where_the_cell_itself_has_none(requests: int, known: bool) -> None:
     """Six windows of 2 s."""
     trials = summary.judged(
-        [sample(trial(block=block), rps=requests / 6 / 2) for block in range(6)], lambda _: Setting()
+        [sample(trial(block=block), rps=requests / 6 / 2) for block in range(6)], lambda _: Limits()
     )
     seen = summary.observations(trials, summary.cells(trials))
     assert ("p99_ms" in {observation.metric for observation in seen}) == known
@@ -224,12 +224,12 @@ def test_no_p99_is_compared_where_the_cell_itself_has_none(requests: int, known:
 
 def test_only_valid_cells_are_compared() -> None:
     judged = summary.judged(
-        [sample(trial(stack="a")), failure(trial(stack="b")), sample(trial(stack="c"), stolen=0.5)], lambda _: Setting()
+        [sample(trial(stack="a")), failure(trial(stack="b")), sample(trial(stack="c"), stolen=0.5)], lambda _: Limits()
     )
     assert {seen.arm for seen in summary.observations(judged, summary.cells(judged))} == {"a"}
 
 
 def test_each_block_gives_its_three_metrics() -> None:
-    judged = summary.judged([sample(rps=1000, cpu_s=1.0)], lambda _: Setting())
+    judged = summary.judged([sample(rps=1000, cpu_s=1.0)], lambda _: Limits())
     seen = {row.metric: row.value for row in summary.observations(judged, summary.cells(judged))}
     assert seen == {"rps": 1000, "cpu_us_per_request": 500, "p99_ms": pytest.approx(8, rel=0.002)}

@@ -6,10 +6,9 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from synthetic import WINDOW_S, sample, trial
 
 from lab.analysis import summary
-from lab.analysis.validity.setting import Setting
+from lab.analysis.validity.limits import Limits
 from lab.analysis.validity.steady import halves_of, trend
 from lab.load.client import Driver
 from lab.model.outcome import Sample, Usage
@@ -18,6 +17,7 @@ from lab.report import derive
 from lab.report.read import read
 from tests.driving import drive, order
 from tests.server import Peer, Server
+from tests.synthetic import WINDOW_S, sample, trial
 
 FULL = {"server": Usage(cpu_s=2.0)}
 
@@ -35,7 +35,7 @@ def climbing(change: float, spread: float = 0.02, blocks: int = 6, load: str = "
 
 
 def said(samples: list[Sample]) -> tuple[str, ...]:
-    (cell,) = summary.cells(summary.judged(samples, lambda _: Setting()))
+    (cell,) = summary.cells(summary.judged(samples, lambda _: Limits()))
     return cell.notes
 
 

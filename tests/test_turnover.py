@@ -10,11 +10,11 @@ from math import inf
 from pathlib import Path
 
 import pytest
-from conftest import checkout_copied_to, edit, measured, until
 
 from lab.host import cgroups, processes
 from lab.host.replaced import LASTS_S, Turnover
 from lab.model.stack import Target
+from tests.conftest import checkout_copied_to, edit, measured, until
 
 FLASK, LIMITED = "flask-gunicorn", 2000
 LIVES_S, TIMES = 2 * LASTS_S, 3

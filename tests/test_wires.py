@@ -1,4 +1,4 @@
-"""Streams, WebSockets and HTTP/2 on the lean connection, each against a server written in the test, as plain Locust drives them."""
+"""Streams, WebSockets and HTTP/2 on the fast connection, each against a server written in the test, as plain Locust drives them."""
 
 import asyncio
 from typing import Any

@@ -26,7 +26,9 @@ def merged(parts: Sequence[Driven]) -> Driven:
             "latency": _merged([part.latency for part in parts]),
             "service": _merged([part.service for part in parts]),
             "lag": _merged([part.lag for part in parts]),
-            "asides": {name: _merged([part.asides.get(name) for part in parts]) for name in first.asides},
+            "secondary_timings": {
+                name: _merged([part.secondary_timings.get(name) for part in parts]) for name in first.secondary_timings
+            },
             "completed_per_second": tuple(map(sum, per_second)),
             "completed_halves": _halves(parts),
             "in_flight_s": sum(part.in_flight_s for part in parts),

@@ -11,14 +11,14 @@ from lab.analysis.comparison.pairs import Observation
 from lab.analysis.costs import Cost
 from lab.analysis.costs import costs as costs_of
 from lab.analysis.validity.blocks import notes_of, outcome_of
-from lab.analysis.validity.setting import Setting
+from lab.analysis.validity.limits import Limits
 from lab.analysis.validity.steady import trend
 from lab.analysis.validity.verdict import Verdict, judge, unanswered
 from lab.model.cell import Cell
 from lab.model.outcome import Outcome, Sample
 from lab.model.workload import Trial
 
-Settings = Callable[[Trial], Setting]
+LimitsOf = Callable[[Trial], Limits]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Judged:
 
     outcome: Outcome
     verdict: Verdict
-    setting: Setting
+    limits: Limits
 
     @property
     def trial(self) -> Trial:
@@ -38,9 +38,9 @@ class Judged:
         return self.trial.scenario, str(self.trial.load), self.trial.stack
 
 
-def judged(outcomes: Iterable[Outcome], settings: Settings) -> list[Judged]:
+def judged(outcomes: Iterable[Outcome], limits_of: LimitsOf) -> list[Judged]:
     """The outcomes that count, judged, in the order in which they were measured."""
-    return [_judged(outcome, settings(outcome.trial)) for outcome in counted(list(outcomes))]
+    return [_judged(outcome, limits_of(outcome.trial)) for outcome in counted(list(outcomes))]
 
 
 def counted(outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -55,8 +55,8 @@ def counted(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return [outcome for outcome in outcomes if chosen[outcome.trial.block][1] == outcome.trial.attempt]
 
 
-def _judged(outcome: Outcome, setting: Setting) -> Judged:
-    return Judged(outcome, judge(outcome, setting), setting)
+def _judged(outcome: Outcome, limits: Limits) -> Judged:
+    return Judged(outcome, judge(outcome, limits), limits)
 
 
 def cells(trials: Iterable[Judged]) -> list[Cell]:
@@ -87,7 +87,7 @@ def _with_numbers(cell: Cell, trials: Sequence[Judged]) -> Cell:
     samples = [t.outcome for t in trials if isinstance(t.outcome, Sample)]
     requests = sum(sample.driven.requests for sample in samples)
     latency = [sample.driven.latency for sample in samples]
-    wrong = sum(unanswered(t.outcome, t.setting.expected_errors) for t in trials if isinstance(t.outcome, Sample))
+    wrong = sum(unanswered(t.outcome, t.limits.expected_errors) for t in trials if isinstance(t.outcome, Sample))
     return cell.model_copy(
         update={
             "rps": stats.geometric(map(stats.rps, samples)),
@@ -126,16 +126,16 @@ def _expected_error_rate(trials: Iterable[Judged], requests: int) -> float | Non
         t.outcome.driven.errors.get(reason, 0)
         for t in trials
         if isinstance(t.outcome, Sample)
-        for reason in t.setting.expected_errors
+        for reason in t.limits.expected_errors
     ]
     return sum(found) / requests if found and requests else None
 
 
 def _of_streams(samples: Sequence[Sample]) -> dict[str, float | None]:
     """What only streams have; empty for other requests."""
-    if not any(sample.driven.asides for sample in samples):
+    if not any(sample.driven.secondary_timings for sample in samples):
         return {}
-    first, gap = ([sample.driven.asides.get(name) for sample in samples] for name in ("first event", "gap"))
+    first, gap = ([sample.driven.secondary_timings.get(name) for sample in samples] for name in ("first event", "gap"))
     return {
         "first_event_p50_ms": stats.percentile_ms(first, stats.P50),
         "first_event_p99_ms": stats.percentile_ms(first, stats.P99),

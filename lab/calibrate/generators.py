@@ -132,14 +132,14 @@ class Generators:
     def rate(self, generator: Generator, server: Running, users: int, warmup_s: float, window_s: float) -> Rate:
         """One window of closed load by the generator of that name."""
         match generator:
-            case "lean user":
-                return self._lean(server, users, warmup_s, window_s)
+            case "fast user":
+                return self._fast(server, users, warmup_s, window_s)
             case "FastHttpUser":
                 return self._stock(server, users, warmup_s, window_s)
             case "wrk":
                 return self._wrk(server, users, window_s)
 
-    def _lean(self, server: Running, users: int, warmup_s: float, window_s: float) -> Rate:
+    def _fast(self, server: Running, users: int, warmup_s: float, window_s: float) -> Rate:
         mine = Target(pid=self.driver.pid, contained=False)
         reading = self.drive(server, self.greeting(), f"closed:{users}", warmup_s, window_s, mine)
         completed = reading.driven.completed

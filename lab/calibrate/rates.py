@@ -1,4 +1,4 @@
-"""Part (a): the lean user, Locust's stock user and wrk on the same core against the same servers, interleaved."""
+"""Part (a): the fast user, Locust's stock user and wrk on the same core against the same servers, interleaved."""
 
 import random
 from collections.abc import Iterable, Sequence
@@ -11,12 +11,12 @@ from lab.calibrate.result import Finding, Generator, Ratio, ServerName, Throughp
 
 ROUNDS = 5
 CLOSE_ROUNDS = 10
-"""More rounds of the lean user and wrk alone: their ratio must be known to a few per cent."""
+"""More rounds of the fast user and wrk alone: their ratio must be known to a few per cent."""
 USERS = 64
 WARMUP_S, WINDOW_S = 0.4, 2.0
 STOCK_GOAL = 4.0
 WRK_GOAL = 0.95
-LEAN: Generator = "lean user"
+FAST: Generator = "fast user"
 STOCK: Generator = "FastHttpUser"
 
 
@@ -28,7 +28,7 @@ def measure(
     window_s: float = WINDOW_S,
 ) -> Throughput:
     """Every generator against every server once in each round, in seeded order; then the close rounds."""
-    names: list[Generator] = [LEAN, STOCK, *(["wrk"] if wrk_here() else [])]  # type: ignore[list-item]
+    names: list[Generator] = [FAST, STOCK, *(["wrk"] if wrk_here() else [])]  # type: ignore[list-item]
     order = random.Random(SEED)
     windows: list[Window] = []
     with ExitStack() as stack:
@@ -55,8 +55,8 @@ def measure(
 
 
 def ratios(windows: Sequence[Window]) -> tuple[Ratio, ...]:
-    """The lean user over each other generator, inside the rounds."""
-    pairs = dict.fromkeys((one.server, one.generator) for one in windows if one.generator != LEAN)
+    """The fast user over each other generator, inside the rounds."""
+    pairs = dict.fromkeys((one.server, one.generator) for one in windows if one.generator != FAST)
     return tuple(
         Ratio(server=server, to=to, metric=metric, value=value, rounds=len(found))
         for server, to in pairs
@@ -67,7 +67,7 @@ def ratios(windows: Sequence[Window]) -> tuple[Ratio, ...]:
 
 def _inside_rounds(windows: Iterable[Window], server: ServerName, to: Generator, metric: str) -> list[float]:
     values = {(one.generator, one.round): getattr(one, metric) for one in windows if one.server == server}
-    return [values[LEAN, number] / value for (generator, number), value in values.items() if generator == to]
+    return [values[FAST, number] / value for (generator, number), value in values.items() if generator == to]
 
 
 def findings(seen: Throughput) -> list[Finding]:
@@ -81,7 +81,7 @@ def findings(seen: Throughput) -> list[Finding]:
             goal = STOCK_GOAL
         if (ratio.server, ratio.to, ratio.metric) == ("uvicorn", "wrk", "rps"):
             goal = WRK_GOAL
-        errors = sum(one.errors for one in seen.windows if (one.server, one.generator) == (ratio.server, LEAN))
+        errors = sum(one.errors for one in seen.windows if (one.server, one.generator) == (ratio.server, FAST))
         rows.append(_ratio(ratio, goal, errors))
     return rows
 
@@ -107,7 +107,7 @@ def _ratio(ratio: Ratio, goal: float | None, errors: int) -> Finding:
     unit = "requests/s" if ratio.metric == "rps" else "requests per CPU second"
     return Finding(
         part="generator",
-        figure=f"lean user / {ratio.to} against {ratio.server}: {unit}",
+        figure=f"fast user / {ratio.to} against {ratio.server}: {unit}",
         value=f"{value.mean:.2f}{interval}",
         goal="" if goal is None else f"at least {goal:g}",
         met=None if goal is None else value.mean >= goal and not errors,

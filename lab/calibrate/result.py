@@ -3,12 +3,14 @@
 from datetime import datetime
 from typing import Any, Literal
 
+from pydantic import AliasChoices, Field
+
 from lab.host.machine import CpuPlan
 from lab.model.cell import Value
 from lab.model.noun import Noun
 from lab.model.workload import Load
 
-Generator = Literal["lean user", "FastHttpUser", "wrk"]
+Generator = Literal["fast user", "FastHttpUser", "wrk"]
 ServerName = Literal["uvicorn", "nginx"]
 Percentiles = dict[str, float]
 """`p50`, `p90`, `p99`, `p99.9` -> milliseconds."""
@@ -38,7 +40,7 @@ class Window(Noun):
 
 
 class Ratio(Noun):
-    """The lean user over another generator: geometric mean of the ratios inside the rounds, 95 % t-interval."""
+    """The fast user over another generator: geometric mean of the ratios inside the rounds, 95 % t-interval."""
 
     server: ServerName
     to: Generator
@@ -76,7 +78,7 @@ class TruthTest(Noun):
     """What Locust's own statistics of FastHttpUser say."""
     stock_truth_ms: Percentiles | None = None
     """The server's log of the same time."""
-    spoilt: tuple["TruthTest", ...] = ()
+    rejected: tuple["TruthTest", ...] = Field(default=(), validation_alias=AliasChoices("rejected", "spoilt"))
     """Attempts in which the driver waited so long that the p99.9 was the machine's."""
 
     @property

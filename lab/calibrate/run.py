@@ -89,7 +89,7 @@ def measure(place: Place, generators: Generators, cpus: machine.CpuPlan, say: Sa
 
 def _parts(place: Place, generators: Generators, say: Say) -> Iterator[dict[str, Any]]:
     """The fields of each part as soon as they are known."""
-    say.step("Generators: lean user, FastHttpUser" + (", wrk" if wrk_here() else " (wrk is not installed)"))
+    say.step("Generators: fast user, FastHttpUser" + (", wrk" if wrk_here() else " (wrk is not installed)"))
     yield {"throughput": rates.measure(place, generators)}
     tests: tuple[TruthTest, ...] = ()
     for test in truths.TESTS:

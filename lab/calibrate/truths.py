@@ -64,9 +64,9 @@ def measure(place: Place, generators: Generators, test: Test, *, stock: bool = T
     while not _is_quiet(attempts[-1], test) and len(attempts) < ATTEMPTS:
         attempts.append(_attempt(place, generators, test))
     measured = min(attempts, key=lambda one: one.lost_ms)
-    spoilt = (one for one in attempts if one is not measured)
+    rejected = (one for one in attempts if one is not measured)
     says = _stock(place, generators, test) if stock else {}
-    return measured.model_copy(update={"spoilt": tuple(spoilt), **says})
+    return measured.model_copy(update={"rejected": tuple(rejected), **says})
 
 
 def _is_quiet(measured: TruthTest, test: Test) -> bool:
@@ -136,7 +136,7 @@ def findings(tests: Iterable[TruthTest]) -> list[Finding]:
 
 
 def _waited(test: TruthTest) -> Finding:
-    others = ", ".join(f"{one.lost_ms:,.1f}" for one in test.spoilt)
+    others = ", ".join(f"{one.lost_ms:,.1f}" for one in test.rejected)
     return Finding(
         part="truth",
         figure=f"{test.mode}, {test.load}: the driver was kept from its CPU, in ms",

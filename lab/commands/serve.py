@@ -8,7 +8,7 @@ from lab.config import selection
 from lab.config.project import Project
 from lab.config.scenarios import ALL
 from lab.errors import Exit, LabError
-from lab.model.stack import Knob, Stack
+from lab.model.stack import Setting, Stack
 from lab.paths import STATE
 from lab.run import store
 from lab.run.progress import Reporter, Say
@@ -42,7 +42,7 @@ def verify(stacks: str, runtime_name: str, *, quick: bool = False) -> Exit:
 
 def _verify(project: Project, runtime: Runtime, names: list[str], *, quick: bool) -> Exit:
     chosen, left_out = selection.startable(names, project.stacks, runtime.lacks)
-    with Reporter() as say, _standing(project, runtime, chosen, say) as logs:
+    with Reporter() as say, _running(project, runtime, chosen, say) as logs:
         for reason in left_out:
             say.step(f"Left out: {reason}")
         held = [_holds(project, runtime, stack, logs, say) for stack in chosen]
@@ -93,7 +93,7 @@ def down() -> Exit:
 
 
 @contextlib.contextmanager
-def _standing(project: Project, runtime: Runtime, chosen: list[Stack], say: Say) -> Iterator[Path]:
+def _running(project: Project, runtime: Runtime, chosen: list[Stack], say: Say) -> Iterator[Path]:
     """Everything prepared and the backing services running; gives a folder for logs."""
     with _prepared(runtime, chosen, say) as logs, backing(runtime, project.services, logs):
         yield logs
@@ -131,20 +131,18 @@ def _holds(project: Project, runtime: Runtime, stack: Stack, logs: Path, say: Sa
     from lab.settings.reading import known
 
     arm = arm_of(stack.name, project.services)
-    with serving(runtime, [arm], logs, project.cpus.server) as standing:
-        if standing.unhealthy:
-            findings = [*standing.unhealthy.values(), *runtime.log_tail(stack.name)]
+    with serving(runtime, [arm], logs, project.cpus.server) as started:
+        if started.unhealthy:
+            findings = [*started.unhealthy.values(), *runtime.log_tail(stack.name)]
         else:
             findings = list(contract.grouped(contract.verify(f"http://127.0.0.1:{arm.port}", stack)))
             service = project.services[stack.name]
             findings += budget.unequal(stack, service, known(service, runtime.target(arm.label), arm.port))
-    after = "".join(
-        f" (healthy {after_s:.2f} s after its start alone)" for after_s in standing.healthy_after_s.values()
-    )
+    after = "".join(f" (healthy {after_s:.2f} s after its start alone)" for after_s in started.healthy_after_s.values())
     verdict = "does not hold the contract" if findings else "holds the contract"
-    if arm.label in standing.blameless:
+    if arm.label in started.blameless:
         verdict = "could not be started, through no fault of its own: it was not compared with the contract"
-    say.step("\n  ".join([f"{stack.name}: {verdict}{after}", *standing.again, *findings]))
+    say.step("\n  ".join([f"{stack.name}: {verdict}{after}", *started.again, *findings]))
     return not findings
 
 
@@ -164,5 +162,5 @@ def _keep_idle(project: Project, runtime: Runtime, chosen: list[Stack], logs: Pa
 def _idle_findings(project: Project, stack: Stack, kept: Mapping[str, float | None]) -> list[str]:
     if stack.name not in kept:
         return [f"{stack.name}: did not answer among the others"]
-    measured = {"keep_alive_s": Knob(value=kept[stack.name], source="measured")}
+    measured = {"keep_alive_s": Setting(value=kept[stack.name], source="measured")}
     return budget.unequal(stack, project.services[stack.name], measured)

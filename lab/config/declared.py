@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lab.config.user_classes import LOCUST, NAMES, Literal, classes
 
-BASE = "LeanUser"
+BASE = "FastUser"
 """The base of every scenario's class, whose `check` only says that there is none."""
 
 
@@ -34,7 +34,7 @@ def user_classes(folder: Path) -> Iterator[UserClass]:
         LabError: a file is no Python, or a declaration is not a literal; names file and line.
     """
     for kept in classes(folder):
-        if hasattr(kept, "path") and not _is_abstract(kept) and (_is_lean(kept) or not _is_locusts(kept)):
+        if hasattr(kept, "path") and not _is_abstract(kept) and (_is_fast(kept) or not _is_locusts(kept)):
             own = vars(kept)
             attributes = {name: getattr(kept, name) for name in NAMES if hasattr(kept, name)}
             file = f"{folder.name}/{kept.__module__}.py"
@@ -47,12 +47,12 @@ def ignored(folder: Path) -> Iterator[str]:
         where = f"{vars(kept)['where']}: the lab does not run {kept.__name__}"
         if _is_abstract(kept):
             continue
-        if _is_lean(kept):
+        if _is_fast(kept):
             if not hasattr(kept, "path"):
                 yield f"{where}, which has no `path`: say what it asks for, or that it is a base with `abstract = True`."
         elif _is_locusts(kept) or vars(kept)["has_tasks"]:
             yield (
-                f"{where}, which is not a {BASE}: derive it from {BASE} of lean.py, with `path` and `check` in place of "
+                f"{where}, which is not a {BASE}: derive it from {BASE} of fast.py, with `path` and `check` in place of "
                 "tasks (loadtests/README.md), or run it with `locust -f`."
             )
 
@@ -61,7 +61,7 @@ def _is_abstract(kept: type) -> bool:
     return "abstract" in vars(kept) and bool(vars(kept)["abstract"].value)
 
 
-def _is_lean(kept: type) -> bool:
+def _is_fast(kept: type) -> bool:
     return any(base.__name__ == BASE for base in kept.__mro__)
 
 

@@ -17,7 +17,7 @@ PARAMETERS = document.parameters()
 """Path -> the parameters that it takes."""
 
 _AMOUNT, _NAME = (int, float, NoneType), (str, NoneType)
-KNOBS = {
+SETTINGS = {
     "slots": _AMOUNT,
     "db_pool": _AMOUNT,
     "upstream_connections": _AMOUNT,
@@ -38,7 +38,7 @@ DIGESTS = {1: "0000bc8f", 1_000: "73d54e55", 14_000: "1440361c"}
 def all_checks(stack_name: str) -> Iterator[Check]:
     """Every check of the contract."""
     yield Check("/health", answer={"status": "ok", "stack": stack_name})
-    yield Check("/knobs", kinds=KNOBS)
+    yield Check("/settings", kinds=SETTINGS)
     yield Check("/json", answer={"message": "Hello, World!"})
     yield Check("/no-such-path", status=404)
     yield Check("/db/no-such-technique", status=404)

@@ -1,6 +1,6 @@
-"""What the machine did beside the measurement: a canary, the kernel's pressure figures, frequency.
+"""What the machine did beside the measurement: a reference workload, the kernel's pressure figures, frequency.
 
-The canary is a fixed piece of work on the server's CPU, timed before and after each block while nothing else of the lab
+The reference workload is a fixed piece of work on the server's CPU, timed before and after each block while nothing else of the lab
 runs: where it takes longer than usual, the machine was slower for reasons of its own.
 
 It is worked for a while unmeasured, since a CPU that slept is up to a fifth slower for its first 10 to 30 ms; and then for
@@ -25,7 +25,7 @@ _ROUNDS = 20_000
 class Moment(Noun):
     """The machine at one moment; running totals in seconds since boot, None where the kernel does not say."""
 
-    canary_s: float
+    reference_s: float
     pressure_s: dict[str, float]
     """Time in which some task waited for cpu, io or memory (PSI, `some`)."""
     throttled_s: float | None = None
@@ -34,16 +34,16 @@ class Moment(Noun):
 
 
 def look(cpus: Collection[int]) -> Moment:
-    """Times the canary on these CPUs and reads the kernel's figures; takes about a quarter of a second."""
+    """Time the reference workload on these CPUs and reads the kernel's figures; takes about a quarter of a second."""
     return Moment(
-        canary_s=canary_s(cpus),
+        reference_s=reference_s(cpus),
         pressure_s=_pressure_s(),
         throttled_s=throttled_s(),
         frequency_mhz=_frequency_mhz(min(cpus)),
     )
 
 
-def canary_s(cpus: Collection[int]) -> float:
+def reference_s(cpus: Collection[int]) -> float:
     """Mean wall time of the fixed work on these CPUs."""
     with running_on(cpus):
         _spin_s(_UNMEASURED)

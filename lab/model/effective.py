@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lab.model.stack import Knob
+from lab.model.stack import Setting
 
-Knobs = Mapping[str, Knob]
+Settings = Mapping[str, Setting]
 
 NAMES = {
     "workers": "worker processes",
@@ -29,26 +29,26 @@ NAMES = {
 
 
 def of_variable(variable: str) -> str:
-    """The knob that a LAB_ variable of docker-compose.yml sets: LAB_DB_POOL -> db_pool."""
+    """The setting that a LAB_ variable of docker-compose.yml sets: LAB_DB_POOL -> db_pool."""
     return variable.removeprefix("LAB_").lower()
 
 
-def recorded(facts: Mapping[str, Any]) -> dict[str, Knobs]:
-    """Stack -> its knobs, out of run.json."""
+def recorded(facts: Mapping[str, Any]) -> dict[str, Settings]:
+    """Return stack -> its settings, from run.json; older runs call them knobs."""
     return {
-        stack: {of_variable(name): _knob(value) for name, value in knobs.items() if of_variable(name) in NAMES}
-        for stack, knobs in facts.get("knobs", {}).items()
+        stack: {of_variable(name): _setting(value) for name, value in settings.items() if of_variable(name) in NAMES}
+        for stack, settings in facts.get("settings", facts.get("knobs", {})).items()
     }
 
 
-def _knob(value: str | Mapping[str, Any]) -> Knob:
+def _setting(value: str | Mapping[str, Any]) -> Setting:
     """The first runs have bare texts: what was asked for."""
     if isinstance(value, str):
-        return Knob(value=int(value) if value.isdecimal() else value, source="configured")
-    return Knob.model_validate(value)
+        return Setting(value=int(value) if value.isdecimal() else value, source="configured")
+    return Setting.model_validate(value)
 
 
-def versions(knobs: Knobs) -> dict[str, str]:
+def versions(settings: Settings) -> dict[str, str]:
     """Program -> version, of what ran: `python 3.13.5` as python: 3.13.5."""
-    texts = (str(knobs[name].value) for name in ("language", "server", "framework") if name in knobs)
+    texts = (str(settings[name].value) for name in ("language", "server", "framework") if name in settings)
     return {name: version for name, _, version in (text.partition(" ") for text in texts)}

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, TypeAdapter
+from pydantic import AfterValidator, AliasChoices, Field, TypeAdapter
 
 from lab.model.noun import Amount, Count, Noun
 from lab.model.workload import Trial
@@ -60,7 +60,9 @@ class Driven(Noun):
     """Open load: time from the actual send; latency counts from the intended start."""
     lag: Encoded | None = None
     """Open load: how late the generator itself sent."""
-    asides: dict[str, Encoded] = Field(default_factory=dict)
+    secondary_timings: dict[str, Encoded] = Field(
+        default_factory=dict, validation_alias=AliasChoices("secondary_timings", "asides")
+    )
     """Times beside the latency, by name (`first event` and `gap` of a stream): histograms of what started in the window."""
     completed_per_second: tuple[Count, ...] = ()
     completed_halves: tuple[Count, Count] | None = None
@@ -144,8 +146,9 @@ class Block(Noun):
     started_at: datetime
     overhead_s: Amount
     """Wall time that was not spent in trials: starting and stopping the servers."""
-    canary_before_s: Amount
-    canary_after_s: Amount
+    reference_before_s: Amount = Field(validation_alias=AliasChoices("reference_before_s", "canary_before_s"))
+    """Duration of the reference workload before the block; older runs call it a canary."""
+    reference_after_s: Amount = Field(validation_alias=AliasChoices("reference_after_s", "canary_after_s"))
     pressure_s: dict[str, Amount] = Field(default_factory=dict)
     """Time during the block in which some task waited for cpu, io or memory."""
     throttled_s: Amount | None = None

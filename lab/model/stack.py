@@ -18,26 +18,26 @@ AA_PORT_OFFSET = 100
 
 Model = Literal["sync", "threads", "greenlets", "async"]
 
-KnobValue = int | float | str | None
+SettingValue = int | float | str | None
 """None: there is no such thing."""
 
 
-class Knob(Noun):
+class Setting(Noun):
     """One setting of a stack, and how it is known: read from the running server, measured on it, or only asked for."""
 
-    value: KnobValue
+    value: SettingValue
     source: Literal["read", "measured", "configured"]
 
 
 class Exempt(Noun):
     """What a stack has instead of its share of the equal budget, and why."""
 
-    value: KnobValue
+    value: SettingValue
     why: str
 
 
 class Stack(Noun):
-    """Application + server + knobs: a service of docker-compose.yml with a `lab.framework` label."""
+    """Application + server + settings: a service of docker-compose.yml with a `lab.framework` label."""
 
     name: str
     framework: str
@@ -53,7 +53,7 @@ class Stack(Noun):
     omits: dict[str, str] = Field(default_factory=dict)
     """Path (or prefix ending in /) of the HTTP contract -> why this stack cannot do it."""
     exceptions: dict[str, Exempt] = Field(default_factory=dict)
-    """Knob -> what this stack has of it instead of the equal budget, by its own declaration."""
+    """Setting -> what this stack has of it instead of the equal budget, by its own declaration."""
     baseline: bool = False
 
     @property

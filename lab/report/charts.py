@@ -31,7 +31,7 @@ def draw(cells: Sequence[Cell], baseline: str) -> str | None:
     return str(vl_convert.vegalite_to_svg(json.dumps(_styled(chart).to_dict())))
 
 
-def standing_alone(svg: str) -> str:
+def standalone(svg: str) -> str:
     """The picture as a file of its own: it follows the reader's light or dark by itself."""
     style = "<style>svg { color: #1c2024 } @media (prefers-color-scheme: dark) { svg { color: #e4e7eb } }</style>"
     return svg.replace(">", f">{style}", 1)

@@ -7,7 +7,7 @@ from lab.analysis import summary
 from lab.analysis.comparison.rows import Comparison, compare
 from lab.analysis.costs import Cost
 from lab.analysis.summary import Judged
-from lab.analysis.validity.setting import Setting, setting
+from lab.analysis.validity.limits import Limits, limits_of
 from lab.model.cell import Cell
 from lab.model.effective import recorded
 from lab.model.stack import AA
@@ -37,14 +37,14 @@ def derive(run: Run) -> Findings:
 
 def judged(run: Run) -> list[Judged]:
     """Return the trials that count with their verdicts."""
-    settings = _settings(run)
-    return summary.judged(run.outcomes, lambda trial: settings[trial.stack.removesuffix(AA), trial.scenario])
+    limits = _limits(run)
+    return summary.judged(run.outcomes, lambda trial: limits[trial.stack.removesuffix(AA), trial.scenario])
 
 
-def _settings(run: Run) -> Mapping[tuple[str, str], Setting]:
-    knobs, cpu_plan = recorded(run.facts), run.facts.get("cpu_plan", {})
+def _limits(run: Run) -> Mapping[tuple[str, str], Limits]:
+    settings, cpu_plan = recorded(run.facts), run.facts.get("cpu_plan", {})
     return {
-        (stack.name, scenario.id): setting(stack, scenario, knobs.get(stack.name, {}), cpu_plan)
+        (stack.name, scenario.id): limits_of(stack, scenario, settings.get(stack.name, {}), cpu_plan)
         for stack in run.stacks
         for scenario in run.scenarios
     }

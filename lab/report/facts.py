@@ -107,11 +107,11 @@ def _noise(run: Run) -> Iterator[tuple[str, str]]:
     if not run.blocks:
         return
     yield "blocks that were run again", str(sum(block.attempt > 0 for block in run.blocks))
-    canaries_ms = [s * 1e3 for block in run.blocks for s in (block.canary_before_s, block.canary_after_s)]
-    usual_ms = median(canaries_ms)
-    yield "canary (fixed work on the server's CPU), median", f"{words.number(usual_ms)} ms"
-    worst = max(abs(canary / usual_ms - 1) for canary in canaries_ms)
-    yield "canary, farthest from its median", words.percent(worst)
+    references_ms = [s * 1e3 for block in run.blocks for s in (block.reference_before_s, block.reference_after_s)]
+    usual_ms = median(references_ms)
+    yield "reference workload (fixed work on the server's CPU), median", f"{words.number(usual_ms)} ms"
+    worst = max(abs(reference / usual_ms - 1) for reference in references_ms)
+    yield "reference workload, farthest from its median", words.percent(worst)
     stolen = [outcome.stolen for outcome in run.outcomes if isinstance(outcome, Sample) and outcome.stolen is not None]
     if stolen:
         yield "CPU time taken by the hypervisor, most in any window", words.percent(max(stolen))

@@ -15,7 +15,7 @@ from lab.model.workload import Profile, Scenario, Trial
 from lab.run.jsonlines import problem
 from lab.run.store import RunFolder
 
-_MAPPINGS = ("machine", "cpu_plan", "knobs", "unequal", "versions", "images", "sha256", "overhead")
+_MAPPINGS = ("machine", "cpu_plan", "settings", "knobs", "unequal", "versions", "images", "sha256", "overhead")
 """Keys of run.json that a report looks into."""
 
 

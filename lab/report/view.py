@@ -11,7 +11,7 @@ from lab.analysis.summary import Judged
 from lab.model.outcome import Failure, Outcome
 from lab.model.stack import NOT_OPTIMIZED
 from lab.model.workload import Scenario
-from lab.report import facts, knobs, noisy_blocks, precision, resolution, short, start
+from lab.report import facts, noisy_blocks, precision, resolution, settings_table, short, start
 from lab.report.derive import Findings
 from lab.report.read import Run
 from lab.report.section import Line, Section, headline
@@ -158,7 +158,7 @@ class View:
     def _warnings(self) -> Iterator[str]:
         if self.partial:
             yield self.partial
-        yield from knobs.unequal(self.run)
+        yield from settings_table.unequal(self.run)
         if again := len(self.run.outcomes) - len(self.findings.trials):
             yield f"{again} trials of interrupted or noisy blocks were measured again; the last whole attempt counts."
         yield from noisy_blocks.warnings(self.run.blocks)
@@ -178,12 +178,12 @@ class View:
                     yield f"{section.title}: the baseline came out different from itself; distrust these verdicts."
 
     @cached_property
-    def knobs(self) -> list[knobs.Row]:
-        return knobs.rows(self.run)
+    def settings(self) -> list[settings_table.Row]:
+        return settings_table.rows(self.run)
 
     @property
     def exceptions(self) -> list[str]:
-        return knobs.exceptions(self.run)
+        return settings_table.exceptions(self.run)
 
     @property
     def command(self) -> str:

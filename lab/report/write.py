@@ -47,7 +47,7 @@ def _write_charts(folder: Path, drawn: dict[str, str]) -> list[Path]:
     folder.mkdir(exist_ok=True)
     for old in folder.glob("*.svg"):
         old.unlink()
-    return [_write(folder / f"{slug}.svg", charts.standing_alone(svg)) for slug, svg in drawn.items()]
+    return [_write(folder / f"{slug}.svg", charts.standalone(svg)) for slug, svg in drawn.items()]
 
 
 def render(template: str, shown: View, drawn: dict[str, str]) -> str:

@@ -56,9 +56,9 @@ class Record:
             said = effective.versions(effective.recorded(self._facts).get(label, {}))
             versions[label] = {**versions.get(label, {}), **identity, **locked, **said}
 
-    def runs_with(self, knobs: Mapping[str, effective.Knobs], unequal: Mapping[str, list[str]]) -> None:
+    def runs_with(self, settings: Mapping[str, effective.Settings], unequal: Mapping[str, list[str]]) -> None:
         """What each stack really runs with, and where it has neither the equal budget nor a declared exception."""
-        self.set(knobs=_dumped(knobs), unequal={stack: found for stack, found in unequal.items() if found})
+        self.set(settings=_dumped(settings), unequal={stack: found for stack, found in unequal.items() if found})
 
     def weigh(self, runtime: Runtime, services: Iterable[str]) -> None:
         """How large the images of prepared services are, each and all together; nothing where there are no images."""
@@ -99,7 +99,7 @@ def first_facts(
         "arms": list(plan.arms),
         "trials_per_block": plan.trials_per_block,
         "scenarios": [scenario.model_dump(mode="json") for scenario in plan.scenarios],
-        "knobs": _dumped({name: configured(service) for name, service in chosen.items()}),
+        "settings": _dumped({name: configured(service) for name, service in chosen.items()}),
         "not_applied": runtime.not_applied(chosen),
         "started_at": datetime.now(UTC),
         "interruptions": [],
@@ -107,5 +107,5 @@ def first_facts(
     }
 
 
-def _dumped(knobs: Mapping[str, effective.Knobs]) -> dict[str, dict[str, Any]]:
-    return {stack: {name: knob.model_dump() for name, knob in found.items()} for stack, found in knobs.items()}
+def _dumped(settings: Mapping[str, effective.Settings]) -> dict[str, dict[str, Any]]:
+    return {stack: {name: setting.model_dump() for name, setting in found.items()} for stack, found in settings.items()}

@@ -103,7 +103,7 @@ class Bench:
         return failure.model_copy(update={"reason": f"{failure.reason} Meanwhile {disturbance}.", "lab_fault": True})
 
     def _failure(self, trial: Trial, started_at: datetime, reason: str) -> Failure:
-        """The stack's, unless a service that it leans on has died."""
+        """The stack's, unless a service that it depends on has died."""
         for service in (DATABASE, UPSTREAM):
             if gone := died(self.runtime, service):
                 log = self.runtime.log_tail(service)

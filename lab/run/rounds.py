@@ -64,8 +64,8 @@ def calibrated(runtime: Runtime, arms: Sequence[Arm], logs: Path, cpus: Collecti
         LabError: none of them does.
     """
     for arm in arms:
-        with serving(runtime, [arm], logs, cpus) as standing:
-            if arm.label in standing.unhealthy:
+        with serving(runtime, [arm], logs, cpus) as started:
+            if arm.label in started.unhealthy:
                 continue
             target = runtime.target(arm.label)
             if rate := _rounds_per_ms(arm.port, lambda: readings.cpu_s(target)):  # noqa: B023  # called at once

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lab.errors import LabError
 from lab.model.stack import AA, AA_PORT_OFFSET, Arm, Service
-from lab.run.starting import READY_WITHIN_S, Standing, start
+from lab.run.starting import READY_WITHIN_S, Started, start
 from lab.runtime import readiness
 from lab.runtime.interface import Runtime, died
 from lab.signals import deferred
@@ -29,7 +29,7 @@ def arm_of(label: str, services: Mapping[str, Service]) -> Arm:
 @contextlib.contextmanager
 def serving(
     runtime: Runtime, arms: Sequence[Arm], logs: Path, cpus: Collection[int], within_s: float = READY_WITHIN_S
-) -> Iterator[Standing]:
+) -> Iterator[Started]:
     """`start`, and at the end all of them are stopped."""
     try:
         yield start(runtime, arms, logs, cpus, within_s)

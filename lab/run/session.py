@@ -9,14 +9,14 @@ from functools import cached_property
 from pathlib import Path
 
 from lab import contract
-from lab.analysis.validity.setting import Setting, setting
+from lab.analysis.validity.limits import Limits, limits_of
 from lab.config.plan import Plan, expected_s
 from lab.errors import LabError
 from lab.host import noise, readings
 from lab.host.cpus import running_on
 from lab.host.machine import CpuPlan
 from lab.load.client import Driver
-from lab.model.effective import Knobs
+from lab.model.effective import Settings
 from lab.model.outcome import Block, Failure, Sample
 from lab.model.stack import AA, Arm, Service, Stack, Target, baseline
 from lab.model.workload import Scenario, Trial
@@ -25,9 +25,9 @@ from lab.run.manifest import Record, first_facts
 from lab.run.measure import Bench
 from lab.run.progress import Say
 from lab.run.servers import DATABASE, UPSTREAM, arm_of, backing, restore_backing, serving
-from lab.run.starting import Standing
+from lab.run.starting import Started
 from lab.run.store import RunFolder
-from lab.run.time_budget import Pace
+from lab.run.time_budget import TimeBudget
 from lab.runtime import quota
 from lab.runtime.interface import Runtime
 from lab.runtime.postgres import Monitor
@@ -51,8 +51,8 @@ class Session:
     folder: RunFolder
     say: Say
     _persistent: stopping.Persistent = field(default_factory=stopping.Persistent)
-    _knobs: dict[str, Knobs] = field(default_factory=dict)
-    _pace: Pace = field(default_factory=Pace)
+    _settings: dict[str, Settings] = field(default_factory=dict)
+    _time_budget: TimeBudget = field(default_factory=TimeBudget)
 
     def run(self) -> bool:
         """Measures whatever of the plan is not measured yet; True if nothing is left to measure.
@@ -119,7 +119,7 @@ class Session:
             ratios = self._ratios(profile.precision)
             if not ratios.wide:
                 return str(ratios)
-            if not self._pace.has_room(profile.limit_min):
+            if not self._time_budget.has_room(profile.limit_min):
                 return f"another block would have taken longer than the {profile.limit_min:g} minutes of this profile"
             self.say.step(f"{len(ratios.wide)} ratios are not known well enough yet, {ratios.wide[0]} first.")
             self.say.more(self.plan.trials_per_block)
@@ -133,7 +133,7 @@ class Session:
         while noise := self._timed(driver, number, attempt):
             if sum(record.block == number for record in self.folder.blocks()) > self.plan.profile.reruns:
                 return  # attempts that were broken off have no record, and use up none
-            if not self._pace.has_room(self.plan.profile.limit_min, to_come):
+            if not self._time_budget.has_room(self.plan.profile.limit_min, to_come):
                 self.say.step(f"Block {number + 1} is not run again, for want of time: {noise}")
                 return
             self.say.step(f"Block {number + 1} is run again: {noise}")
@@ -141,7 +141,7 @@ class Session:
             attempt += 1
 
     def _timed(self, driver: Driver, number: int, attempt: int) -> str:
-        with self._pace:
+        with self._time_budget:
             return self._run_block(driver, number, attempt)
 
     def _run_block(self, driver: Driver, number: int, attempt: int) -> str:
@@ -156,8 +156,8 @@ class Session:
         trials = list(self.plan.block(number, attempt))
         with ExitStack() as ending, ExitStack() as running:
             monitor = running.enter_context(closing(Monitor(arm_of(DATABASE, self.services).port)))
-            standing = running.enter_context(self._serving(list(self.arms.values()), logs))
-            bench = self._bench(driver, standing, monitor)
+            started = running.enter_context(self._serving(list(self.arms.values()), logs))
+            bench = self._bench(driver, started, monitor)
             for trial in trials:
                 trial_began_s = time.monotonic()
                 outcome = self._refusal(trial) or bench.measure(trial)
@@ -172,24 +172,24 @@ class Session:
                 attempt=attempt,
                 started_at=started_at,
                 overhead_s=time.monotonic() - began_s - in_trials_s,
-                canary_before_s=before.canary_s,
-                canary_after_s=after.canary_s,
+                reference_before_s=before.reference_s,
+                reference_after_s=after.reference_s,
                 pressure_s={kind: after.pressure_s[kind] - total for kind, total in before.pressure_s.items()},
                 throttled_s=_grown(before.throttled_s, after.throttled_s),
                 frequency_mhz=after.frequency_mhz,
-                cold_start_s=standing.healthy_after_s,
-                start_cpu_s=standing.start_cpu_s,
+                cold_start_s=started.healthy_after_s,
+                start_cpu_s=started.start_cpu_s,
             )
             return self._judged(block, outcomes)
 
     def _judged(self, block: Block, outcomes: list[Sample | Failure]) -> str:
         """Write the block down and return what was wrong with it; cells that re-runs do not help no longer count."""
         disturbance = stopping.disturbance(block, self.folder.blocks())
-        invalid = stopping.invalid(outcomes, self._setting)
-        can_add = block.block + 1 < (self.plan.profile.most_blocks or 0) and self._pace.has_room(
+        invalid = stopping.invalid(outcomes, self._limits)
+        can_add = block.block + 1 < (self.plan.profile.most_blocks or 0) and self._time_budget.has_room(
             self.plan.profile.limit_min
         )
-        noise = disturbance or stopping.spoilt(self._persistent.without(invalid), len(outcomes), can_add)
+        noise = disturbance or stopping.rejected(self._persistent.without(invalid), len(outcomes), can_add)
         self.folder.append_block(block.model_copy(update={"noise": noise}))
         self._persistent.note(block, invalid)
         return noise
@@ -208,11 +208,11 @@ class Session:
         return Failure(trial=trial, started_at=datetime.now(UTC), reason=reason, off_contract=True)
 
     @contextmanager
-    def _serving(self, arms: Sequence[Arm], logs: Path) -> Iterator[Standing]:
-        with serving(self.runtime, arms, logs, self.cpus.server) as standing:
-            for sentence in standing.again:
+    def _serving(self, arms: Sequence[Arm], logs: Path) -> Iterator[Started]:
+        with serving(self.runtime, arms, logs, self.cpus.server) as started:
+            for sentence in started.again:
                 self.say.step(f"  {sentence}")
-            yield standing
+            yield started
 
     def _restore_backing(self, logs: Path) -> bool:
         """Start a database or upstream that no longer serves again, and say so; True where that was necessary."""
@@ -221,9 +221,9 @@ class Session:
             self.say.step(f"  {sentence}")
         return bool(sentences)
 
-    def _bench(self, driver: Driver, standing: Standing, monitor: Monitor) -> Bench:
+    def _bench(self, driver: Driver, started: Started, monitor: Monitor) -> Bench:
         targets: dict[str, Target] = {}
-        unhealthy = dict(standing.unhealthy)
+        unhealthy = dict(started.unhealthy)
         for label in (*self.arms, DATABASE, UPSTREAM):
             if label not in unhealthy:
                 try:
@@ -240,7 +240,7 @@ class Session:
             targets=targets,
             monitor=monitor,
             unhealthy=unhealthy,
-            blameless=standing.blameless,
+            blameless=started.blameless,
             idle_memory_bytes={label: readings.memory_bytes(target) for label, target in targets.items()},
         )
 
@@ -253,11 +253,11 @@ class Session:
         logs.mkdir(exist_ok=True)
         for arm in (arm for label, arm in self.arms.items() if not label.endswith(AA)):
             self._restore_backing(logs)
-            with self._serving([arm], logs) as standing:
-                healthy = arm.label not in standing.unhealthy
+            with self._serving([arm], logs) as started:
+                healthy = arm.label not in started.unhealthy
                 found[arm.label] = self._broken_paths(arm, logs) if healthy else {}
-                self._knobs[arm.label] = self._known(arm, healthy)
-                alone_s |= standing.healthy_after_s
+                self._settings[arm.label] = self._known(arm, healthy)
+                alone_s |= started.healthy_after_s
             for sentence in found[arm.label].values():
                 self.say.step(f"  {arm.label}: {sentence}")
         self._record.set(cold_start_alone_s=alone_s)
@@ -296,7 +296,7 @@ class Session:
             self.runtime, [self.arms[label] for label in able], self.folder.logs / "contract", self.cpus.server
         )
 
-    def _known(self, arm: Arm, healthy: bool) -> Knobs:
+    def _known(self, arm: Arm, healthy: bool) -> Settings:
         """What a stack runs with; of one that does not run, what it was to be started with."""
         service = self.services[arm.service]
         try:
@@ -306,11 +306,13 @@ class Session:
 
     def _check_budget(self) -> None:
         """Says which stacks have neither the equal budget nor a declared exception, here and in run.json."""
-        found = {name: unequal(self.stacks[name], self.services[name], knobs) for name, knobs in self._knobs.items()}
+        found = {
+            name: unequal(self.stacks[name], self.services[name], settings) for name, settings in self._settings.items()
+        }
         for sentences in found.values():
             for sentence in sentences:
                 self.say.step(f"  {sentence}")
-        self._record.runs_with(self._knobs, found)
+        self._record.runs_with(self._settings, found)
 
     def _broken_paths(self, arm: Arm, logs: Path) -> dict[str, str]:
         """Path -> finding; only what is found twice counts, since some checks look at the clock."""
@@ -327,11 +329,13 @@ class Session:
 
     def _ratios(self, precision: float) -> stopping.Ratios:
         chosen = [self.stacks[name] for name in self.arms if not name.endswith(AA)]
-        return stopping.ratios(self.folder.outcomes(), self._setting, baseline(chosen).name, precision)
+        return stopping.ratios(self.folder.outcomes(), self._limits, baseline(chosen).name, precision)
 
-    def _setting(self, trial: Trial) -> Setting:
+    def _limits(self, trial: Trial) -> Limits:
         name = trial.stack.removesuffix(AA)
-        return setting(self.stacks[name], self._scenarios[trial.scenario], self._knobs[name], self.cpus.model_dump())
+        return limits_of(
+            self.stacks[name], self._scenarios[trial.scenario], self._settings[name], self.cpus.model_dump()
+        )
 
     @cached_property
     def arms(self) -> dict[str, Arm]:

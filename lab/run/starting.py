@@ -20,7 +20,7 @@ _GIVES_UP_AFTER_S = 4
 
 
 @dataclass(frozen=True)
-class Standing:
+class Started:
     """How arms stand after they were started; an arm is either unhealthy, or healthy after some time."""
 
     unhealthy: dict[str, str] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class _Attempt:
 
 def start(
     runtime: Runtime, arms: Sequence[Arm], logs: Path, cpus: Collection[int], within_s: float = READY_WITHIN_S
-) -> Standing:
+) -> Started:
     """Start arms one after the other, each when the one before it is healthy or given up.
 
     A port that is taken, an engine that refuses and a server that dies or never gets healthy are reasons, not errors:
@@ -65,11 +65,11 @@ def start(
     """
     refused = {arm.label: f"Port {arm.port} is taken by {who}." for arm in arms if (who := readiness.taken(arm.port))}
     refused |= _created(runtime, [arm for arm in arms if arm.label not in refused], logs)
-    standing = Standing(unhealthy=refused, blameless=frozenset(refused))
+    started = Started(unhealthy=refused, blameless=frozenset(refused))
     for arm in arms:
         if arm.label not in refused:
-            standing = _with(standing, _alone(runtime, arm, logs, cpus, within_s))
-    return standing
+            started = _with(started, _alone(runtime, arm, logs, cpus, within_s))
+    return started
 
 
 def _created(runtime: Runtime, arms: Sequence[Arm], logs: Path) -> dict[str, str]:
@@ -89,7 +89,7 @@ def _created(runtime: Runtime, arms: Sequence[Arm], logs: Path) -> dict[str, str
     return refused
 
 
-def _alone(runtime: Runtime, arm: Arm, logs: Path, cpus: Collection[int], within_s: float) -> Standing:
+def _alone(runtime: Runtime, arm: Arm, logs: Path, cpus: Collection[int], within_s: float) -> Started:
     """Start one arm, and once more with a longer limit where it failed on a disturbed machine."""
     again: tuple[str, ...] = ()
     try:
@@ -101,14 +101,14 @@ def _alone(runtime: Runtime, arm: Arm, logs: Path, cpus: Collection[int], within
             runtime.create([arm], logs)
             attempt = _attempt(runtime, arm, cpus, longer_s)
     except LabError as error:
-        return Standing(unhealthy={arm.label: str(error)}, blameless=frozenset({arm.label}), again=again)
+        return Started(unhealthy={arm.label: str(error)}, blameless=frozenset({arm.label}), again=again)
     if not attempt.reason:
         cpu_s = {} if attempt.cpu_s is None else {arm.label: attempt.cpu_s}
-        return Standing(healthy_after_s={arm.label: attempt.after_s}, start_cpu_s=cpu_s, again=again)
+        return Started(healthy_after_s={arm.label: attempt.after_s}, start_cpu_s=cpu_s, again=again)
     if died(runtime, arm.label) is None:
         runtime.stop([arm.label])  # it would take CPU time from those that are measured
     blameless = frozenset({arm.label} if attempt.disturbance else ())
-    return Standing(unhealthy={arm.label: attempt.why}, blameless=blameless, again=again)
+    return Started(unhealthy={arm.label: attempt.why}, blameless=blameless, again=again)
 
 
 def _attempt(runtime: Runtime, arm: Arm, cpus: Collection[int], within_s: float) -> _Attempt:
@@ -148,8 +148,8 @@ class _Use:
         return (self.cpu_s or 0) + (time.monotonic() - self._seen_s) * unseen_cpus
 
 
-def _with(one: Standing, other: Standing) -> Standing:
-    return Standing(
+def _with(one: Started, other: Started) -> Started:
+    return Started(
         unhealthy=one.unhealthy | other.unhealthy,
         healthy_after_s=one.healthy_after_s | other.healthy_after_s,
         start_cpu_s=one.start_cpu_s | other.start_cpu_s,

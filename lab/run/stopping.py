@@ -12,25 +12,25 @@ from lab.analysis import summary
 from lab.analysis.comparison.paired import MIN_BLOCKS, is_wide
 from lab.analysis.comparison.pairs import Pair, pairs
 from lab.analysis.validity.blocks import is_undecided
-from lab.analysis.validity.setting import Setting
+from lab.analysis.validity.limits import Limits
 from lab.analysis.validity.verdict import Verdict, judge
 from lab.model.outcome import Block, Outcome
 from lab.model.workload import Trial
 
-CANARY_OFF = 0.15
-"""Share by which the canary may differ from the latest ones' median before the block counts as noisy."""
+REFERENCE_OFF = 0.15
+"""Share by which the reference workload may differ from the latest ones' median before the block counts as noisy."""
 BLOCKS_BEFORE = 3
 """A machine's speed drifts by a tenth and more within minutes, which the ratio inside a block takes out; a jump it does not."""
 THROTTLED_S = 0.1
 """Quotas are counted in periods of 0.1 s: one that was cut short may have hit any trial."""
 
-SPOILT = 0.1
+REJECTED = 0.1
 """Share of a block's trials: with more of them invalid the whole block was disturbed."""
 PERSISTENT = 2
 """Blocks that left a cell invalid after their re-runs before no further block is re-run for it: in one, the machine may have
 been disturbed for longer than two attempts take."""
 
-Settings = Callable[[Trial], Setting]
+LimitsOf = Callable[[Trial], Limits]
 Key = tuple[str, str, str]
 
 
@@ -39,9 +39,9 @@ def cell_of(trial: Trial) -> Key:
     return trial.stack, trial.scenario, str(trial.load)
 
 
-def invalid(outcomes: Iterable[Outcome], settings: Settings) -> dict[Key, str]:
+def invalid(outcomes: Iterable[Outcome], limits_of: LimitsOf) -> dict[Key, str]:
     """Cells of a block that are invalid, with the reason."""
-    verdicts = ((outcome.trial, judge(outcome, settings(outcome.trial))) for outcome in outcomes)
+    verdicts = ((outcome.trial, judge(outcome, limits_of(outcome.trial))) for outcome in outcomes)
     return {cell_of(trial): verdict.reason for trial, verdict in verdicts if verdict.result == "invalid"}
 
 
@@ -93,29 +93,31 @@ def disturbance(block: Block, others: Sequence[Block]) -> str:
     """What says that the machine was not itself during a block; empty where nothing does."""
     if (block.throttled_s or 0) > THROTTLED_S:
         return f"A CPU quota kept the lab from running for {block.throttled_s:.1f} s."
-    return canary_off(block, others)
+    return speed_changed(block, others)
 
 
-def spoilt(invalid: Mapping[Key, str], trials: int, can_add: bool) -> str:
+def rejected(invalid: Mapping[Key, str], trials: int, can_add: bool) -> str:
     """Why a block is to be run again for its invalid cells; empty where it is not.
 
     A run that can add blocks adds one where a cell falls short of them (`ratios`), instead of giving up a block for a
     single trial; only where many were disturbed it was the whole block.
     """
-    if not invalid or (can_add and len(invalid) <= SPOILT * trials):
+    if not invalid or (can_add and len(invalid) <= REJECTED * trials):
         return ""
     cell, reason = next(iter(invalid.items()))
     return f"{len(invalid)} of {trials} trials are invalid, the first: {' '.join(cell)}: {reason}"
 
 
-def canary_off(block: Block, others: Sequence[Block]) -> str:
-    """Why the canary says that the machine was not itself; empty where it was. The first block is held against itself."""
-    known = [value for one in (*others[-BLOCKS_BEFORE:], block) for value in (one.canary_before_s, one.canary_after_s)]
+def speed_changed(block: Block, others: Sequence[Block]) -> str:
+    """Why the reference workload says that the machine was not itself; empty where it was. The first block is held against itself."""
+    known = [
+        value for one in (*others[-BLOCKS_BEFORE:], block) for value in (one.reference_before_s, one.reference_after_s)
+    ]
     usual = statistics.median(known)
-    worst = max((block.canary_before_s, block.canary_after_s), key=lambda value: abs(value / usual - 1))
-    if abs(worst / usual - 1) <= CANARY_OFF:
+    worst = max((block.reference_before_s, block.reference_after_s), key=lambda value: abs(value / usual - 1))
+    if abs(worst / usual - 1) <= REFERENCE_OFF:
         return ""
-    return f"The canary took {worst * 1e3:.2f} ms instead of {usual * 1e3:.2f} ms: the machine's speed changed."
+    return f"The reference workload took {worst * 1e3:.2f} ms instead of {usual * 1e3:.2f} ms: the machine's speed changed."
 
 
 @dataclass(frozen=True)
@@ -133,14 +135,14 @@ class Ratios:
         return f"each of the {self.number} ratios that this run has is known to {self.precision * 100:g} %"
 
 
-def ratios(outcomes: Iterable[Outcome], settings: Settings, baseline: str, precision: float) -> Ratios:
+def ratios(outcomes: Iterable[Outcome], limits_of: LimitsOf, baseline: str, precision: float) -> Ratios:
     """Return the ratios of a run so far.
 
     Throughput in closed load is wide where its interval reaches further than `precision` from it; every ratio is with too
     few undisturbed blocks for any claim. Ratios of cells that are not valid are not counted: more blocks do not help them,
     except where a cell has failed in one block only and more of them would say whether that was the stack.
     """
-    trials = summary.judged(outcomes, settings)
+    trials = summary.judged(outcomes, limits_of)
     found = pairs(summary.observations(trials, summary.cells(trials)), baseline)
     told = [pair for pair in found if pair.metric == ("rps" if _is_closed(pair) else "p99_ms")]
     families = Counter(pair.scenario for pair in told if _is_closed(pair) and not pair.is_aa)

@@ -149,7 +149,7 @@ def point_latest(results: Path, run: RunFolder) -> None:
 
 @contextlib.contextmanager
 def only_one(state: Path) -> Iterator[None]:
-    """Holds the checkout's lock: two runs at once would spoil each other's numbers.
+    """Holds the checkout's lock: two runs at once would disturb each other's numbers.
 
     Raises:
         LabError: another command of this checkout is starting servers or measuring.

@@ -9,7 +9,7 @@ def projected_s(used_s: float, done: int, to_come: int) -> float:
     return used_s / done * to_come
 
 
-class Pace:
+class TimeBudget:
     """A context around each block; what it has not seen yet it cannot refuse."""
 
     def __init__(self) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from lab.model.effective import NAMES, of_variable
-from lab.model.stack import Knob, KnobValue, Service, Stack
+from lab.model.stack import Service, Setting, SettingValue, Stack
 
 _FOR = {"db_pool": ("/db/",), "upstream_connections": ("/http/", "/stream")}
 """Setting -> the paths that it is for, as lab.omits names them."""
@@ -11,14 +11,14 @@ MEASURED_WITHIN_S = 2.5
 """Servers look for idle connections every second or so, on a machine that is busy with the others."""
 
 
-def unequal(stack: Stack, service: Service, knobs: Mapping[str, Knob]) -> list[str]:
+def unequal(stack: Stack, service: Service, settings: Mapping[str, Setting]) -> list[str]:
     """What the stack has otherwise than all the others without having declared it, in sentences."""
-    return list(_unequal(stack, service, knobs))
+    return list(_unequal(stack, service, settings))
 
 
-def expected(service: Service) -> dict[str, KnobValue]:
-    """Knob -> what every stack should have of it."""
-    found: dict[str, KnobValue] = {of_variable(name): share for name, share in service.budget.items()}
+def expected(service: Service) -> dict[str, SettingValue]:
+    """Setting -> what every stack should have of it."""
+    found: dict[str, SettingValue] = {of_variable(name): share for name, share in service.budget.items()}
     if "nofile" in service.ulimits:
         found["nofile"] = service.ulimits["nofile"]
     if service.cpuset:
@@ -26,42 +26,42 @@ def expected(service: Service) -> dict[str, KnobValue]:
     return found
 
 
-def _unequal(stack: Stack, service: Service, knobs: Mapping[str, Knob]) -> Iterator[str]:
+def _unequal(stack: Stack, service: Service, settings: Mapping[str, Setting]) -> Iterator[str]:
     budget = expected(service)
     for name, exception in stack.exceptions.items():
         if name not in budget:
             yield f"{stack.name} declares an exception of {name}, of which there is no budget ({', '.join(budget)})"
         elif exception.value == budget[name]:
             yield f"{stack.name} declares {name}={exception.value} as an exception, which is the budget"
-    for name in (name for name in budget if name in knobs and not _is_needless(name, stack, knobs)):
+    for name in (name for name in budget if name in settings and not _is_needless(name, stack, settings)):
         allowed = [budget[name], *([stack.exceptions[name].value] if name in stack.exceptions else [])]
-        if not any(_agrees(knobs[name], value) for value in allowed):
+        if not any(_agrees(settings[name], value) for value in allowed):
             yield (
-                f"{stack.name}: {NAMES[name]}: {_text(knobs[name].value)} ({knobs[name].source}) "
-                f"instead of {' or '.join(map(_text, allowed))}; mend it, or add the line "
-                f"`{name}={_declared(knobs[name].value)}: <why>` to the label lab.exceptions"
+                f"{stack.name}: {NAMES[name]}: {_text(settings[name].value)} ({settings[name].source}) "
+                f"instead of {' or '.join(map(_text, allowed))}; fix it, or add the line "
+                f"`{name}={_declared(settings[name].value)}: <why>` to the label lab.exceptions"
             )
 
 
-def _is_needless(name: str, stack: Stack, knobs: Mapping[str, Knob]) -> bool:
+def _is_needless(name: str, stack: Stack, settings: Mapping[str, Setting]) -> bool:
     """Return whether a stack has none of a setting because it serves no path that takes one."""
-    return name in _FOR and knobs[name].value is None and all(map(stack.why_omitted, _FOR[name]))
+    return name in _FOR and settings[name].value is None and all(map(stack.why_omitted, _FOR[name]))
 
 
-def _agrees(knob: Knob, value: KnobValue) -> bool:
-    if knob.source == "measured" and isinstance(knob.value, int | float) and isinstance(value, int | float):
-        return abs(knob.value - value) <= MEASURED_WITHIN_S
-    return knob.value == value
+def _agrees(setting: Setting, value: SettingValue) -> bool:
+    if setting.source == "measured" and isinstance(setting.value, int | float) and isinstance(value, int | float):
+        return abs(setting.value - value) <= MEASURED_WITHIN_S
+    return setting.value == value
 
 
-def _declared(value: KnobValue) -> str:
+def _declared(value: SettingValue) -> str:
     """Return a value as the label lab.exceptions takes it."""
     if value is None:
         return "null"
     return str(round(value) if isinstance(value, float) else value)
 
 
-def _text(value: KnobValue) -> str:
+def _text(value: SettingValue) -> str:
     if value is None:
         return "none"
     return f"{value:.1f}" if isinstance(value, float) else str(value)

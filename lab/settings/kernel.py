@@ -1,4 +1,4 @@
-"""Knobs as the kernel has them: the listening socket, and the processes behind it."""
+"""Settings as the kernel has them: the listening socket, and the processes behind it."""
 
 import socket
 from collections.abc import Callable, Sequence

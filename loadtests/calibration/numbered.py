@@ -5,10 +5,10 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from lean import LeanUser
+from fast import FastUser
 
 
-class Numbered(LeanUser):
+class Numbered(FastUser):
     """Asks for /0000000000, /0000000001, …; the driver's probe before the load takes number 0."""
 
     path = "/"

@@ -10,7 +10,7 @@ import express, { Router } from 'express';
 import * as crunch from './crunch.js';
 import { Database, seededIds } from './database.js';
 import * as files from './files.js';
-import * as knobs from './knobs.js';
+import * as effective from './effective.js';
 import { startProcess, startThread } from './offload.js';
 import * as params from './params.js';
 import * as parser from './parser.js';
@@ -33,8 +33,8 @@ app.get('/health', (request, response) => {
   response.json({ status: 'ok', stack: settings.stack });
 });
 
-app.get('/knobs', ({ socket }, response) => {
-  response.json(knobs.answer(socket.server, database.connections, upstream.connections));
+app.get('/settings', ({ socket }, response) => {
+  response.json(effective.answer(socket.server, database.connections, upstream.connections));
 });
 
 app.get('/json', (request, response) => {

@@ -18,7 +18,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 
-from stacks.shared import crunch, files, knobs, params, parser, relay
+from stacks.shared import crunch, effective, files, params, parser, relay
 from stacks.shared.database import seeded_ids
 from stacks.shared.database_async import Database
 from stacks.shared.processes import Processes
@@ -53,10 +53,10 @@ async def health() -> Answer:
     return {"status": "ok", "stack": settings.stack}
 
 
-@app.get("/knobs")
+@app.get("/settings")
 async def running_with() -> Answer:
     slots = int(current_default_thread_limiter().total_tokens)
-    return knobs.answer("fastapi", slots, database.connections, upstream.connections)
+    return effective.answer("fastapi", slots, database.connections, upstream.connections)
 
 
 @app.get("/json")

@@ -18,7 +18,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 
-from stacks.shared import crunch, files, knobs, params, parser, relay
+from stacks.shared import crunch, effective, files, params, parser, relay
 from stacks.shared.database import seeded_ids
 from stacks.shared.database_sync import Database
 from stacks.shared.processes import Processes
@@ -59,11 +59,11 @@ def health() -> JSONResponse:
     return JSONResponse({"status": "ok", "stack": settings.stack})
 
 
-@app.get("/knobs")
+@app.get("/settings")
 async def running_with() -> JSONResponse:
     """The limit on threads is asked for on the event loop that it belongs to."""
     slots = int(current_default_thread_limiter().total_tokens)
-    return JSONResponse(knobs.answer("fastapi", slots, database.connections, upstream.connections))
+    return JSONResponse(effective.answer("fastapi", slots, database.connections, upstream.connections))
 
 
 @app.get("/json")

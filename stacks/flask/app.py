@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from stacks.shared import crunch, files, knobs, params, parser, relay
+from stacks.shared import crunch, effective, files, params, parser, relay
 from stacks.shared.database import seeded_ids
 from stacks.shared.database_sync import Database
 from stacks.shared.processes import Processes
@@ -40,9 +40,9 @@ def health() -> Answer:
     return {"status": "ok", "stack": settings.stack}
 
 
-@app.get("/knobs")
+@app.get("/settings")
 def running_with() -> Answer:
-    return knobs.answer("flask", size(threads), database.connections, upstream.connections)
+    return effective.answer("flask", size(threads), database.connections, upstream.connections)
 
 
 @app.get("/json")

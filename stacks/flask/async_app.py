@@ -14,7 +14,7 @@ import aiofiles
 from flask import Flask, request
 from werkzeug.exceptions import HTTPException
 
-from stacks.shared import crunch, files, knobs, params, parser
+from stacks.shared import crunch, effective, files, params, parser
 from stacks.shared.database import seeded_ids
 from stacks.shared.database_async import DatabasePerRequest
 from stacks.shared.processes import Processes
@@ -44,9 +44,9 @@ async def health() -> Answer:
     return {"status": "ok", "stack": settings.stack}
 
 
-@app.get("/knobs")
+@app.get("/settings")
 async def running_with() -> Answer:
-    return knobs.answer("flask", size(threads), None, None)
+    return effective.answer("flask", size(threads), None, None)
 
 
 @app.get("/json")

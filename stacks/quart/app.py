@@ -13,7 +13,7 @@ from quart import Quart, Response, request, websocket
 from quart.utils import run_sync
 from werkzeug.exceptions import HTTPException
 
-from stacks.shared import crunch, files, knobs, params, parser, relay
+from stacks.shared import crunch, effective, files, params, parser, relay
 from stacks.shared.database import seeded_ids
 from stacks.shared.database_async import Database
 from stacks.shared.processes import Processes
@@ -52,10 +52,10 @@ async def health() -> Answer:
     return {"status": "ok", "stack": settings.stack}
 
 
-@app.get("/knobs")
+@app.get("/settings")
 async def running_with() -> Answer:
     slots = await run_sync(size_here)()
-    return knobs.answer("quart", slots, database.connections, upstream.connections)
+    return effective.answer("quart", slots, database.connections, upstream.connections)
 
 
 @app.get("/json")

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from stacks.shared import crunch, files, knobs, params, parser, relay
+from stacks.shared import crunch, effective, files, params, parser, relay
 from stacks.shared.database import seeded_ids
 from stacks.shared.database_async import Database
 from stacks.shared.processes import Processes
@@ -49,7 +49,7 @@ async def health(_: Request) -> JSONResponse:
 
 async def running_with(_: Request) -> JSONResponse:
     slots = int(current_default_thread_limiter().total_tokens)
-    return JSONResponse(knobs.answer("starlette", slots, database.connections, upstream.connections))
+    return JSONResponse(effective.answer("starlette", slots, database.connections, upstream.connections))
 
 
 async def hello(_: Request) -> JSONResponse:
@@ -188,7 +188,7 @@ async def internal_error(_: Request, _error: Exception) -> JSONResponse:
 app = Starlette(
     routes=[
         Route("/health", health),
-        Route("/knobs", running_with),
+        Route("/settings", running_with),
         Route("/json", hello),
         Route("/parse/plain", parse_plain, methods=["POST"]),
         Route("/parse/coroutine", parse_coroutine, methods=["POST"]),

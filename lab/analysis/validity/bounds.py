@@ -3,7 +3,7 @@
 from typing import Literal
 
 from lab.analysis.validity.held_up import stall_ms
-from lab.analysis.validity.setting import Setting, ceiling_per_s
+from lab.analysis.validity.limits import Limits, ceiling_per_s
 from lab.analysis.validity.use import cpu_share, generator_share, quota_share
 from lab.model.outcome import Sample
 
@@ -33,31 +33,31 @@ SERVED = 0.95
 """Share of an open load's arrivals whose responses say that the schedule was kept."""
 
 
-def bound_by(sample: Sample, setting: Setting) -> Bound:
+def bound_by(sample: Sample, limits: Limits) -> Bound:
     """The first limit that was reached, the server's own first."""
     if not sample.driven.completed:
         return ""
-    if _quota_reached(sample, setting):
+    if _quota_reached(sample, limits):
         return QUOTA
-    if _server_full(sample, setting):
+    if _server_full(sample, limits):
         return "server CPU"
-    if _slots_full(sample, setting):
+    if _slots_full(sample, limits):
         return "server slots"
-    if not _load_served(sample, setting):
-        if (generator_share(sample, setting.other_cpus) or 0) > FULL:
+    if not _load_served(sample, limits):
+        if (generator_share(sample, limits.other_cpus) or 0) > FULL:
             return _largest_beside_server(sample)
         if (cpu_share(sample, "upstream") or 0) >= FULL:  # one process on one thread: further CPUs do not help it
             return "upstream"
-    if stall_ms(sample, setting):
+    if stall_ms(sample, limits):
         return "stall"
-    return "server slots" if _users_queue(sample, setting) else "offered rate"
+    return "server slots" if _users_queue(sample, limits) else "offered rate"
 
 
-def _quota_reached(sample: Sample, setting: Setting) -> bool:
-    return (quota_share(sample) or 0) >= THROTTLED and not _load_served(sample, setting)
+def _quota_reached(sample: Sample, limits: Limits) -> bool:
+    return (quota_share(sample) or 0) >= THROTTLED and not _load_served(sample, limits)
 
 
-def _server_full(sample: Sample, setting: Setting) -> bool:
+def _server_full(sample: Sample, limits: Limits) -> bool:
     """All its CPUs are full of its own work, or exactly one is: an interpreter with a global lock cannot use a second.
 
     Interrupts that the server causes are counted to the CPU and not to it, so of a full CPU most is enough; where
@@ -66,31 +66,31 @@ def _server_full(sample: Sample, setting: Setting) -> bool:
     """
     share = cpu_share(sample, "server") or 0
     stolen = sample.server_stolen or 0
-    if (sample.server_cores_busy or 0) >= FULL * (1 - stolen) and share >= MOST * setting.server_cpus:
+    if (sample.server_cores_busy or 0) >= FULL * (1 - stolen) and share >= MOST * limits.server_cpus:
         return True
-    return share >= FULL * setting.server_cpus or FULL <= share <= 1.05
+    return share >= FULL * limits.server_cpus or FULL <= share <= 1.05
 
 
-def _slots_full(sample: Sample, setting: Setting) -> bool:
+def _slots_full(sample: Sample, limits: Limits) -> bool:
     """Only more users than slots can fill the slots; with fewer, the users are the limit."""
-    ceiling, load = ceiling_per_s(setting), sample.trial.load
-    if ceiling is None or (load.kind == "closed" and load.amount <= (setting.slots or 0)):
+    ceiling, load = ceiling_per_s(limits), sample.trial.load
+    if ceiling is None or (load.kind == "closed" and load.amount <= (limits.slots or 0)):
         return False
     return _rps(sample) >= FULL * ceiling
 
 
-def _users_queue(sample: Sample, setting: Setting) -> bool:
+def _users_queue(sample: Sample, limits: Limits) -> bool:
     """More users than slots always have a request waiting for one: where nothing else is full, more users change nothing."""
     load = sample.trial.load
-    return load.kind == "closed" and setting.slots is not None and load.amount > setting.slots
+    return load.kind == "closed" and limits.slots is not None and load.amount > limits.slots
 
 
-def _load_served(sample: Sample, setting: Setting) -> bool:
+def _load_served(sample: Sample, limits: Limits) -> bool:
     """All that was offered was answered: the schedule (open), or each user as often as the wait allows (closed)."""
     load = sample.trial.load
     if load.kind == "open":
         return sample.driven.completed >= SERVED * sample.driven.requests
-    return setting.wait_ms > 0 and _rps(sample) >= FULL * load.amount / setting.wait_ms * 1e3
+    return limits.wait_ms > 0 and _rps(sample) >= FULL * load.amount / limits.wait_ms * 1e3
 
 
 def _rps(sample: Sample) -> float:

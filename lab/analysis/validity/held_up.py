@@ -6,7 +6,7 @@ of the latency when all else is subtracted does.
 
 from typing import get_args
 
-from lab.analysis.validity.setting import Setting
+from lab.analysis.validity.limits import Limits
 from lab.analysis.validity.use import cpu_share, quota_share
 from lab.model.histogram import Histogram
 from lab.model.outcome import Role, Sample
@@ -20,7 +20,7 @@ STALL_SHARE = 0.25
 """Share of the latency: waits that the scenario orders last a little longer than ordered, each of them."""
 
 
-def stall_ms(sample: Sample, setting: Setting) -> float | None:
+def stall_ms(sample: Sample, limits: Limits) -> float | None:
     """Return how long a mean request stalled, in ms; None where the machine was not idle, or all is explained.
 
     It is what remains of the mean latency without the scenario's waits (for a slot too, where there are fewer than
@@ -31,14 +31,14 @@ def stall_ms(sample: Sample, setting: Setting) -> float | None:
     if not driven.completed or sample.serving_replaced or not _idle(sample):  # a restart explains a gap
         return None
     by_littles_law_ms = driven.in_flight_s / driven.completed * 1e3
-    if _rest_ms(by_littles_law_ms, sample, setting) is None:  # decoding a histogram takes milliseconds
+    if _rest_ms(by_littles_law_ms, sample, limits) is None:  # decoding a histogram takes milliseconds
         return None
     latency_us = Histogram.decode(driven.service or driven.latency).mean_us()
-    return None if latency_us is None else _rest_ms(latency_us / 1e3, sample, setting)
+    return None if latency_us is None else _rest_ms(latency_us / 1e3, sample, limits)
 
 
-def _rest_ms(latency_ms: float, sample: Sample, setting: Setting) -> float | None:
-    rest_ms = latency_ms * (1 - _kept_busy(sample)) - setting.wait_ms * _rounds(sample, setting)
+def _rest_ms(latency_ms: float, sample: Sample, limits: Limits) -> float | None:
+    rest_ms = latency_ms * (1 - _kept_busy(sample)) - limits.wait_ms * _rounds(sample, limits)
     return rest_ms if rest_ms >= max(STALL_MS, STALL_SHARE * latency_ms) else None
 
 
@@ -57,8 +57,8 @@ def _kept_busy(sample: Sample) -> float:
     return used + (sample.stolen or 0) + (quota_share(sample) or 0)
 
 
-def _rounds(sample: Sample, setting: Setting) -> float:
+def _rounds(sample: Sample, limits: Limits) -> float:
     """How many waits pass until a request has had its own: one, or more where more requests than slots are in flight."""
     load, driven = sample.trial.load, sample.driven
     at_once = load.amount if load.kind == "closed" else driven.in_flight_s / driven.window_s
-    return 1 if setting.slots is None else max(1, at_once / setting.slots)
+    return 1 if limits.slots is None else max(1, at_once / limits.slots)

@@ -9,7 +9,7 @@ from enum import Enum, auto
 from statistics import median
 
 from lab.analysis.validity.held_up import stall_ms
-from lab.analysis.validity.setting import Setting
+from lab.analysis.validity.limits import Limits
 from lab.analysis.validity.use import quota_share
 from lab.model.histogram import Histogram
 from lab.model.outcome import Sample
@@ -38,20 +38,20 @@ class Note:
     amount: float
 
 
-Measure = Callable[[Sample, Setting], float | None]
+Measure = Callable[[Sample, Limits], float | None]
 """Returns the amount to be named, or None where there is nothing to say."""
 
 
-def _replaced(sample: Sample, _: Setting) -> float | None:
+def _replaced(sample: Sample, _: Limits) -> float | None:
     return sample.serving_replaced or None
 
 
-def _throttled(sample: Sample, _: Setting) -> float | None:
+def _throttled(sample: Sample, _: Limits) -> float | None:
     share = quota_share(sample)
     return share if share is not None and share >= QUOTA_NAMED else None
 
 
-def _served_unevenly(sample: Sample, _: Setting) -> float | None:
+def _served_unevenly(sample: Sample, _: Limits) -> float | None:
     if sample.trial.load.kind == "open":
         return None
     latency = Histogram.decode(sample.driven.latency)
@@ -93,9 +93,9 @@ NOTES: tuple[tuple[Kind, Measure, Callable[[float], str]], ...] = (
 )
 
 
-def noted(sample: Sample, setting: Setting) -> tuple[Note, ...]:
+def noted(sample: Sample, limits: Limits) -> tuple[Note, ...]:
     """Return what must be said of one trial beside its verdict."""
-    found = ((kind, measure(sample, setting)) for kind, measure, _ in NOTES)
+    found = ((kind, measure(sample, limits)) for kind, measure, _ in NOTES)
     return tuple(Note(kind, amount) for kind, amount in found if amount is not None)
 
 

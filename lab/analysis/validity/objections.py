@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from lab.analysis.validity.bounds import bound_by
 from lab.analysis.validity.causes import Cause
-from lab.analysis.validity.setting import Setting, ceiling_per_s
+from lab.analysis.validity.limits import Limits, ceiling_per_s
 from lab.analysis.validity.use import foreign_beside, foreign_share, generator_share
 from lab.model.histogram import Histogram
 from lab.model.outcome import Sample
@@ -40,12 +40,12 @@ STARVING = 10
 """A user that waits for one answer during the whole window is starved, where the median user got so many."""
 CEILING_WAIT_MS = 10
 WRONG_BODIES = frozenset({"wrong body", "wrong length"})
-"""Reasons of loadtests/lean.py that are about a body."""
+"""Reasons of loadtests/fast.py that are about a body."""
 EARLY_MS = 1
 """A timer may wake this much too early."""
 
 
-Check = Callable[[Sample, Setting], str | None]
+Check = Callable[[Sample, Limits], str | None]
 """Says what happened, with figures, or None where there is nothing to object to."""
 
 
@@ -54,8 +54,8 @@ def unexpected_errors(sample: Sample, expected: frozenset[str]) -> int:
     return sum(count for reason, count in sample.driven.errors.items() if reason not in expected)
 
 
-def _nothing_answered(sample: Sample, setting: Setting) -> str | None:
-    if sample.driven.completed or sample.driven.errors.keys() & setting.expected_errors:
+def _nothing_answered(sample: Sample, limits: Limits) -> str | None:
+    if sample.driven.completed or sample.driven.errors.keys() & limits.expected_errors:
         return None
     if late := Histogram.decode(sample.driven.service or sample.driven.latency).count:
         return (
@@ -69,16 +69,16 @@ def is_answer(reason: str) -> bool:
     return reason.startswith(("status ", "wrong ", "not ", "more than one "))
 
 
-def _erred(sample: Sample, setting: Setting) -> str | None:
-    reasons = filter(is_answer, sample.driven.errors.keys() - setting.expected_errors)
+def _erred(sample: Sample, limits: Limits) -> str | None:
+    reasons = filter(is_answer, sample.driven.errors.keys() - limits.expected_errors)
     wrong = sum(sample.driven.errors[reason] for reason in reasons)
     if wrong <= ERRORS_ALLOWED * sample.driven.requests:
         return None
     return f"{wrong:,} of {sample.driven.requests:,} requests were answered wrongly{_most_frequent(sample)}{_wrong_body(sample)}"
 
 
-def _unanswered(sample: Sample, setting: Setting) -> str | None:
-    errors = unexpected_errors(sample, setting.expected_errors)
+def _unanswered(sample: Sample, limits: Limits) -> str | None:
+    errors = unexpected_errors(sample, limits.expected_errors)
     if errors <= ERRORS_ALLOWED * sample.driven.requests or all(map(is_answer, sample.driven.errors)):
         return None
     return f"{errors:,} of {sample.driven.requests:,} requests went wrong{_most_frequent(sample)}"
@@ -99,7 +99,7 @@ def _wrong_body(sample: Sample) -> str:
     )
 
 
-def _accounts_do_not_add_up(sample: Sample, _: Setting) -> str | None:
+def _accounts_do_not_add_up(sample: Sample, _: Limits) -> str | None:
     """In open load `latency` also holds what timed out, as having taken at least so long; `service` holds it not."""
     driven = sample.driven
     if driven.scheduled not in (None, driven.requests):
@@ -111,7 +111,7 @@ def _accounts_do_not_add_up(sample: Sample, _: Setting) -> str | None:
     return f"{driven.requests:,} requests were made but {ended:,} ended"
 
 
-def _generator_late(sample: Sample, _: Setting) -> str | None:
+def _generator_late(sample: Sample, _: Limits) -> str | None:
     if sample.driven.lag is None:
         return None
     lag_us = Histogram.decode(sample.driven.lag).percentile_us(99)
@@ -121,19 +121,19 @@ def _generator_late(sample: Sample, _: Setting) -> str | None:
     return f"The generator sent late (p99 of its lag {lag_us / 1e3:.1f} ms)"
 
 
-def _generator_busy(sample: Sample, setting: Setting) -> str | None:
-    share = generator_share(sample, setting.other_cpus)
-    if share is None or share <= GENERATOR_BUSY or bound_by(sample, setting) != "generator":
+def _generator_busy(sample: Sample, limits: Limits) -> str | None:
+    share = generator_share(sample, limits.other_cpus)
+    if share is None or share <= GENERATOR_BUSY or bound_by(sample, limits) != "generator":
         return None
     return f"The generator's core was {100 * share:.0f} % busy and nothing else explains the throughput"
 
 
-def _requests_not_in_flight(sample: Sample, setting: Setting) -> str | None:
+def _requests_not_in_flight(sample: Sample, limits: Limits) -> str | None:
     """Where most requests erred this is no sign of a disturbance: a refused user waits for its turn to ask again."""
     load = sample.trial.load
     if load.kind == "open" or load.amount < USERS_ACCOUNTED:
         return None
-    if unexpected_errors(sample, setting.expected_errors) > sample.driven.completed:
+    if unexpected_errors(sample, limits.expected_errors) > sample.driven.completed:
         return None
     share = sample.driven.in_flight_s / (load.amount * sample.driven.window_s)
     if share >= IN_FLIGHT_SHARE:
@@ -141,7 +141,7 @@ def _requests_not_in_flight(sample: Sample, setting: Setting) -> str | None:
     return f"The {load.amount} users had a request in flight for {100 * share:.0f} % of the window only"
 
 
-def _neighbours_busy(sample: Sample, _: Setting) -> str | None:
+def _neighbours_busy(sample: Sample, _: Limits) -> str | None:
     share = (sample.idle_cpu_s or 0) / sample.driven.window_s
     if share <= NEIGHBOURS_BUSY:
         return None
@@ -153,46 +153,46 @@ def _steps(sample: Sample) -> float:
     return 2 * STEP_S / sample.driven.window_s
 
 
-def _stolen(sample: Sample, _: Setting) -> str | None:
+def _stolen(sample: Sample, _: Limits) -> str | None:
     if sample.stolen is None or sample.stolen <= STOLEN + _steps(sample):
         return None
     return f"The hypervisor took {100 * sample.stolen:.0f} % of a CPU's time"
 
 
-def _lab_throttled(sample: Sample, _: Setting) -> str | None:
+def _lab_throttled(sample: Sample, _: Limits) -> str | None:
     throttled_s = sample.lab_throttled_s
     if throttled_s is None or throttled_s <= THROTTLED * sample.driven.window_s:
         return None
     return f"A CPU quota kept the lab from running for {throttled_s:.2f} s of a window of {sample.driven.window_s:g} s"
 
 
-def _foreign_load(sample: Sample, setting: Setting) -> str | None:
-    share = foreign_share(sample, setting.server_cpus)
+def _foreign_load(sample: Sample, limits: Limits) -> str | None:
+    share = foreign_share(sample, limits.server_cpus)
     if share is None or share <= FOREIGN + _steps(sample):
         return None
     return f"Other programs took {100 * share:.0f} % of the server's CPU time"
 
 
-def _foreign_beside(sample: Sample, setting: Setting) -> str | None:
+def _foreign_beside(sample: Sample, limits: Limits) -> str | None:
     """Whatever the limit was: requests that wait for a turn of the generator are counted as the server's latency."""
-    share = foreign_beside(sample, setting.other_cpus)
+    share = foreign_beside(sample, limits.other_cpus)
     if share is None or share <= FOREIGN_BESIDE + _steps(sample) or (sample.other_cores_busy or 0) <= GENERATOR_BUSY:
         return None
     return f"Other programs took {100 * share:.0f} % of the generator's CPU time, and nothing of it was left"
 
 
-def _ceiling_exceeded(sample: Sample, setting: Setting) -> str | None:
+def _ceiling_exceeded(sample: Sample, limits: Limits) -> str | None:
     """At most slots x (T + d) / d responses end in a window T; d is shortened by what timers may wake early."""
-    ceiling = ceiling_per_s(setting, early_ms=EARLY_MS)
-    if ceiling is None or setting.slots is None or setting.wait_ms < CEILING_WAIT_MS:
+    ceiling = ceiling_per_s(limits, early_ms=EARLY_MS)
+    if ceiling is None or limits.slots is None or limits.wait_ms < CEILING_WAIT_MS:
         return None
-    most = ceiling * sample.driven.window_s + setting.slots
+    most = ceiling * sample.driven.window_s + limits.slots
     if sample.driven.completed <= most:
         return None
-    return f"{sample.driven.completed:,} responses came where {setting.slots:g} slots allow {most:,.0f}"
+    return f"{sample.driven.completed:,} responses came where {limits.slots:g} slots allow {most:,.0f}"
 
 
-def _starved(sample: Sample, _: Setting) -> str | None:
+def _starved(sample: Sample, _: Limits) -> str | None:
     """In closed load who is never served asks no more: neither the percentiles nor the error rate would show it."""
     users = sample.trial.load.amount
     if sample.driven.starved <= STARVED_ALLOWED * users:
@@ -203,13 +203,13 @@ def _starved(sample: Sample, _: Setting) -> str | None:
     return f"{sample.driven.starved} of {users} users waited for one answer during the whole window"
 
 
-def _dropped(sample: Sample, _: Setting) -> str | None:
+def _dropped(sample: Sample, _: Limits) -> str | None:
     if sample.driven.dropped <= ERRORS_ALLOWED * sample.driven.requests:
         return None
     return f"{sample.driven.dropped:,} of {sample.driven.requests:,} scheduled requests could not be sent"
 
 
-def _fell_behind(sample: Sample, _: Setting) -> str | None:
+def _fell_behind(sample: Sample, _: Limits) -> str | None:
     """Arrivals and responses differ by the change of what is in flight: by about sqrt(2 x mean) in a stable queue."""
     driven = sample.driven
     if sample.trial.load.kind == "closed":

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from lab.analysis.validity.bounds import bound_by
 from lab.analysis.validity.causes import Cause, Result
+from lab.analysis.validity.limits import Limits
 from lab.analysis.validity.notes import Note, noted
 from lab.analysis.validity.objections import CHECKS, unexpected_errors
-from lab.analysis.validity.setting import Setting
 from lab.model.outcome import Failure, Outcome, Sample
 
 
@@ -45,11 +45,11 @@ class Verdict:
         return self.objections[0].sentence if self.objections else ""
 
 
-def judge(outcome: Outcome, setting: Setting) -> Verdict:
+def judge(outcome: Outcome, limits: Limits) -> Verdict:
     """Judge one trial. A Failure is the stack's, unless it says that it is the lab's."""
     if isinstance(outcome, Failure):
         return Verdict(objections=(_objection(_cause_of(outcome), outcome.reason),))
-    return Verdict(bound_by(outcome, setting), tuple(_objections(outcome, setting)), noted(outcome, setting))
+    return Verdict(bound_by(outcome, limits), tuple(_objections(outcome, limits)), noted(outcome, limits))
 
 
 def _cause_of(failure: Failure) -> Cause:
@@ -58,9 +58,9 @@ def _cause_of(failure: Failure) -> Cause:
     return Cause.OFF_CONTRACT if failure.off_contract else Cause.NO_TRIAL
 
 
-def _objections(sample: Sample, setting: Setting) -> Iterator[Objection]:
+def _objections(sample: Sample, limits: Limits) -> Iterator[Objection]:
     for cause, check in CHECKS:
-        if what := check(sample, setting):
+        if what := check(sample, limits):
             yield _objection(cause, what)
 
 

@@ -204,9 +204,9 @@ def _driven(
         reconnects=digest.reconnects,
         checked=expected.checked,
         wrong_body=excerpt(expected.wrong_body),
-        asides={
+        secondary_timings={
             name: _aside(np.asarray(starts) - start, seconds, order.window_s).encode()
-            for name, (starts, seconds) in expected.asides.items()
+            for name, (starts, seconds) in expected.secondary_timings.items()
         },
         began_s=began,
         window_start_s=start,

@@ -5,13 +5,13 @@ use App\Http\Controllers\CrunchController;
 use App\Http\Controllers\DbController;
 use App\Http\Controllers\FileController;
 use App\Http\Controllers\HttpController;
-use App\Http\Controllers\KnobsController;
+use App\Http\Controllers\SettingsController;
 use App\Http\Controllers\ParseController;
 use App\Http\Controllers\StreamController;
 use Illuminate\Support\Facades\Route;
 
 Route::get('/health', [BaselineController::class, 'health']);
-Route::get('/knobs', [KnobsController::class, 'answer']);
+Route::get('/settings', [SettingsController::class, 'answer']);
 Route::get('/json', [BaselineController::class, 'hello']);
 Route::get('/wait', [BaselineController::class, 'wait']);
 Route::get('/mixed', [BaselineController::class, 'mixed']);

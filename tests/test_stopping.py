@@ -3,16 +3,16 @@
 from datetime import UTC, datetime
 
 import pytest
-import synthetic
 
-from lab.analysis.validity.setting import Setting
+from lab.analysis.validity.limits import Limits
 from lab.model.outcome import Block
 from lab.model.workload import Trial
 from lab.run import stopping
+from tests import synthetic
 
 
-def setting(_: Trial) -> Setting:
-    return Setting()
+def limits_of(_: Trial) -> Limits:
+    return Limits()
 
 
 def block(before_ms: float = 1.0, after_ms: float = 1.0, number: int = 0) -> Block:
@@ -21,32 +21,32 @@ def block(before_ms: float = 1.0, after_ms: float = 1.0, number: int = 0) -> Blo
         attempt=0,
         started_at=datetime.now(UTC),
         overhead_s=3,
-        canary_before_s=before_ms / 1e3,
-        canary_after_s=after_ms / 1e3,
+        reference_before_s=before_ms / 1e3,
+        reference_after_s=after_ms / 1e3,
     )
 
 
-def test_a_canary_that_took_as_long_as_ever_is_quiet() -> None:
-    assert stopping.canary_off(block(1.1, 1.05), [block(), block()]) == ""
+def test_a_reference_workload_that_took_as_long_as_ever_is_quiet() -> None:
+    assert stopping.speed_changed(block(1.1, 1.05), [block(), block()]) == ""
 
 
-def test_a_canary_that_took_longer_or_shorter_is_named_with_its_figures() -> None:
-    assert "took 1.50 ms instead of 1.00 ms" in stopping.canary_off(block(1.0, 1.5), [block(), block()])
-    assert "took 0.50 ms instead of 1.00 ms" in stopping.canary_off(block(0.5, 1.0), [block(), block()])
+def test_a_reference_workload_that_took_longer_or_shorter_is_named_with_its_figures() -> None:
+    assert "took 1.50 ms instead of 1.00 ms" in stopping.speed_changed(block(1.0, 1.5), [block(), block()])
+    assert "took 0.50 ms instead of 1.00 ms" in stopping.speed_changed(block(0.5, 1.0), [block(), block()])
 
 
 def test_a_slow_drift_is_quiet_and_a_jump_is_not() -> None:
     """Half as slow again within twenty blocks, 2 % from one to the next; a jump is noise until it has become usual."""
     drift = [block(1.02**number, 1.02**number) for number in range(20)]
-    assert [stopping.canary_off(one, drift[:number]) for number, one in enumerate(drift)] == [""] * 20
+    assert [stopping.speed_changed(one, drift[:number]) for number, one in enumerate(drift)] == [""] * 20
     jump = [block()] * 6 + [block(1.5, 1.5)] * 6
-    noisy = [bool(stopping.canary_off(one, jump[:number])) for number, one in enumerate(jump)]
+    noisy = [bool(stopping.speed_changed(one, jump[:number])) for number, one in enumerate(jump)]
     assert noisy == [False] * 6 + [True] * 2 + [False] * 4
 
 
 def test_the_first_block_is_held_against_itself() -> None:
-    assert "instead of 3.00 ms" in stopping.canary_off(block(1.0, 5.0), [])
-    assert stopping.canary_off(block(1.0, 1.3), []) == ""
+    assert "instead of 3.00 ms" in stopping.speed_changed(block(1.0, 5.0), [])
+    assert stopping.speed_changed(block(1.0, 1.3), []) == ""
 
 
 def test_a_block_during_which_a_quota_ran_out_is_noisy() -> None:
@@ -61,7 +61,7 @@ def test_a_trial_on_a_stolen_cpu_makes_its_cell_invalid_and_others_not() -> None
         synthetic.sample(synthetic.trial(stack="a"), stolen=0.5),
         synthetic.sample(synthetic.trial(stack="b"), stolen=0.0),
     ]
-    found = stopping.invalid(outcomes, setting)
+    found = stopping.invalid(outcomes, limits_of)
     assert list(found) == [("a", "json", "closed:8")]
     assert "hypervisor" in found["a", "json", "closed:8"]
 
@@ -74,7 +74,7 @@ def test_a_block_is_given_up_for_single_trials_only_where_no_other_can_be_added(
     count: int, trials: int, can_add: bool, again: bool
 ) -> None:
     invalid = {(f"s{number}", "json", "closed:8"): "The generator sent late." for number in range(count)}
-    said = stopping.spoilt(invalid, trials, can_add)
+    said = stopping.rejected(invalid, trials, can_add)
     assert bool(said) == again
     assert not said or f"{count} of {trials} trials are invalid, the first: s0 json closed:8: The generator" in said
 
@@ -91,7 +91,7 @@ def test_a_cell_that_stayed_invalid_in_the_reruns_of_two_blocks_causes_no_more_o
 
 
 def test_a_failure_of_the_stack_is_a_result_and_no_reason_to_run_again() -> None:
-    assert stopping.invalid([synthetic.failure()], setting) == {}
+    assert stopping.invalid([synthetic.failure()], limits_of) == {}
 
 
 def outcomes_with_spread(spread: float) -> list[object]:
@@ -104,12 +104,12 @@ def outcomes_with_spread(spread: float) -> list[object]:
 
 
 def test_a_ratio_that_scatters_is_not_known_precisely_and_one_that_does_not_is() -> None:
-    assert stopping.ratios(outcomes_with_spread(0.2), setting, "a", 0.05).wide == ["b json closed:8"]
-    assert stopping.ratios(outcomes_with_spread(0.01), setting, "a", 0.05).wide == []
+    assert stopping.ratios(outcomes_with_spread(0.2), limits_of, "a", 0.05).wide == ["b json closed:8"]
+    assert stopping.ratios(outcomes_with_spread(0.01), limits_of, "a", 0.05).wide == []
 
 
 def test_one_block_knows_no_interval() -> None:
-    assert stopping.ratios(outcomes_with_spread(0.0)[:2], setting, "a", 0.05).wide == ["b json closed:8"]
+    assert stopping.ratios(outcomes_with_spread(0.0)[:2], limits_of, "a", 0.05).wide == ["b json closed:8"]
 
 
 @pytest.mark.parametrize(("disturbed", "wanted"), [(1, ["b json closed:8"]), (4, [])])
@@ -123,7 +123,7 @@ def test_a_cell_that_was_disturbed_now_and_then_needs_more_blocks_and_one_that_a
         for number in range(6)
         for stack in "ab"
     ]
-    assert stopping.ratios(outcomes, setting, "a", 0.05).wide == wanted
+    assert stopping.ratios(outcomes, limits_of, "a", 0.05).wide == wanted
 
 
 def test_a_claim_that_lacks_a_block_asks_for_one_under_open_load_too() -> None:
@@ -140,8 +140,8 @@ def test_a_claim_that_lacks_a_block_asks_for_one_under_open_load_too() -> None:
             for stack in "ab"
         ]
 
-    assert stopping.ratios(outcomes(6), setting, "a", 0.05).wide == ["b json open:1000"]
-    assert stopping.ratios(outcomes(7), setting, "a", 0.05).wide == []
+    assert stopping.ratios(outcomes(6), limits_of, "a", 0.05).wide == ["b json open:1000"]
+    assert stopping.ratios(outcomes(7), limits_of, "a", 0.05).wide == []
 
 
 def three_arms(spread: float, speed_b: float, speed_c: float) -> list[object]:
@@ -159,7 +159,7 @@ def three_arms(spread: float, speed_b: float, speed_c: float) -> list[object]:
 @pytest.mark.parametrize("spread", [0.04, 0.0475, 0.06])
 def test_how_different_the_stacks_are_does_not_say_when_to_stop(spread: float) -> None:
     equal, apart = three_arms(spread, 1, 1), three_arms(spread, 2, 3)
-    assert stopping.ratios(equal, setting, "a", 0.05).wide == stopping.ratios(apart, setting, "a", 0.05).wide
+    assert stopping.ratios(equal, limits_of, "a", 0.05).wide == stopping.ratios(apart, limits_of, "a", 0.05).wide
 
 
 def measured(*counts: tuple[int, int, int]) -> list[object]:
@@ -187,7 +187,10 @@ def test_a_block_that_was_killed_before_its_record_was_written_is_measured_again
 
 
 def test_a_noisy_block_whose_rerun_was_broken_off_is_run_again_and_no_more_often_than_allowed() -> None:
-    noisy = [block().model_copy(update={"noise": "The canary was off.", "attempt": attempt}) for attempt in range(2)]
+    noisy = [
+        block().model_copy(update={"noise": "The reference workload was off.", "attempt": attempt})
+        for attempt in range(2)
+    ]
     assert stopping.unmeasured([0], measured((0, 0, 3), (0, 1, 1)), 3, noisy[:1], reruns=1) == [(0, 2)]
     assert stopping.unmeasured([0], measured((0, 0, 3), (0, 1, 3)), 3, noisy, reruns=1) == []
     assert stopping.unmeasured([0], measured((0, 0, 3)), 3, [block()], reruns=1) == []
@@ -195,7 +198,7 @@ def test_a_noisy_block_whose_rerun_was_broken_off_is_run_again_and_no_more_often
 
 def test_an_attempt_that_was_broken_off_uses_up_no_rerun() -> None:
     """Attempt 0 was killed and has no record; attempt 1 was noisy, so attempt 2 is the only rerun that is allowed."""
-    noisy = block().model_copy(update={"noise": "The canary was off.", "attempt": 1})
+    noisy = block().model_copy(update={"noise": "The reference workload was off.", "attempt": 1})
     outcomes = measured((0, 0, 2), (0, 1, 3))
     assert stopping.unmeasured([0], outcomes, 3, [noisy], reruns=1) == [(0, 2)]
     again = noisy.model_copy(update={"attempt": 2})
@@ -210,10 +213,10 @@ def test_a_block_beyond_the_planned_ones_that_was_broken_off_is_attempted_anew()
 
 def test_a_run_without_any_ratio_does_not_claim_to_know_its_ratios() -> None:
     alone = [synthetic.sample(synthetic.trial(block, "a")) for block in range(6)]
-    ratios = stopping.ratios(alone, setting, "a", 0.05)
+    ratios = stopping.ratios(alone, limits_of, "a", 0.05)
     assert (
         str(ratios) == "no two arms have a valid block in common, so there is no ratio that more blocks would improve"
     )
-    assert str(stopping.ratios(outcomes_with_spread(0.01), setting, "a", 0.05)) == (
+    assert str(stopping.ratios(outcomes_with_spread(0.01), limits_of, "a", 0.05)) == (
         "each of the 1 ratios that this run has is known to 5 %"
     )

@@ -10,21 +10,21 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import edit, lab, until
-from server import Peer, Server, polite, response
 
 from lab.model.effective import recorded, versions
-from lab.model.stack import Exempt, Knob, KnobValue, Service, Stack, Target
+from lab.model.stack import Exempt, Service, Setting, SettingValue, Stack, Target
 from lab.paths import ROOT
 from lab.run import provenance
 from lab.settings import kernel
 from lab.settings.budget import unequal
 from lab.settings.idle import kept_s
 from lab.settings.reading import configured, known
+from tests.conftest import edit, lab, until
+from tests.server import Peer, Server, polite, response
 
 BUDGET = {"LAB_SLOTS": 40, "LAB_DB_POOL": 20, "LAB_BACKLOG": 2048, "LAB_KEEP_ALIVE_S": 75}
 SERVICE = Service(name="one", command=("serve",), budget=BUDGET, ulimits={"nofile": 16384}, cpuset=(0, 1))
-FAIR: dict[str, KnobValue] = {"slots": 40, "db_pool": 20, "backlog": 2048, "nofile": 16384, "cpus": "0, 1"}
+FAIR: dict[str, SettingValue] = {"slots": 40, "db_pool": 20, "backlog": 2048, "nofile": 16384, "cpus": "0, 1"}
 FORKS_TWICE = """
 import os, socket, sys, time
 listener = socket.create_server(("127.0.0.1", 0), backlog=7)
@@ -34,11 +34,11 @@ time.sleep(60)
 """
 
 
-def findings(exceptions: dict[str, Exempt] | None = None, **changes: KnobValue) -> list[str]:
+def findings(exceptions: dict[str, Exempt] | None = None, **changes: SettingValue) -> list[str]:
     """What is found of a stack that has its share of the budget but for `changes`."""
     stack = Stack(name="one", framework="f", server="s", model="async", port=1, exceptions=exceptions or {})
-    knobs = {name: Knob(value=value, source="read") for name, value in {**FAIR, **changes}.items()}
-    return unequal(stack, SERVICE, knobs)
+    settings = {name: Setting(value=value, source="read") for name, value in {**FAIR, **changes}.items()}
+    return unequal(stack, SERVICE, settings)
 
 
 def test_a_stack_with_the_equal_budget_has_no_findings() -> None:
@@ -49,7 +49,7 @@ def test_a_stack_with_the_equal_budget_has_no_findings() -> None:
     ("name", "value"),
     [("slots", 41), ("slots", None), ("db_pool", 19), ("backlog", 100), ("nofile", 1024), ("cpus", "0")],
 )
-def test_what_differs_from_the_budget_is_found_unless_it_is_declared(name: str, value: KnobValue) -> None:
+def test_what_differs_from_the_budget_is_found_unless_it_is_declared(name: str, value: SettingValue) -> None:
     (finding,) = findings(**{name: value})
     assert f"{value if value is not None else 'none'} (read) instead of {FAIR[name]}" in finding
     assert findings({name: Exempt(value=value, why="it cannot")}, **{name: value}) == []
@@ -60,7 +60,7 @@ def test_an_exception_allows_only_what_it_declares() -> None:
     assert "60 (read) instead of 20 or 40" in finding
 
 
-@pytest.mark.parametrize(("name", "value"), [("no_such_knob", 1), ("slots", 40)])
+@pytest.mark.parametrize(("name", "value"), [("no_such_setting", 1), ("slots", 40)])
 def test_an_exception_from_nothing_is_found(name: str, value: int) -> None:
     assert len(findings({name: Exempt(value=value, why="?")})) == 1
 
@@ -68,7 +68,7 @@ def test_an_exception_from_nothing_is_found(name: str, value: int) -> None:
 @pytest.mark.parametrize(("kept", "found"), [(75.4, 0), (73.0, 0), (60.0, 1), (None, 1)])
 def test_a_measured_time_may_be_a_little_off(kept: float | None, found: int) -> None:
     stack = Stack(name="one", framework="f", server="s", model="async", port=1)
-    assert len(unequal(stack, SERVICE, {"keep_alive_s": Knob(value=kept, source="measured")})) == found
+    assert len(unequal(stack, SERVICE, {"keep_alive_s": Setting(value=kept, source="measured")})) == found
 
 
 def test_the_backlog_is_what_the_kernel_says() -> None:
@@ -147,21 +147,22 @@ def test_how_long_an_idle_connection_is_kept_is_measured() -> None:
 )
 def test_the_command_line_says_how_long_idle_connections_are_to_be_kept(option: str, time_s: float) -> None:
     service = Service(name="one", command=("serve", *option.split(), "app"), environment={"LAB_KEEP_ALIVE_S": "1"})
-    assert configured(service)["keep_alive_s"] == Knob(value=time_s, source="configured")
+    assert configured(service)["keep_alive_s"] == Setting(value=time_s, source="configured")
 
 
-def test_knobs_of_a_run_are_read_in_the_shape_of_the_first_runs_too() -> None:
+def test_settings_of_a_run_are_read_in_the_shape_of_the_first_runs_too() -> None:
     first = {"LAB_SLOTS": "40", "LAB_STACK": "one", "LAB_UPSTREAM_URL": "http://127.0.0.1:1", "command": "serve"}
     now = {"slots": {"value": 40, "source": "read"}}
-    found = recorded({"knobs": {"first": first, "now": now}})
-    assert {name: knob.value for name, knob in found["first"].items()} == {"slots": 40, "command": "serve"}
+    assert recorded({"knobs": {"first": first}}) == recorded({"settings": {"first": first}})
+    found = recorded({"settings": {"first": first, "now": now}})
+    assert {name: setting.value for name, setting in found["first"].items()} == {"slots": 40, "command": "serve"}
     assert found["now"]["slots"].source == "read"
     assert recorded({}) == {}
 
 
 def test_versions_are_those_that_ran() -> None:
-    knobs = {"language": Knob(value="php 8.4.1", source="read"), "slots": Knob(value=40, source="read")}
-    assert versions(knobs) == {"php": "8.4.1"}
+    settings = {"language": Setting(value="php 8.4.1", source="read"), "slots": Setting(value=40, source="read")}
+    assert versions(settings) == {"php": "8.4.1"}
 
 
 def test_packages_of_npm_are_read_from_its_lock_file() -> None:
@@ -173,7 +174,7 @@ def test_packages_of_npm_are_read_from_its_lock_file() -> None:
 
 @pytest.mark.timeout(180)
 def test_a_pool_of_connections_is_not_asked_of_a_stack_that_serves_no_path_for_it() -> None:
-    none = {"db_pool": Knob(value=None, source="read")}
+    none = {"db_pool": Setting(value=None, source="read")}
     omitting = Stack(name="a", framework="A", server="S", model="async", port=1, omits={"/db/": "it has no database"})
     assert unequal(omitting, SERVICE, none) == []
     assert len(unequal(omitting.model_copy(update={"omits": {}}), SERVICE, none)) == 1
@@ -211,7 +212,7 @@ def test_a_server_that_says_nonsense_of_itself_is_known_by_what_it_was_started_w
 
     with Server(nonsense) as server:
         found = known(SERVICE, Target(pid=os.getpid(), contained=False), server.port)
-    assert all(found[name] == knob for name, knob in configured(SERVICE).items() if name not in kernel_names())
+    assert all(found[name] == setting for name, setting in configured(SERVICE).items() if name not in kernel_names())
     assert "loop" not in found
 
 

@@ -5,7 +5,7 @@ namespace App\Http\Controllers;
 use Illuminate\Http\Request;
 
 /** What PHP-FPM and Apache really run with, as they tell a script; never from the environment. */
-class KnobsController
+class SettingsController
 {
     public function answer(Request $request): array
     {

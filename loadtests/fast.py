@@ -1,6 +1,6 @@
 """A Locust user that costs little: literals say what it asks for, and every answer is checked.
 
-    class Batched(LeanUser):
+    class Batched(FastUser):
         \"\"\"Reads n rows in one round trip.\"\"\"
 
         path = "/db/batched"
@@ -37,11 +37,11 @@ class Expectation:
     """Bodies checked whole."""
     wrong_body: bytes | None = None
     """The first body that was not what was asked for, so that a reader sees what came instead."""
-    asides: Mapping[str, tuple["array[float]", "array[float]"]] = {}
+    secondary_timings: Mapping[str, tuple["array[float]", "array[float]"]] = {}
     """Times beside the latency, by name: when the request started (CLOCK_MONOTONIC), and seconds."""
 
 
-class LeanUser(User):
+class FastUser(User):
     """Base of all users; a subclass declares its request and knows what a right body says."""
 
     abstract = True
@@ -160,7 +160,7 @@ class LeanUser(User):
         """What Locust lists the requests under."""
         return "GET" if self.body is None else "POST"
 
-    def asides(self, _start_s: float) -> Iterable[tuple[str, float]]:
+    def secondary_timings(self, _start_s: float) -> Iterable[tuple[str, float]]:
         """Times of the last request beside its latency: name, seconds."""
         return ()
 
@@ -181,7 +181,7 @@ class LeanUser(User):
             exception=Fault(reason) if reason else None,
             context=self.context(),
         )
-        for name, seconds in self.asides(start_s):
+        for name, seconds in self.secondary_timings(start_s):
             self.environment.events.request.fire(
                 request_type=name,
                 name=self.path,

@@ -1,11 +1,11 @@
-"""The table of knobs: what each stack really ran with, and where it could not have the equal budget."""
+"""The table of settings: what each stack really ran with, and where it could not have the equal budget."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lab.model.effective import NAMES, recorded
-from lab.model.stack import Knob
+from lab.model.stack import Setting
 from lab.report import words
 from lab.report.read import Run
 
@@ -15,7 +15,7 @@ _NAMED = 3
 
 @dataclass(frozen=True)
 class Cell:
-    """What one stack has of a knob; `odd` is what it alone or few have, where most have the same."""
+    """What one stack has of a setting; `odd` is what it alone or few have, where most have the same."""
 
     text: str
     odd: bool
@@ -23,7 +23,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One knob over all stacks, in the order of the run."""
+    """One setting over all stacks, in the order of the run."""
 
     title: str
     cells: tuple[Cell, ...]
@@ -45,9 +45,9 @@ def _named(names: Sequence[str], of: int) -> str:
 
 
 def rows(run: Run) -> list[Row]:
-    """Every knob that is known of any stack."""
-    knobs = recorded(run.facts)
-    found = [(name, [knobs.get(stack.name, {}).get(name) for stack in run.stacks]) for name in NAMES]
+    """Every setting that is known of any stack."""
+    settings = recorded(run.facts)
+    found = [(name, [settings.get(stack.name, {}).get(name) for stack in run.stacks]) for name in NAMES]
     return [_row(name, values) for name, values in found if any(values)]
 
 
@@ -66,16 +66,18 @@ def unequal(run: Run) -> list[str]:
     return [f"Not the equal budget: {sentence}." for sentences in found.values() for sentence in sentences]
 
 
-def _row(name: str, knobs: Sequence[Knob | None]) -> Row:
-    values = [knob.value if knob else None for knob in knobs]
+def _row(name: str, settings: Sequence[Setting | None]) -> Row:
+    values = [setting.value if setting else None for setting in settings]
     usual, times = Counter(values).most_common(1)[0]
     most = times > len(values) / 2
-    cells = (Cell(_text(name, knob), most and value != usual) for knob, value in zip(knobs, values, strict=True))
+    cells = (
+        Cell(_text(name, setting), most and value != usual) for setting, value in zip(settings, values, strict=True)
+    )
     return Row(NAMES[name], tuple(cells))
 
 
-def _text(name: str, knob: Knob | None) -> str:
-    if knob is None:
+def _text(name: str, setting: Setting | None) -> str:
+    if setting is None:
         return words.NOTHING
-    text = "none" if knob.value is None else str(knob.value)
-    return f"{text} (asked for)" if knob.source == "configured" and name != "command" else text
+    text = "none" if setting.value is None else str(setting.value)
+    return f"{text} (asked for)" if setting.source == "configured" and name != "command" else text

@@ -1,4 +1,4 @@
-"""What `GET /knobs` answers: what this process really runs with, read from its live objects, never from the environment."""
+"""What `GET /settings` answers: what this process really runs with, read from its live objects, never from the environment."""
 
 import asyncio
 import platform
@@ -10,7 +10,7 @@ from stacks.shared.threads import cooperative
 
 
 def answer(framework: str, slots: int, db_pool: int | None, upstream_connections: int | None) -> dict[str, object]:
-    """All knobs by name; None for what there is none of.
+    """All effective settings by name; None for what there is none of.
 
     Args:
         framework: name of its package.

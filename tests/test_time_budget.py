@@ -3,15 +3,15 @@
 import pytest
 
 from lab.run import time_budget
-from lab.run.time_budget import Pace
+from lab.run.time_budget import TimeBudget
 
 
 @pytest.fixture
-def paced(monkeypatch: pytest.MonkeyPatch) -> Pace:
+def budget(monkeypatch: pytest.MonkeyPatch) -> TimeBudget:
     """Two blocks of a minute each have been run."""
     clock = iter([0.0, 60.0, 100.0, 160.0])
     monkeypatch.setattr(time_budget.time, "monotonic", lambda: next(clock))
-    found = Pace()
+    found = TimeBudget()
     for _ in range(2):
         with found:
             pass
@@ -22,11 +22,11 @@ def paced(monkeypatch: pytest.MonkeyPatch) -> Pace:
     ("limit_min", "to_come", "room"), [(3.0, 0, True), (2.9, 0, False), (6.0, 3, True), (5.9, 3, False)]
 )
 def test_a_block_more_has_room_beside_those_that_are_planned(
-    paced: Pace, limit_min: float, to_come: int, room: bool
+    budget: TimeBudget, limit_min: float, to_come: int, room: bool
 ) -> None:
-    assert paced.has_room(limit_min, to_come) == room
+    assert budget.has_room(limit_min, to_come) == room
 
 
-def test_without_a_limit_or_before_the_first_block_there_is_room(paced: Pace) -> None:
-    assert paced.has_room(None, 1000)
-    assert Pace().has_room(0.1)
+def test_without_a_limit_or_before_the_first_block_there_is_room(budget: TimeBudget) -> None:
+    assert budget.has_room(None, 1000)
+    assert TimeBudget().has_room(0.1)
