@@ -28,7 +28,7 @@ down: .venv/stamp ## stop what the lab started
 	$(LAB) down
 report: .venv/stamp ## derive summary and report again: [RUN=latest]
 	$(LAB) report
-doctor: .venv/stamp ## what is missing on this machine, with the mend
+doctor: .venv/stamp ## what is missing on this machine, and how to fix it
 	$(LAB) doctor
 calibrate: .venv/stamp ## what this generator and machine can resolve, held against servers of known delays
 	$(LAB) calibrate

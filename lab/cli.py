@@ -100,7 +100,7 @@ def scenarios(json: Json = False) -> None:
 
 @app.command()
 def doctor() -> None:
-    """Say what this machine lacks, with the mend."""
+    """Say what this machine lacks, and how to fix it."""
     from lab.commands import doctor as doctor_
 
     _leave(doctor_.doctor())
@@ -157,7 +157,7 @@ def help_() -> None:
 
 
 def main() -> None:
-    """Runs a command; what a person can mend is said in a sentence on standard error, without a traceback."""
+    """Runs a command; what a person can fix is said in a sentence on standard error, without a traceback."""
     try:
         app()
     except LabError as error:

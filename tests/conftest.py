@@ -52,13 +52,24 @@ settings.register_profile("lab", deadline=None, suppress_health_check=[HealthChe
 settings.load_profile("lab")  # an example that a busy machine is slow with is no finding
 
 
-def free_hundred() -> int:
-    """The first of 91 to 99 in whose hundred of ports nobody listens."""
+def reserved_hundred() -> int:
+    """Return the first of 91 to 99 in whose hundred of ports nobody listens, and reserve it: another suite that
+    runs at the same time cannot bind its first port until this process ends, and takes the next one.
+    """
     taken = {port // 100 for port in readiness.listeners()}
-    return next(hundred for hundred in range(91, 100) if hundred not in taken)
+    for hundred in (hundred for hundred in range(91, 100) if hundred not in taken):
+        reserved = socket.socket()
+        try:
+            reserved.bind(("127.0.0.1", hundred * 100))
+        except OSError:
+            reserved.close()
+        else:
+            reserved.detach()
+            return hundred
+    pytest.exit("All ports from 9100 to 9999 are taken by other suites or programs: end one of them.", returncode=1)
 
 
-PORTS = free_hundred()
+PORTS = reserved_hundred()
 """Copies of the checkout use ports 91xx instead of 81xx, so that neither a running lab nor another suite is in the way."""
 
 ENGINE_MISSING = engine_missing()

@@ -197,7 +197,7 @@ def test_a_real_stack_with_another_budget_is_found_by_verify(checkout: Path) -> 
         "fastapi-uvicorn: connections to PostgreSQL at most: 21 (read) instead of 20",
         "fastapi-uvicorn: listen backlog: 99 (read) instead of 2048",
         "flask-gunicorn: slots: requests at once where each needs a thread: 39 (read) instead of 40; "
-        "mend it, or add the line `slots=39: <why>` to the label lab.exceptions",
+        "fix it, or add the line `slots=39: <why>` to the label lab.exceptions",
         "flask-gunicorn: an idle connection is kept, s: 3 (read) instead of 8",
         "flask-gunicorn: an idle connection is kept, s: 3.",
     ):

@@ -1,4 +1,4 @@
-"""`doctor`: what this machine has, what it lacks, and the mend."""
+"""`doctor`: what this machine has, what it lacks, and how to fix that."""
 
 import os
 import platform
@@ -19,10 +19,10 @@ _QUIET_LOAD = 0.5
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: `mend` says what to do and is empty where all is well."""
+    """One thing that was looked at: `fix` says what to do and is empty where all is well."""
 
     what: str
-    mend: str = ""
+    fix: str = ""
     needed: bool = False
     """Without it nothing can be measured here."""
 
@@ -36,9 +36,9 @@ def doctor() -> Exit:
     """Prints the findings; COULD_NOT_START where a needed thing is missing."""
     findings = examine()
     for finding in findings:
-        mark = "ok  " if not finding.mend else "MISS" if finding.needed else "note"
-        print(f"{mark}  {finding.what}{f': {finding.mend}' if finding.mend else ''}")  # noqa: T201  # the answer
-    return Exit.COULD_NOT_START if any(finding.mend and finding.needed for finding in findings) else Exit.DONE
+        mark = "ok  " if not finding.fix else "MISS" if finding.needed else "note"
+        print(f"{mark}  {finding.what}{f': {finding.fix}' if finding.fix else ''}")  # noqa: T201  # the answer
+    return Exit.COULD_NOT_START if any(finding.fix and finding.needed for finding in findings) else Exit.DONE
 
 
 def _engine() -> Finding:
@@ -75,8 +75,8 @@ def _python() -> Finding:
     build = machine.python_build()
     what = f"Python {platform.python_version()}" + (f", built {build}" if build else "")
     slow = build == NOT_OPTIMIZED
-    mend = "stacks are slower as processes than an optimized build makes them; remove .venv, set LAB_PYTHON to one"
-    return Finding(what, mend if slow else "")
+    fix = "stacks are slower as processes than an optimized build makes them; remove .venv, set LAB_PYTHON to one"
+    return Finding(what, fix if slow else "")
 
 
 def _cpus() -> Finding:

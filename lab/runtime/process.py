@@ -50,8 +50,8 @@ class ProcessRuntime:
         described = self._describe(self._variables)[service]
         for need in (described.command[0], *_needs(described)):
             if not _found(need):
-                mend = "call ./environment, which makes what it can" if "/" in need else "install it"
-                return f"{service} needs {need}, which is not on this machine; {mend}, or use RUNTIME=docker."
+                fix = "call ./environment, which makes what it can" if "/" in need else "install it"
+                return f"{service} needs {need}, which is not on this machine; {fix}, or use RUNTIME=docker."
         return None
 
     def prepare(self, services: Iterable[str]) -> None:
