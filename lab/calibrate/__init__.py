@@ -1,1 +1,1 @@
-"""What this machine and the lab's own generator can resolve, measured against servers whose truth is known."""
+"""Measure what this machine and the generator can resolve, with servers whose delays are known."""

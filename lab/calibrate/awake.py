@@ -1,8 +1,8 @@
-"""Keeps CPUs from going idle with a process that yields to everybody: `python -m lab.calibrate.awake <parent's pid>`.
+"""Keep CPUs from going idle with a process that yields to every other: `python -m lab.calibrate.awake <parent's pid>`.
 
-A virtual CPU that has gone idle takes time to wake, and is where the kernel puts its own work, which nobody
-interrupts. Both would be read as latency of a server whose latency is known. Benchmarkers turn idle
-states off for the same reason (`idle=poll`); this needs no rights and ends with the calibration.
+A virtual CPU that has gone idle takes time to wake. The kernel also puts its own work there, which nothing may interrupt.
+Both would count as latency of a server whose latency is known. Benchmarks turn idle states off for the same reason
+(`idle=poll`). This process needs no rights and ends with the calibration.
 """
 
 import os
@@ -16,14 +16,14 @@ from lab.calibrate.known_servers import pinned
 from lab.paths import ROOT
 
 YIELDING = 19
-"""The nice value: a program of the usual one has 98.5 % of the CPU beside it, and is let in when it wakes."""
+"""Nice value. A program of the usual value has 98.5 % of the CPU beside it, and is scheduled when it wakes."""
 LOOK_EVERY = 100_000
-"""Rounds of the loop after which it looks whether its parent is still there (some milliseconds)."""
+"""Rounds of the loop between two checks that the parent still runs (some milliseconds)."""
 
 
 @contextmanager
 def kept_awake(cpus: Collection[int]) -> Iterator[None]:
-    """One such process on each of these CPUs while the block runs."""
+    """Run one such process on each of these CPUs inside the block."""
     words = [sys.executable, "-m", "lab.calibrate.awake", str(os.getpid())]
     with ExitStack() as running:
         for cpu in cpus:
@@ -37,7 +37,7 @@ def _end(spinner: "subprocess.Popen[bytes]") -> None:
 
 
 def main(parent: int) -> None:
-    """Spin until the parent is gone, so that nothing is left of a calibration that was killed."""
+    """Spin until the parent is gone, so that a killed calibration leaves no process behind."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the calibration ends us
     os.nice(YIELDING)
     while os.getppid() == parent:

@@ -1,4 +1,4 @@
-"""The least that an ASGI server can be asked to do: one constant answer, no framework."""
+"""The least work of an ASGI server: one constant answer, no framework."""
 
 from typing import Any
 
@@ -12,6 +12,6 @@ END = {"type": "http.response.body", "body": BODY}
 
 
 async def app(_scope: Any, _receive: Any, send: Any) -> None:
-    """The greeting, whatever is asked for."""
+    """Send the greeting, whatever the request."""
     await send(START)
     await send(END)

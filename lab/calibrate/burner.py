@@ -13,7 +13,7 @@ BURN_S = 0.005
 
 
 class _Burner(asyncio.Protocol):
-    """Burns, answers, writes down when it had burnt how much."""
+    """Burns CPU time, answers, and notes when it had burnt how much."""
 
     def __init__(self, burnt: list[tuple[float, float]]) -> None:
         self._burnt = burnt
@@ -41,7 +41,7 @@ async def _serve(port: int, log: Path) -> None:
 
 
 def main(port: str, log: str) -> None:
-    """Serve until SIGTERM; the log has [CLOCK_MONOTONIC, seconds burnt] for each request."""
+    """Serve until SIGTERM. The log has [CLOCK_MONOTONIC, seconds burnt] for each request."""
     asyncio.run(_serve(int(port), Path(log)))
 
 

@@ -1,7 +1,7 @@
-"""A server of known delays: `python -m lab.calibrate.delays <mode> <port> <log>`; writes its log when it is terminated.
+"""A server of known delays: `python -m lab.calibrate.delays <mode> <port> <log>`. It writes its log when it is terminated.
 
-A delay counts from the moment at which the kernel had the request, so that the log also holds what the server itself came
-too late for. Its CPU must not be busy all the time: the machine's own work would move to the generator's.
+A delay counts from the moment at which the kernel had the request. So the log includes the time by which the server itself
+was late. Its CPU must not be busy all the time: the machine's own work would move to the generator's CPU.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 
 
 
 class _Punctual(selectors.EpollSelector):
-    """Wakes to a twentieth of a millisecond: epoll's own timeouts are rounded up to whole milliseconds."""
+    """Wakes with a precision of 0.05 ms: epoll's own timeouts are rounded up to whole milliseconds."""
 
     def select(self, timeout: float | None = None) -> Any:
         select.select([self], [], [], timeout)
@@ -36,7 +36,7 @@ class _Punctual(selectors.EpollSelector):
 
 
 class Delays:
-    """What all connections share: the next delay, and what was done."""
+    """The state that all connections share: the next delay, and the requests answered so far."""
 
     def __init__(self, mode: Mode) -> None:
         self.mode = mode
@@ -46,14 +46,14 @@ class Delays:
         self.freezes: list[tuple[float, float]] = []
 
     def freeze_on(self) -> None:
-        """Do nothing at all for FREEZE_S, now and in each FREEZE_EVERY_S."""
+        """Do nothing for FREEZE_S, now and in each FREEZE_EVERY_S."""
         start_s = monotonic()
         self.loop.call_at(start_s + FREEZE_EVERY_S, self.freeze_on)
         time.sleep(FREEZE_S)
         self.freezes.append((start_s, monotonic()))
 
     def log(self) -> Log:
-        """In the order in which requests came."""
+        """Return the requests in the order in which they came."""
         done = sorted(self.done, key=lambda row: row[1])
         numbers, received, written = zip(*done, strict=True) if done else ((), (), ())
         return Log(numbers=numbers, received=received, written=written, freezes=tuple(self.freezes))
@@ -89,12 +89,12 @@ class _Connection:
 
 
 def _arrived_s(ancillary: Iterable[tuple[int, int, bytes]]) -> float:
-    """When the kernel had the data (CLOCK_MONOTONIC): the server's own reading may be late, which it must not hide."""
+    """Return when the kernel had the data (CLOCK_MONOTONIC): the server reads it later, and must not hide that."""
     for _, kind, content in ancillary:
         if kind == SO_TIMESTAMPNS:
             seconds, nanoseconds = TIMESPEC.unpack(content[: TIMESPEC.size])
             return float(seconds + nanoseconds / 1e9 - (time.time() - monotonic()))
-    raise OSError("The kernel did not say when the data arrived.")
+    raise OSError("The kernel gave no time of arrival (SO_TIMESTAMPNS): calibrate on another kernel.")
 
 
 async def _serve(mode: Mode, port: int, log: Path) -> None:

@@ -1,4 +1,4 @@
-"""The three generators, one window at a time, on the CPUs of everything else."""
+"""Run the three generators, one window at a time, on the CPUs that are not the server's."""
 
 import re
 import resource
@@ -49,18 +49,22 @@ class Rate:
 
 @dataclass(frozen=True)
 class Reading:
-    """A window of the driver: what it says, and the counters of a target at both edges."""
+    """A window of the driver: its answer, and the counters of a target at both edges."""
 
     driven: Driven
     before: readings.Reading
     after: readings.Reading
     generator_waited_s: float
-    """How long the driver could have run in the window while its CPU did something else."""
+    """Seconds of the window in which the driver could have run while its CPU did something else."""
     generator_stolen_s: float
-    """How long the hypervisor kept the generator's CPUs in the window, of the one that lost most (steps of 10 ms)."""
+    """Seconds of the window that the hypervisor took from the generator's CPU that lost most (steps of 10 ms)."""
 
     def cpu_s(self) -> float:
-        """CPU seconds of the target in the window."""
+        """Return the CPU seconds of the target in the window.
+
+        Raises:
+            LabError: the kernel gives none.
+        """
         used = readings.usage(self.before, self.after, self.driven.window_s, None).cpu_s
         if used is None:
             raise LabError("The CPU time of a calibration's server could not be read: calibrate on another kernel.")
@@ -69,19 +73,19 @@ class Reading:
 
 @dataclass
 class Generators:
-    """What the parts load servers with."""
+    """The generators that the parts of a calibration use."""
 
     driver: Driver
     cpus: Collection[int]
 
     def greeting(self) -> Scenario:
-        """The scenario that a bare server answers."""
+        """Return the scenario that a bare server answers."""
         return scenarios.find(LOADTESTS, ["json"])[0]
 
     def drive(
         self, server: Running, scenario: Scenario, load: str, warmup_s: float, window_s: float, target: Target
     ) -> Reading:
-        """One window of the lab's own driver, `target` watched as a session watches servers.
+        """Run one window of the lab's own driver; watch `target` as a session watches servers.
 
         Raises:
             LabError: the server did not answer as it should.
@@ -115,7 +119,11 @@ class Generators:
         return max(core.stolen_s for core in readings.cores(self.cpus).values())
 
     def stock(self, order: StockOrder) -> StockSays:
-        """Locust as it comes, in a process of its own."""
+        """Run Locust as it comes, in a process of its own.
+
+        Raises:
+            LabError: it ended with an error.
+        """
         done = subprocess.run(
             [*pinned(self.cpus), sys.executable, "-m", "lab.load.driver.stock"],
             cwd=ROOT,
@@ -126,11 +134,11 @@ class Generators:
             check=False,
         )
         if done.returncode:
-            raise LabError(f"Locust's stock user broke down: {done.stderr.strip()[-300:]}")
+            raise LabError(f"Locust's stock user ended with an error: {done.stderr.strip()[-300:]}")
         return StockSays.model_validate_json(done.stdout.splitlines()[-1])
 
     def rate(self, generator: Generator, server: Running, users: int, warmup_s: float, window_s: float) -> Rate:
-        """One window of closed load by the generator of that name."""
+        """Run one window of closed load by the generator of that name."""
         match generator:
             case "fast user":
                 return self._fast(server, users, warmup_s, window_s)
@@ -159,14 +167,14 @@ class Generators:
 
 
 def read_wrk(text: str) -> tuple[int, float, int]:
-    """Requests, requests per second and answers that were no success, from what wrk prints.
+    """Return requests, requests per second and unsuccessful answers from the output of wrk.
 
     Raises:
-        LabError: it printed something else.
+        LabError: the output is not that of wrk.
     """
     count = _WRK_COUNT.search(text)
     if count is None:
-        raise LabError(f"wrk did not say how many requests it made: {text.strip()[-200:]}")
+        raise LabError(f"The output of wrk has no number of requests; is it wrk 4? {text.strip()[-200:]}")
     requests = int(count["requests"])
     seconds = float(count["seconds"]) / (1000 if count["unit"] == "ms" else 1)
     bad = _WRK_BAD.search(text)
@@ -174,12 +182,12 @@ def read_wrk(text: str) -> tuple[int, float, int]:
 
 
 def wrk_here() -> bool:
-    """Whether wrk is installed."""
+    """Return whether wrk is installed."""
     return shutil.which("wrk") is not None
 
 
 def _waited_s(pid: int) -> float:
-    """Time that a process's main thread has waited for a CPU (schedstat, "run-delay", in ns)."""
+    """Return the seconds that a process's main thread has waited for a CPU (schedstat, "run-delay")."""
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from lab.host import cgroups
 
 CONTROLLERS = ("cpuacct", "pids")
-"""What lab.watch reads of a container: in cgroup v1 each has folders of its own, in v2 all have one."""
+"""The controllers that the lab reads of a container: in cgroup v1 each has its own folders, in v2 all share one."""
 
 
 @contextmanager
 def own_group(pid: int) -> Iterator[bool]:
-    """Moves the process into groups of its own and back again; False where this machine does not let us."""
+    """Move the process into groups of its own and back again; yield False where this machine does not permit it."""
     made: list[Path] = []
     try:
         for parent in dict.fromkeys(cgroups.folder(pid, controller) for controller in CONTROLLERS):

@@ -1,4 +1,4 @@
-"""Starts the servers of a calibration on the server's CPUs, and stops them."""
+"""Start the servers of a calibration on the server's CPUs, and stop them."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ from lab.paths import ROOT
 READY_WITHIN_S = 15.0
 STOPPED_WITHIN_S = 5.0
 LINES = 20
-"""Of a log, where a server did not start."""
+"""Lines of the log that an error shows where a server did not start."""
 NGINX = """daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
 events {{ worker_connections 4096; }}
 http {{
@@ -35,7 +35,7 @@ http {{
 
 
 class Place:
-    """Where servers run: a folder for what they write, and their CPUs."""
+    """The place where servers run: a folder for their files, and their CPUs."""
 
     def __init__(self, folder: Path, cpus: Collection[int]) -> None:
         self.folder = folder
@@ -43,7 +43,7 @@ class Place:
 
     @contextmanager
     def uvicorn(self) -> Iterator["Running"]:
-        """The bare ASGI app on Uvicorn with uvloop and httptools."""
+        """Run the bare ASGI app on Uvicorn with uvloop and httptools."""
         port = _free_port()
         words = ["-m", "uvicorn", "lab.calibrate.bare:app", "--host", "127.0.0.1", "--port", str(port)]
         words += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--backlog", "2048"]
@@ -52,7 +52,7 @@ class Place:
 
     @contextmanager
     def nginx(self) -> Iterator["Running"]:
-        """nginx with a configuration of our own and one worker."""
+        """Run nginx with a configuration of our own and one worker."""
         port, configuration = _free_port(), self.folder / "nginx.conf"
         configuration.write_text(NGINX.format(folder=self.folder, port=port))
         with self._started([nginx(), "-e", str(self.folder / "nginx.log"), "-c", str(configuration)], port) as running:
@@ -60,7 +60,7 @@ class Place:
 
     @contextmanager
     def program(self, module: str, *before_port: str) -> Iterator["Running"]:
-        """A server of this package, which gets its port and the file that it writes its log to as it ends."""
+        """Run a server of this package. It gets its port, and the file to which it writes its log at its end."""
         port, log = _free_port(), self.folder / f"{module}-{time.monotonic_ns()}.json"
         words = ["-m", f"lab.calibrate.{module}", *before_port, str(port), str(log)]
         with self._started([sys.executable, *words], port, log) as running:
@@ -89,7 +89,7 @@ class Running:
 
     @property
     def target(self) -> Target:
-        """For lab.watch."""
+        """Return the process to watch."""
         return Target(pid=self._process.pid, contained=False)
 
     @property
@@ -97,13 +97,13 @@ class Running:
         return f"http://127.0.0.1:{self.port}"
 
     def wait_ready(self, said: Path) -> None:
-        """Ask until it accepts a connection.
+        """Wait until it accepts a connection.
 
         Args:
-            said: what it prints.
+            said: the file of its output.
 
         Raises:
-            LabError: it ended, or took too long; with the end of what it printed.
+            LabError: it ended, or took too long; with the end of its output.
         """
         deadline_s = time.monotonic() + READY_WITHIN_S
         while time.monotonic() < deadline_s and self._process.poll() is None:
@@ -114,7 +114,7 @@ class Running:
         raise LabError("\n  ".join([why, *said.read_text(errors="replace").splitlines()[-LINES:]]))
 
     def stop(self) -> None:
-        """SIGTERM, then SIGKILL; nothing else is touched."""
+        """Send SIGTERM, then SIGKILL, to this server only."""
         self._process.send_signal(signal.SIGTERM)
         try:
             self._process.wait(STOPPED_WITHIN_S)
@@ -123,19 +123,19 @@ class Running:
             self._process.wait()
 
     def log(self) -> str:
-        """Stops the server and reads what it wrote down."""
+        """Stop the server and return its log."""
         assert self._log  # noqa: S101  # only programs of this package have one
         self.stop()
         return self._log.read_text()
 
 
 def pinned(cpus: Collection[int]) -> list[str]:
-    """What to write before a command so that not even its start runs on other CPUs (util-linux)."""
+    """Return the words before a command that keep it on these CPUs from its start (util-linux)."""
     return ["taskset", "-c", cpu_list(cpus)]
 
 
 def nginx_here() -> bool:
-    """Whether nginx is installed; /usr/sbin is not in everybody's PATH."""
+    """Return whether nginx is installed; /usr/sbin is not in every PATH."""
     return bool(nginx())
 
 

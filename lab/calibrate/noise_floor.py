@@ -1,4 +1,4 @@
-"""Part (d): two identical servers in a profile's windows: the noise floor, and what the profile can resolve here."""
+"""Part (d): measure the noise floor of two identical servers in a profile's windows, and what the profile can resolve."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -18,13 +18,13 @@ from lab.model.workload import Profile
 from lab.paths import LOADTESTS
 
 GOALS = {"quick": 0.20, "standard": 0.10}
-"""Profile -> smallest difference in throughput that it should see."""
+"""Profile -> goal for the minimum detectable difference in throughput."""
 METRICS = ("rps", "cpu_us_per_request")
 Arm = Literal["a", "b"]
 
 
 def measure(place: Place, generators: Generators, profile_name: str) -> NoiseFloor:
-    """Blocks as the profile has them: fresh servers, each loaded once, the first one alternating; as many as it may run."""
+    """Run the profile's blocks: fresh servers, each loaded once, in alternating order; as many as the profile may run."""
     profile = profiles.read(LOADTESTS, profile_name)
     trials: list[NoiseTrial] = []
     for block in range(profile.most_blocks or profile.blocks):
@@ -48,7 +48,7 @@ def _trial(generators: Generators, profile: Profile, block: int, arm: Arm, serve
 
 
 def floor(profile_name: str, trials: Sequence[NoiseTrial]) -> NoiseFloor:
-    """What the ratios b / a inside the blocks say."""
+    """Derive the noise floor from the ratios b / a inside the blocks."""
     logs = {metric: _log_ratios(trials, metric) for metric in METRICS}
     ratio = {metric: stats.geometric(map(math.exp, values)) for metric, values in logs.items()}
     smallest = {metric: mde(values, ALPHA, MARGIN[metric]) for metric, values in logs.items()}
@@ -68,7 +68,7 @@ def _log_ratios(trials: Iterable[NoiseTrial], metric: str) -> list[float]:
 
 
 def findings(floors: Iterable[NoiseFloor]) -> list[Finding]:
-    """Whether identical servers are found different, how trials scatter, and the smallest difference to be seen."""
+    """Return the verdict on identical servers, the spread of trials, and the minimum detectable difference."""
     return [row for floor in floors for metric in METRICS for row in _findings(floor, metric)]
 
 
@@ -87,7 +87,7 @@ def _findings(floor: NoiseFloor, metric: str) -> list[Finding]:
         ),
         Finding(
             part="noise",
-            figure=f"{floor.profile}, {metric}: smallest difference seen (80 % power); spread per trial",
+            figure=f"{floor.profile}, {metric}: minimum detectable difference (80 % power); spread per trial",
             value=f"{seen}; {floor.spread[metric]:.1%}",
             goal="" if goal is None else f"at most {goal:.0%}",
             met=None if goal is None or smallest is None else smallest <= goal,

@@ -1,4 +1,4 @@
-"""Part (a): the fast user, Locust's stock user and wrk on the same core against the same servers, interleaved."""
+"""Part (a): compare the fast user, Locust's stock user and wrk on one core and the same servers, interleaved."""
 
 import random
 from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ def measure(
     close_rounds: int = CLOSE_ROUNDS,
     window_s: float = WINDOW_S,
 ) -> Throughput:
-    """Every generator against every server once in each round, in seeded order; then the close rounds."""
+    """Run every generator on every server once in each round, in seeded order; then the close rounds."""
     names: list[Generator] = [FAST, STOCK, *(["wrk"] if wrk_here() else [])]  # type: ignore[list-item]
     order = random.Random(SEED)
     windows: list[Window] = []
@@ -55,7 +55,7 @@ def measure(
 
 
 def ratios(windows: Sequence[Window]) -> tuple[Ratio, ...]:
-    """The fast user over each other generator, inside the rounds."""
+    """Return the ratios of the fast user to each other generator, inside the rounds."""
     pairs = dict.fromkeys((one.server, one.generator) for one in windows if one.generator != FAST)
     return tuple(
         Ratio(server=server, to=to, metric=metric, value=value, rounds=len(found))
@@ -71,7 +71,7 @@ def _inside_rounds(windows: Iterable[Window], server: ServerName, to: Generator,
 
 
 def findings(seen: Throughput) -> list[Finding]:
-    """The figures with their goals; where nginx is missing the bare ASGI app takes its place."""
+    """Return the figures with their goals; without nginx the bare ASGI app takes its place."""
     servers = dict.fromkeys(one.server for one in seen.windows)
     limit = "nginx" if "nginx" in servers else "uvicorn"
     rows = [_rate(seen.windows, server, generator) for server, generator in _pairs(seen.windows)]

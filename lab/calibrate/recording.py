@@ -1,4 +1,4 @@
-"""Memory of the driver's recorder: `python -m lab.calibrate.recording closed|open <requests>` prints a Memory."""
+"""Measure the memory of the driver's recorder: `python -m lab.calibrate.recording closed|open <requests>` prints a Memory."""
 
 import sys
 from pathlib import Path
@@ -12,13 +12,13 @@ from lab.calibrate.result import Memory
 from lab.load.driver.recorder import Digest, Recorder
 
 RATE = 30_000
-"""Requests per second that are made up."""
+"""Simulated requests per second."""
 
 
 def record(load: Literal["closed", "open"], requests: int) -> Memory:
-    """Fill a recorder as the loops of the driver do, work out the figures, and see what memory that took."""
-    schedule = np.arange(requests) / RATE  # open load has drawn it beforehand
-    _digest(_filled(load, schedule[:1000]), load)  # what is loaded at the first use is not the recorder's
+    """Fill a recorder as the loops of the driver do, compute the figures, and return the memory that this took."""
+    schedule = np.arange(requests) / RATE  # open load draws it before it begins
+    _digest(_filled(load, schedule[:1000]), load)  # modules loaded at the first use are not the recorder's memory
     before = psutil.Process().memory_info().rss
     recorder = _filled(load, schedule)
     added = psutil.Process().memory_info().rss - before

@@ -1,16 +1,19 @@
-"""The nouns of a calibration, as they stand in results/calibration/<UTC time>.json."""
+"""The values of a calibration, as in results/calibration/<UTC time>.json."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, BeforeValidator, Field
 
 from lab.host.machine import CpuPlan
 from lab.model.cell import Value
 from lab.model.noun import Noun
 from lab.model.workload import Load
 
-Generator = Literal["fast user", "FastHttpUser", "wrk"]
+_OLDER_NAMES = {"lean user": "fast user"}
+Generator = Annotated[
+    Literal["fast user", "FastHttpUser", "wrk"], BeforeValidator(lambda name: _OLDER_NAMES.get(name, name))
+]
 ServerName = Literal["uvicorn", "nginx"]
 Percentiles = dict[str, float]
 """`p50`, `p90`, `p99`, `p99.9` -> milliseconds."""
@@ -24,11 +27,11 @@ class Finding(Noun):
     value: str
     goal: str = ""
     met: bool | None = None
-    """None: without a goal."""
+    """None without a goal."""
 
 
 class Window(Noun):
-    """What one generator did to one server in one round."""
+    """One window of one generator on one server, in one round."""
 
     server: ServerName
     generator: Generator
@@ -65,25 +68,25 @@ class TruthTest(Noun):
     truth_ms: Percentiles
     reported_ms: Percentiles
     lag_ms: Percentiles
-    """Open load: how late the driver says it sent; empty in closed load."""
+    """Open load: how late the driver sent, by its own account; empty in closed load."""
     errors: dict[str, int]
     generator_waited_ms: float
-    """How long the driver waited for its CPU while something else had it."""
+    """Time for which the driver waited for its CPU while something else had it."""
     generator_stolen_ms: float = 0.0
-    """How long the hypervisor kept that CPU, in steps of 10 ms."""
+    """Time for which the hypervisor took that CPU, in steps of 10 ms."""
     latency: str
     """The driver's histogram (base64)."""
     stock_requests: int | None = None
     stock_ms: Percentiles | None = None
-    """What Locust's own statistics of FastHttpUser say."""
+    """Locust's own statistics of FastHttpUser."""
     stock_truth_ms: Percentiles | None = None
     """The server's log of the same time."""
     rejected: tuple["TruthTest", ...] = Field(default=(), validation_alias=AliasChoices("rejected", "spoilt"))
-    """Attempts in which the driver waited so long that the p99.9 was the machine's."""
+    """Attempts in which the driver waited so long that the machine decided the p99.9."""
 
     @property
     def lost_ms(self) -> float:
-        """For how long of the window the driver could not run."""
+        """Return for how many ms of the window the driver could not run."""
         return self.generator_waited_ms + self.generator_stolen_ms
 
 
@@ -94,7 +97,7 @@ class CpuTruth(Noun):
     burnt_us_per_request: float
     """By the server's own thread clock."""
     read_us_per_request: float
-    """By lab.watch, over the responses that the driver counted."""
+    """By `lab.host.readings`, over the responses that the driver counted."""
 
 
 class NoiseTrial(Noun):
@@ -107,7 +110,7 @@ class NoiseTrial(Noun):
 
 
 class NoiseFloor(Noun):
-    """Part (d): what a profile's windows see between two identical servers; shares of 1, metric by metric."""
+    """Part (d): the differences between two identical servers in a profile's windows; shares of 1, by metric."""
 
     profile: str
     trials: tuple[NoiseTrial, ...]
@@ -115,12 +118,12 @@ class NoiseFloor(Noun):
     spread: dict[str, float]
     """Standard deviation of one trial's log."""
     mde: dict[str, float]
-    """Smallest relative difference seen with 80 % power."""
+    """Minimum detectable relative difference, with 80 % power."""
     verdict: dict[str, str]
 
 
 class Memory(Noun):
-    """Part (e): what recording so many requests added to the process, and its peak while the figures were worked out."""
+    """Part (e): bytes that recording added to the process, and their peak while the figures were computed."""
 
     load: Literal["closed", "open"]
     requests: int
@@ -132,7 +135,7 @@ class Calibration(Noun):
     """One calibration, as far as it was measured."""
 
     version: Literal[1, 2] = 2
-    """Since version 2 each part is written as soon as it is known, and what is not there is `missing`."""
+    """Since version 2 each part is written as soon as it is known, and `missing` names the others."""
     started_at: datetime
     took_s: float
     machine: dict[str, Any]
@@ -141,11 +144,11 @@ class Calibration(Noun):
     throughput: Throughput | None = None
     truth: tuple[TruthTest, ...] = ()
     cpu: CpuTruth | None = None
-    """Read as the process runtime does, from the process's clock."""
+    """Read from the process's clock, as in the process runtime."""
     cpu_contained: CpuTruth | None = None
-    """Read as of a container, from a control group; None where no group could be made."""
+    """Read from a control group, as of a container; None where no group could be made."""
     noise: tuple[NoiseFloor, ...] = ()
     memory: tuple[Memory, ...] = ()
     findings: tuple[Finding, ...] = ()
     missing: tuple[str, ...] = ()
-    """Parts that were not measured, because it was interrupted or failed."""
+    """Parts that were not measured, because the calibration was interrupted or failed."""

@@ -1,4 +1,4 @@
-"""`calibrate`: measures all parts one after the other, writes them down, prints the table."""
+"""`calibrate`: measure all parts one after the other, store them, print the table."""
 
 import re
 import shutil
@@ -31,9 +31,9 @@ PROFILES = ("quick", "standard")
 
 
 def calibrate() -> Exit:
-    """Measures this machine and generator; missed goals are shown and are no error.
+    """Measure this machine and its generator; a missed goal is shown and is no error.
 
-    Each part is on disk as soon as it is known: an interrupted calibration is a partial one.
+    Each part is on disk as soon as it is known, so an interrupted calibration is a partial one.
 
     Raises:
         LabError: a server did not start or did not answer.
@@ -48,7 +48,7 @@ def calibrate() -> Exit:
     except (KeyboardInterrupt, LabError) as error:
         if not seen:
             raise
-        print(f"lab: {str(error) or 'Interrupted.'} What was measured is kept.", file=sys.stderr)  # noqa: T201  # no reporter is left
+        print(f"lab: {str(error) or 'Interrupted.'} The measured parts are kept.", file=sys.stderr)  # noqa: T201  # no reporter is left
     return _tell(seen[-1])
 
 
@@ -64,7 +64,7 @@ def _tell(calibration: Calibration) -> Exit:
 
 @contextmanager
 def _workshop(cpus: machine.CpuPlan) -> Iterator[tuple[Place, Generators]]:
-    """A folder for what servers and driver write, and the driver; after a failure the folder is kept for its logs."""
+    """Yield a place for servers, and the generators; after a failure their folder is kept for its logs."""
     folder = STATE / "logs" / "calibrate"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -74,7 +74,7 @@ def _workshop(cpus: machine.CpuPlan) -> Iterator[tuple[Place, Generators]]:
 
 
 def measure(place: Place, generators: Generators, cpus: machine.CpuPlan, say: Say) -> Iterator[Calibration]:
-    """Yield the calibration with one part more each time; all of it takes about eight minutes."""
+    """Yield the calibration after each part; the whole takes about eight minutes."""
     began_s = time.monotonic()
     calibration = Calibration(
         started_at=datetime.now(UTC), took_s=0, machine=machine.facts(), cpus=cpus, versions=_versions()
@@ -88,7 +88,7 @@ def measure(place: Place, generators: Generators, cpus: machine.CpuPlan, say: Sa
 
 
 def _parts(place: Place, generators: Generators, say: Say) -> Iterator[dict[str, Any]]:
-    """The fields of each part as soon as they are known."""
+    """Yield the fields of each part as soon as they are known."""
     say.step("Generators: fast user, FastHttpUser" + (", wrk" if wrk_here() else " (wrk is not installed)"))
     yield {"throughput": rates.measure(place, generators)}
     tests: tuple[TruthTest, ...] = ()
@@ -125,7 +125,7 @@ def missing(seen: Calibration) -> Iterator[str]:
 
 
 def findings(seen: Calibration) -> list[Finding]:
-    """The figures of all parts with their goals."""
+    """Return the figures of all parts with their goals."""
     return [
         *(rates.findings(seen.throughput) if seen.throughput else ()),
         *truths.findings(seen.truth),
@@ -145,7 +145,7 @@ def _versions() -> dict[str, str]:
 
 
 def _says(*command: str) -> str:
-    """The version in a program's first line; these two answer with a failure or on standard error."""
+    """Return the version in a program's first line; these two exit with a failure or print to standard error."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     line = (done.stdout + done.stderr).splitlines()[0]
     number = re.search(r"\d+\.\d+\S*", line)

@@ -1,4 +1,4 @@
-"""Part (c): is the CPU time that the lab reads the CPU time that was burnt? Part (e): what does recording cost?"""
+"""Part (c): compare the CPU time that the lab reads with the CPU time burnt. Part (e): measure the memory of recording."""
 
 import json
 import subprocess
@@ -19,10 +19,10 @@ USERS = 4
 
 
 def burn(place: Place, generators: Generators, window_s: float = 4.0, *, contained: bool = False) -> CpuTruth | None:
-    """Load a server that burns CPU time and writes down how much.
+    """Load a server that burns CPU time and logs the amount; return None where no control group can be made.
 
     Args:
-        contained: read it as a container is read, from a control group; None where no group can be made here.
+        contained: read its CPU time from a control group, as of a container.
     """
     with place.program("burner") as server:
         with own_group(server.target.pid) if contained else nullcontext(True) as is_there:
@@ -40,14 +40,14 @@ def burn(place: Place, generators: Generators, window_s: float = 4.0, *, contain
 
 
 def record(load: Literal["closed", "open"], requests: int = REQUESTS) -> Memory:
-    """Record as the loops do, in a process of its own."""
+    """Record as the loops of the driver do, in a process of its own."""
     words = [sys.executable, "-m", "lab.calibrate.recording", load, str(requests)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
     return Memory.model_validate_json(done.stdout)
 
 
 def cpu_findings(of_process: CpuTruth | None, of_group: CpuTruth | None) -> list[Finding]:
-    """How far the readings are from what was burnt; none of a control group where none could be made."""
+    """Compare the readings with the time burnt; without a control group there is none for it."""
     readings = {"process": of_process, "control group": of_group}
     return [_cpu_finding(name, seen) for name, seen in readings.items() if seen is not None]
 
@@ -64,11 +64,11 @@ def _cpu_finding(name: str, seen: CpuTruth) -> Finding:
 
 
 def memory_findings(seen: tuple[Memory, ...]) -> list[Finding]:
-    """What recording added, closed and open."""
+    """Return the memory that recording added, closed and open."""
     return [
         Finding(
             part="memory",
-            figure=f"{one.requests:,} requests of {one.load} load: MB added; while worked out",
+            figure=f"{one.requests:,} requests of {one.load} load: MB added; peak while computed",
             value=f"{one.added_bytes / 1e6:,.0f}; {one.peak_added_bytes / 1e6:,.0f}",
             goal=f"at most {MEMORY_GOAL_BYTES / 1e6:.0f}",
             met=max(one.added_bytes, one.peak_added_bytes) <= MEMORY_GOAL_BYTES,

@@ -1,4 +1,4 @@
-"""Calibrations on disk, and whether this machine has one."""
+"""Write calibrations to disk, and find whether this machine has one."""
 
 import json
 from pathlib import Path
@@ -8,11 +8,11 @@ from lab.calibrate.result import Calibration
 
 FOLDER = "calibration"
 IDENTITY = ("cpu", "cpus")
-"""Facts that say it is the same machine."""
+"""Facts that identify a machine."""
 
 
 def write(results: Path, calibration: Calibration) -> Path:
-    """Writes results/calibration/<UTC time>.json and returns its path."""
+    """Write results/calibration/<UTC time>.json and return its path."""
     written = path_of(results, calibration)
     written.parent.mkdir(parents=True, exist_ok=True)
     unfinished = written.with_suffix(".partial")
@@ -21,21 +21,21 @@ def write(results: Path, calibration: Calibration) -> Path:
 
 
 def path_of(results: Path, calibration: Calibration) -> Path:
-    """Return the file of a calibration, whichever of its parts are in it."""
+    """Return the file of a calibration, whole or partial."""
     return results / FOLDER / f"{calibration.started_at:%Y%m%dT%H%M%SZ}.json"
 
 
 def calibrated(results: Path, machine: dict[str, Any]) -> bool:
-    """Whether a machine like this one was ever calibrated whole here."""
+    """Return whether a whole calibration of a machine like this one is here."""
     return any(_machine(path) == _identity(machine) for path in _paths(results))
 
 
 def warning(results: Path, machine: dict[str, Any]) -> str | None:
-    """What a run says on a machine that nobody calibrated."""
+    """Return the warning of a run on a machine without a calibration; None with one."""
     if calibrated(results, machine):
         return None
     return (
-        "No whole calibration of this machine is here, so nobody knows what its generator can drive and its noise lets see: "
+        "This machine has no whole calibration, so the limits of its generator and its noise are not known: "
         "run `make calibrate` (about eight minutes)."
     )
 
@@ -45,7 +45,7 @@ def _paths(results: Path) -> list[Path]:
 
 
 def _machine(path: Path) -> tuple[Any, ...] | None:
-    """Of which machine a file speaks; None where it is no whole calibration, whoever put it there."""
+    """Return the machine of a calibration's file; None where the file is no whole calibration."""
     try:
         found = json.loads(path.read_text())
         return None if found.get("missing") else _identity(found["machine"])

@@ -1,4 +1,4 @@
-"""The findings as people read them."""
+"""Print the findings as a table."""
 
 import sys
 from collections.abc import Iterable
@@ -11,12 +11,12 @@ from lab.calibrate.result import Finding
 from lab.run.console import console as plain_console
 
 WIDTH = 160
-"""Characters of a line where the output is no terminal, so that a row stays one line in a file."""
+"""Characters of a line if the output is not a terminal, so that a row stays one line in a file."""
 MARKS = {True: Text("met", "green"), False: Text("missed", "red"), None: Text()}
 
 
 def print_findings(findings: Iterable[Finding], console: Console | None = None) -> None:
-    """One row for each figure, on standard output."""
+    """Print one row for each figure on standard output."""
     table = Table(title="Calibration of this machine", title_justify="left", box=None, pad_edge=False)
     for heading in ("part", "figure", "value", "goal", ""):
         table.add_column(heading)

@@ -1,4 +1,4 @@
-"""What the percentiles must be: computed from the schedule and the log of a server whose delays are known. Pure."""
+"""Compute the true percentiles from the schedule and the log of a server whose delays are known. Pure."""
 
 import math
 import random
@@ -16,27 +16,27 @@ Times = NDArray[np.float64]
 
 PERCENTS = (50.0, 90.0, 99.0, 99.9)
 RELATIVE, ABSOLUTE_MS = 0.03, 0.3
-"""How far a percentile may be off: the larger of the two."""
+"""Tolerance of a percentile: the larger of the two."""
 FREEZE_S, FREEZE_EVERY_S = 1.0, 5.0
 CATCH_UP_S = 0.25
-"""After a freeze the server needs so long at most to answer what piled up; its log says when it answered."""
+"""Longest time that the server needs after a freeze to answer the waiting requests; its log says when it did."""
 SEED = 366
-"""Its draws hold slightly more than a tenth of slow ones throughout: at exactly a tenth the p90 of the two-valued
+"""With this seed slightly more than a tenth of the draws are slow throughout. At exactly a tenth the p90 of the two-valued
 delays would lie on the step, and one request at the edge of the window would decide between 2 and 50 ms."""
 
 
 class Log(Noun):
-    """What the server did, in the order in which requests came; seconds of CLOCK_MONOTONIC."""
+    """The server's log, in the order in which requests came; seconds of CLOCK_MONOTONIC."""
 
     numbers: tuple[int, ...]
-    """Of the requests, as the client counts them."""
+    """Numbers of the requests, as the client counts them."""
     received: tuple[float, ...]
     written: tuple[float, ...]
     freezes: tuple[tuple[float, float], ...] = ()
 
 
 def delays_s(mode: Mode) -> Iterator[float]:
-    """What the server lets each request wait, without end; the log says what it came to."""
+    """Yield the seconds that the server delays each request, without end; the log has the real delays."""
     random_ = random.Random(SEED)
     while True:
         match mode:
@@ -51,7 +51,7 @@ def delays_s(mode: Mode) -> Iterator[float]:
 
 
 def closed_latencies(log: Log, start_s: float, end_s: float) -> Times:
-    """Closed load: the server's own delays of the requests that came in the window, in seconds."""
+    """Return for closed load the server's own delays of the requests that came in the window, in seconds."""
     received, written = np.array(log.received), np.array(log.written)
     inside = (start_s <= received) & (received < end_s)
     latencies: Times = (written - received)[inside]
@@ -59,10 +59,10 @@ def closed_latencies(log: Log, start_s: float, end_s: float) -> Times:
 
 
 def open_latencies(log: Log, moments: Sequence[float], start_s: float, end_s: float) -> Times:
-    """Open load: from the intended moment to the answer, of the requests that were due in the window, in seconds.
+    """Return for open load the seconds from the intended moment to the answer, of the requests due in the window.
 
-    A generator that sends late is not excused: a request takes the server's own delay, as if it had come on time. Only
-    what was due in a freeze, or while the server caught up, takes until the moment at which the log has it answered.
+    A generator that sends late is not excused: a request takes the server's own delay, as if it had come on time. A request
+    that was due in a freeze, or while the server caught up, takes until the moment at which the log has it answered.
 
     Args:
         moments: when request number 1, 2, … was due (CLOCK_MONOTONIC).
@@ -80,7 +80,7 @@ def open_latencies(log: Log, moments: Sequence[float], start_s: float, end_s: fl
 
 
 def _away(moments: Times, freezes: Sequence[tuple[float, float]]) -> NDArray[np.bool_]:
-    """Whether the server was frozen, or catching up after that, at each moment."""
+    """Return for each moment whether the server was frozen, or catching up after that."""
     away = np.zeros(len(moments), dtype=bool)
     for start_s, end_s in freezes:
         away |= (start_s <= moments) & (moments < end_s + CATCH_UP_S)
@@ -88,7 +88,7 @@ def _away(moments: Times, freezes: Sequence[tuple[float, float]]) -> NDArray[np.
 
 
 def percentiles_ms(latencies_s: Times) -> Percentiles:
-    """The value that so many per cent do not exceed; p99.9 only of 10,000 requests and more."""
+    """Return each percentile in ms; p99.9 only from 10,000 requests on."""
     ordered, count = np.sort(latencies_s), len(latencies_s)
     known = [percent for percent in PERCENTS if count >= (10_000 if percent > 99 else 1)]
     ranks = {percent: max(1, int(percent / 100 * count + 0.5)) for percent in known}  # as HdrHistogram counts
@@ -96,10 +96,10 @@ def percentiles_ms(latencies_s: Times) -> Percentiles:
 
 
 def name(percent: float) -> str:
-    """`p99.9`."""
+    """Return `p99.9` for 99.9."""
     return f"p{percent:g}"
 
 
 def is_near(reported_ms: float, truth_ms: float) -> bool:
-    """Whether a percentile is as near to the truth as is asked for."""
+    """Return whether a percentile is within the tolerance of the truth."""
     return abs(reported_ms - truth_ms) <= max(RELATIVE * truth_ms, ABSOLUTE_MS)

@@ -1,4 +1,4 @@
-"""Part (b): what the driver reports of servers whose delays are known, and what stock Locust says of them."""
+"""Part (b): compare the reports of the driver and of stock Locust with servers whose delays are known."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,20 +24,20 @@ from lab.model.outcome import Driven
 from lab.model.workload import Load
 
 QUIET = 0.000_5
-"""Share of the window for which the driver may be kept from its CPU: twice as much decides a p99.9 alone."""
+"""Share of the window for which the driver may be kept from its CPU. Twice as much decides a p99.9 alone."""
 ATTEMPTS = 4
-"""At one test, until one of them is quiet; else the quietest counts, whatever came out."""
+"""Attempts at one test until one of them is quiet; otherwise the quietest counts, whatever its result."""
 PACED_USERS = 250
-"""Of stock Locust where the load is open: enough that pacing, not waiting for answers, sets the rate."""
+"""Users of stock Locust under open load: enough that pacing, not waiting for answers, sets the rate."""
 
 
 @dataclass(frozen=True)
 class Test:
     """One server under one load; the sample needs 10,000 requests for a p99.9.
 
-    With a constant delay the p99.9 lies where nothing but pauses are, and ten users in step meet each of them together: it
-    takes more requests until single pauses do not decide it. A freeze leaves all users in step for good: few of them, or the
-    p99 would be how long a generator takes to read all their answers at once.
+    With a constant delay only pauses decide the p99.9, and ten users in step meet each of them together. So that test needs
+    more requests until single pauses do not decide it. A freeze leaves all users in step for good. With many users the p99
+    would be the time in which a generator reads all their answers at once.
     """
 
     mode: Mode
@@ -59,7 +59,7 @@ TESTS = (
 
 
 def measure(place: Place, generators: Generators, test: Test, *, stock: bool = True) -> TruthTest:
-    """The driver until it was left alone, then stock Locust, each time on a fresh server."""
+    """Run the driver until an attempt is undisturbed, then stock Locust, each time on a fresh server."""
     attempts = [_attempt(place, generators, test)]
     while not _is_quiet(attempts[-1], test) and len(attempts) < ATTEMPTS:
         attempts.append(_attempt(place, generators, test))
@@ -131,7 +131,7 @@ def _reported(histogram: str | None) -> Percentiles:
 
 
 def findings(tests: Iterable[TruthTest]) -> list[Finding]:
-    """One row for each percentile of each test, and how long other programs kept the driver from running."""
+    """Return a row for each percentile of each test, and the time for which other programs kept the driver from its CPU."""
     return [row for test in tests for row in (*(_finding(test, name(p)) for p in PERCENTS), _waited(test))]
 
 
