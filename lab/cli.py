@@ -1,7 +1,6 @@
-"""The commands: words in, exit status out. What they do is elsewhere; Make's targets but `test` and `check` have a command of their name.
+"""The commands of the lab. Every Make target but `test` and `check` is the command of its name."""
 
-Each command imports what it needs when it is called, so that `help` does not wait for scipy.
-"""
+# Each command imports what it needs when it is called, so that `help` does not wait for scipy.
 
 import sys
 from typing import Annotated
@@ -18,17 +17,17 @@ Profile = Annotated[
     str,
     typer.Option(
         envvar="PROFILE",
-        help="a profile of loadtests/profiles.toml: smoke, quick (used where none is named), standard, standard-all, full",
+        help="profile of loadtests/profiles.toml: smoke, quick (default), standard, standard-all, full",
     ),
 ]
 Stacks = Annotated[
     str, typer.Option("--stacks", "--stack", envvar=["STACKS", "STACK"], help="stacks, comma-separated, or all")
 ]
 Scenarios = Annotated[str, typer.Option(envvar="SCENARIOS", help="scenarios: db, db/one, wait?ms=100, comma-separated")]
-Runtime = Annotated[str, typer.Option(envvar="RUNTIME", help="auto (used where none is named), docker or process")]
+Runtime = Annotated[str, typer.Option(envvar="RUNTIME", help="auto (default), docker or process")]
 Run = Annotated[str, typer.Option(envvar="RUN", help="name of the run's folder in results/")]
-Seed = Annotated[int | None, typer.Option(envvar="SEED", help="seed of the plan; drawn where it is not given")]
-Json = Annotated[bool, typer.Option("--json", help="the answer for a program to read")]
+Seed = Annotated[int | None, typer.Option(envvar="SEED", help="seed of the plan; random without one")]
+Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
 @app.command()
@@ -50,9 +49,9 @@ def bench(
 def verify(
     stacks: Stacks = "",
     runtime: Runtime = "auto",
-    quick: Annotated[bool, typer.Option(envvar="QUICK", help="leave out the watch of idle connections, 80 s")] = False,
+    quick: Annotated[bool, typer.Option(envvar="QUICK", help="do not measure idle connections (80 s)")] = False,
 ) -> None:
-    """Hold every stack to the HTTP contract."""
+    """Compare every stack with the HTTP contract."""
     from lab.commands import serve
 
     _leave(serve.verify(stacks, runtime, quick=quick))
@@ -60,7 +59,7 @@ def verify(
 
 @app.command()
 def up(stacks: Stacks = "", runtime: Runtime = "auto") -> None:
-    """Start one stack or several with their services, leave them running, print their addresses."""
+    """Start one stack or several with their services, print their addresses, and leave them running."""
     from lab.commands import serve
 
     _leave(serve.up(stacks, runtime))
@@ -100,7 +99,7 @@ def scenarios(json: Json = False) -> None:
 
 @app.command()
 def doctor() -> None:
-    """Say what this machine lacks, and how to fix it."""
+    """Print what this machine lacks, and how to fix it."""
     from lab.commands import doctor as doctor_
 
     _leave(doctor_.doctor())
@@ -116,7 +115,7 @@ def calibrate() -> None:
 
 @app.command("base-image")
 def base_image() -> None:
-    """Make the base image with debootstrap, where no registry can be reached."""
+    """Make the base image with debootstrap, for machines that reach no registry."""
     from lab.commands import images
 
     _leave(images.base_image())
@@ -124,9 +123,11 @@ def base_image() -> None:
 
 @app.command()
 def lock(
-    upgrade: Annotated[bool, typer.Option(envvar="UPGRADE", help="take the newest versions, not those locked")] = False,
+    upgrade: Annotated[
+        bool, typer.Option(envvar="UPGRADE", help="take the newest versions instead of the locked ones")
+    ] = False,
 ) -> None:
-    """Compile locks/ from pyproject.toml; what is locked stays as it is."""
+    """Compile locks/ from pyproject.toml; locked versions stay."""
     from lab.commands import lock as lock_
 
     _leave(lock_.lock(upgrade=upgrade))
@@ -150,18 +151,18 @@ def clean() -> None:
 
 @app.command("help")
 def help_() -> None:
-    """Say what `make` can do."""
+    """List the Make targets."""
     from lab.commands import listing
 
     _leave(listing.make_targets())
 
 
 def main() -> None:
-    """Runs a command; what a person can fix is said in a sentence on standard error, without a traceback."""
+    """Run a command. Print an error that a person can fix as a sentence on standard error, without a traceback."""
     try:
         app()
     except LabError as error:
-        print(f"lab: {error}", file=sys.stderr)  # noqa: T201  # the one place where errors are said
+        print(f"lab: {error}", file=sys.stderr)  # noqa: T201  # the one place that prints errors
         sys.exit(Exit.COULD_NOT_START)
     except KeyboardInterrupt:
         sys.exit(Exit.NOT_ALL_MEASURED)

@@ -12,4 +12,4 @@ class Exit(IntEnum):
 
 
 class LabError(Exception):
-    """Something a person can fix: says what, where and what to do, in one or two sentences, and is shown without a traceback."""
+    """An error that a person can fix: says what, where and what to do in one or two sentences; shown without a traceback."""

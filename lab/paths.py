@@ -1,4 +1,4 @@
-"""Where things are in this checkout, and the names that keep two checkouts apart."""
+"""Paths of this checkout, and the names that keep two checkouts apart."""
 
 import hashlib
 from pathlib import Path
@@ -9,7 +9,7 @@ LOADTESTS = ROOT / "loadtests"
 LOCKS = ROOT / "locks"
 RESULTS = ROOT / "results"
 STATE = ROOT / ".lab"
-"""What the lab must remember between two commands (the lock, logs); ignored by git."""
+"""State that the lab keeps between two commands (the lock, logs); ignored by git."""
 
 COMPOSE_PROJECT = "async-lab-" + hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
-"""Two checkouts must not tear each other's containers down."""
+"""One per checkout, so that two checkouts do not remove each other's containers."""

@@ -1,6 +1,6 @@
-"""Ctrl-C, SIGTERM and a terminal that is closed: they end the measurement where it stands, but never the cleaning up.
+"""Handle Ctrl-C, SIGTERM and a closed terminal: they end the measurement at once, but never the cleaning up.
 
-A signal that was ignored before (by `nohup`, or SIGINT of a job in the background) stays ignored everywhere.
+A signal that was ignored before (by `nohup`, or SIGINT of a background job) stays ignored everywhere.
 """
 
 import contextlib
@@ -22,9 +22,9 @@ def interruptible() -> Iterator[None]:
 
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
-    """Let signals wait until the end of what must not be cut in the middle.
+    """Defer signals until the body has ended, because it must not be interrupted.
 
-    They are delivered to the handlers of before, also where the body raises: an error inside becomes the
+    They are then delivered to the previous handlers, also if the body raises: its error becomes the
     `__context__` of the KeyboardInterrupt.
     """
     came: list[int] = []
@@ -45,7 +45,7 @@ def deaf() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _handled_by(handler: _Handler) -> Iterator[None]:
-    """Handle all signals that are not ignored already; each handler of before comes back, whatever interrupts that."""
+    """Handle all signals that are not ignored already; restore each previous handler, whatever interrupts that."""
     with contextlib.ExitStack() as restoring:
         for number in _SIGNALS:
             if (before := signal.getsignal(number)) != signal.SIG_IGN:

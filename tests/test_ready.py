@@ -53,7 +53,7 @@ def test_an_arm_that_died_has_its_reason(nowhere: int) -> None:
 
 def test_an_arm_that_never_answers_is_waited_for_no_longer_than_allowed(nowhere: int) -> None:
     wrong = wrong_after(arm("mute", nowhere), alive, 0.3)
-    assert wrong.startswith("mute did not get healthy within 0.3 s: /health on port")
+    assert wrong.startswith("mute did not become healthy within 0.3 s: /health on port")
 
 
 def test_another_server_on_the_port_is_no_healthy_answer() -> None:

@@ -120,7 +120,7 @@ def test_a_start_that_failed_on_a_disturbed_machine_is_made_again_with_more_time
 def test_a_server_is_not_blamed_where_the_machine_was_disturbed_twice(started: Started) -> None:
     with spinning([CPU]):
         started = started("mute", within_s=0.5)
-    assert "mute-0 did not get healthy within 1.5 s" in started.unhealthy["mute-0"]
+    assert "mute-0 did not become healthy within 1.5 s" in started.unhealthy["mute-0"]
     assert "other programs used" in started.unhealthy["mute-0"]
     assert started.blameless == {"mute-0"}
 

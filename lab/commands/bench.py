@@ -1,4 +1,4 @@
-"""`bench`: a run from words to a report."""
+"""`bench`: a run from the words of a command to a report."""
 
 import contextlib
 import secrets
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 DEFAULT_PROFILE = "quick"
 MACHINE = ("cpu", "cpus", "system")
-"""Facts that must not change while a run goes on."""
+"""Facts of the machine that must not change during a run."""
 
 
 def bench(profile: str, stacks: str, scenario_ids: str, runtime: str, run: str, seed: int | None) -> Exit:
-    """Measures and reports.
+    """Measure and report.
 
     Args:
         profile, runtime: empty means quick and auto, or those of the run that is resumed.
@@ -64,7 +64,7 @@ def _refuse_unknown(project: Project, profile: Profile, stacks: str, scenario_id
 def _plan(
     project: Project, runtime: Runtime, profile: Profile, stacks: str, scenario_ids: str, seed: int | None
 ) -> tuple[Plan, list[str]]:
-    """The plan, and why stacks that `all` means are not in it."""
+    """Return the plan, and why it lacks stacks that `all` means."""
     chosen, left_out = selection.startable(selection.words(stacks) or profile.stacks, project.stacks, runtime.lacks)
     wanted = scenarios.find(LOADTESTS, selection.words(scenario_ids) or profile.scenarios)
     return selection.plan(profile, chosen, wanted, secrets.randbits(31) if seed is None else seed), left_out
@@ -74,7 +74,7 @@ def _resume(project: Project, folder: RunFolder, profile: str, stacks: str, scen
     """Resume an unfinished run exactly as it was planned; a profile or runtime that is named must be the run's."""
     recorded = folder.read_run()
     if recorded.get("ended_at"):
-        raise LabError(f"The run {folder.path.name} is finished and is never overwritten; choose another RUN name.")
+        raise LabError(f"The run {folder.path.name} is finished and is never overwritten: choose another RUN name.")
     if words := [word for word in (stacks, scenario_ids) if word]:
         raise LabError(
             f"An unfinished run is resumed as it was planned: leave {words[0]!r} out, or choose another RUN name."
@@ -100,7 +100,7 @@ def _resume(project: Project, folder: RunFolder, profile: str, stacks: str, scen
 
 
 def changed_since(recorded: Mapping[str, Any], project: Project) -> str:
-    """What of a recorded run's circumstances is not as it was; empty where all is."""
+    """Return what has changed since a run was recorded; empty if nothing has."""
     here = {
         "another machine": {fact: machine.facts().get(fact) for fact in MACHINE},
         "another plan of CPUs": project.cpus.model_dump(mode="json"),
@@ -134,7 +134,7 @@ def _run(project: Project, runtime: Runtime, plan: Plan, folder: RunFolder, left
         except LabError as error:
             if not folder.outcomes():
                 raise _nothing_measured(str(error), folder) from None
-            say.step(f"{error} What was measured is kept; RUN={folder.path.name} goes on with it.")
+            say.step(f"{error} The measured trials are kept; RUN={folder.path.name} resumes the run.")
             whole = False
     if not folder.outcomes():
         raise _nothing_measured("Interrupted before anything was measured.", folder)
@@ -142,7 +142,7 @@ def _run(project: Project, runtime: Runtime, plan: Plan, folder: RunFolder, left
 
 
 def report(folder: RunFolder, say: Reporter, whole: bool) -> Exit:
-    """Write a run's report and tell what it found; where not all was measured, what is lacking is said last."""
+    """Write a run's report and print its findings; name last what was not measured."""
     from lab.report.write import view_of, write_report  # late: scipy and Altair take seconds to import
 
     shown = view_of(folder.path)
@@ -158,12 +158,12 @@ def report(folder: RunFolder, say: Reporter, whole: bool) -> Exit:
 
 
 def _without_numbers(cells: Sequence[Cell]) -> list[str]:
-    """Cells of which nothing can be shown; what a rejected attempt at a block lacked is not among them."""
+    """Return the cells without figures; those that only a rejected attempt at a block lacked are not among them."""
     return [f"{cell.stack} {cell.scenario} {cell.load} is {cell.outcome}" for cell in cells if cell.rps is None]
 
 
 def _tell(say: Reporter, folder: RunFolder, shown: "View", written: Sequence[Path], whole: bool) -> None:
-    """What the measuring cost, which cells are not valid, the answer, and where the report is."""
+    """Print the overhead, the cells that are not valid, the answer, and the path of the report."""
     from lab.report import answer
     from lab.report.facts import overhead
 
@@ -179,7 +179,7 @@ def _tell(say: Reporter, folder: RunFolder, shown: "View", written: Sequence[Pat
 
 
 def _nothing_measured(why: str, folder: RunFolder) -> LabError:
-    """Remove a run's folder, so that nothing looks like a run that is none, but keep its logs; return what to raise."""
+    """Remove the folder of a run without trials, keep its logs, and return the error to raise."""
     kept = STATE / "logs" / folder.path.name
     shutil.rmtree(kept, ignore_errors=True)
     wrote = any(log.stat().st_size for log in folder.logs.rglob("*.log"))

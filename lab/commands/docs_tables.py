@@ -1,4 +1,4 @@
-"""`readme`: writes the tables that README and docs quote from committed runs; a test compares them with the runs.
+"""`readme`: write the tables that README and docs quote from committed runs; a test compares them with the runs.
 
 A quoted table stands between `<!-- run results/reference/<name> -->` and `<!-- /run -->`.
 """
@@ -19,19 +19,19 @@ _QUOTED = re.compile(r"(<!-- run (?P<run>\S+) -->\n).*?(?P<end><!-- /run -->)", 
 
 
 def readme() -> Exit:
-    """Writes every quoted table of README.md and docs/ anew."""
+    """Write every quoted table of README.md and docs/ again."""
     for path in quoting_files():
         path.write_text(quoted(path.read_text()))
     return Exit.DONE
 
 
 def quoting_files() -> list[Path]:
-    """Files that may quote runs."""
+    """Return the files that may quote runs."""
     return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def quoted(text: str) -> str:
-    """The text with every quoted table as the runs have it.
+    """Return the text with every quoted table as the runs have it.
 
     Raises:
         LabError: it quotes a run that is not there.
@@ -62,7 +62,7 @@ def _origin(run: Path, facts: Mapping[str, Any], cells: Sequence[Mapping[str, st
 
 
 def _blocks(cells: Iterable[Mapping[str, str]]) -> int:
-    """The most that a cell has: a run with a target of precision adds blocks to those of the profile."""
+    """Return the blocks of the cell that has most: a run with a target of precision adds blocks to those of the profile."""
     return max(int(cell["blocks"]) for cell in cells)
 
 
@@ -100,5 +100,5 @@ def _latency(cell: Row | None) -> str:
 
 
 def _short(text: str) -> str:
-    """Three significant digits; empty where nothing was measured."""
+    """Return three significant digits; empty where nothing was measured."""
     return words.number(float(text)) if text else ""

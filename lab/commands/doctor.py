@@ -1,4 +1,4 @@
-"""`doctor`: what this machine has, what it lacks, and how to fix that."""
+"""`doctor`: print what this machine has, what it lacks, and how to fix that."""
 
 import os
 import platform
@@ -13,27 +13,27 @@ from lab.model.stack import AA_PORT_OFFSET, NOT_OPTIMIZED
 from lab.paths import RESULTS
 from lab.runtime import auto, engine, readiness
 
-_ROOM_BYTES = 3 * 2**30
+_NEEDED_BYTES = 3 * 2**30
 _QUIET_LOAD = 0.5
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: `fix` says what to do and is empty where all is well."""
+    """One thing that was examined: `fix` says what to do, and is empty where nothing is wrong."""
 
     what: str
     fix: str = ""
     needed: bool = False
-    """Without it nothing can be measured here."""
+    """True if nothing can be measured without it."""
 
 
 def examine() -> list[Finding]:
-    """Looks at everything that a run needs."""
-    return [check() for check in (_engine, _base_image, _process_runtime, _python, _cpus, _ports, _room, _quiet)]
+    """Examine everything that a run needs."""
+    return [check() for check in (_engine, _base_image, _process_runtime, _python, _cpus, _ports, _disk, _quiet)]
 
 
 def doctor() -> Exit:
-    """Prints the findings; COULD_NOT_START where a needed thing is missing."""
+    """Print the findings; return COULD_NOT_START if a needed thing is missing."""
     findings = examine()
     for finding in findings:
         mark = "ok  " if not finding.fix else "MISS" if finding.needed else "note"
@@ -45,7 +45,7 @@ def _engine() -> Finding:
     try:
         version = engine.version()
     except LabError as error:
-        return Finding("container engine", f"{error} Until then `auto` takes the process runtime.")
+        return Finding("container engine", f"{error} Until then `auto` means the process runtime.")
     return Finding(f"container engine {version} with Compose v2")
 
 
@@ -58,7 +58,7 @@ def _base_image() -> Finding:
     if found:
         return Finding(f"base image {name}")
     return Finding(
-        f"base image {name} is not here", "it is pulled at the first build; without a registry: make base-image"
+        f"base image {name} is not here", "the first build pulls it; without a registry, run `make base-image`"
     )
 
 
@@ -75,14 +75,19 @@ def _python() -> Finding:
     build = machine.python_build()
     what = f"Python {platform.python_version()}" + (f", built {build}" if build else "")
     slow = build == NOT_OPTIMIZED
-    fix = "stacks are slower as processes than an optimized build makes them; remove .venv, set LAB_PYTHON to one"
+    fix = "it slows the stacks of the process runtime down; set LAB_PYTHON to an optimized build and remove .venv"
     return Finding(what, fix if slow else "")
 
 
 def _cpus() -> Finding:
     plan = Project.here().cpus
     what = f"CPUs: server {plan.server}, everything else {plan.others}"
-    return Finding(what, "one CPU is too few: server and generator disturb each other" if plan.shared else "")
+    return Finding(
+        what,
+        "one CPU is too few, because server and generator disturb each other; measure on a machine with two"
+        if plan.shared
+        else "",
+    )
 
 
 def _ports() -> Finding:
@@ -92,16 +97,20 @@ def _ports() -> Finding:
     taken = [f"{port} by {who}" for port in sorted(ports) if (who := readiness.taken(port))]
     if not taken:
         return Finding("ports of all stacks and services are free")
-    return Finding(f"ports taken: {', '.join(taken)}", "stop what listens there; `make down` stops what the lab left")
+    return Finding(f"ports taken: {', '.join(taken)}", "stop these programs; `make down` stops those that the lab left")
 
 
-def _room() -> Finding:
+def _disk() -> Finding:
     free = shutil.disk_usage(RESULTS if RESULTS.exists() else ".").free
-    short = free < _ROOM_BYTES
-    return Finding(f"disk: {free / 2**30:.0f} GiB free", "images and results want 3 GiB" if short else "", needed=short)
+    short = free < _NEEDED_BYTES
+    return Finding(
+        f"disk: {free / 2**30:.0f} GiB free",
+        "images and results need 3 GiB: free some, or use another disk" if short else "",
+        needed=short,
+    )
 
 
 def _quiet() -> Finding:
     load = os.getloadavg()[0]
     noisy = load > _QUIET_LOAD
-    return Finding(f"load average {load:.2f}", "stop what else is running before you measure" if noisy else "")
+    return Finding(f"load average {load:.2f}", "stop other programs before you measure" if noisy else "")

@@ -1,4 +1,4 @@
-"""`base-image` and `clean`: what the container half keeps on this machine."""
+"""`base-image` and `clean`: make the base image, and remove what the lab keeps on this machine."""
 
 import contextlib
 import os
@@ -15,16 +15,16 @@ from lab.runtime import auto, engine
 
 _SUITE = "trixie"
 _UNREAD = ("usr/share/doc", "usr/share/info", "usr/share/locale", "usr/share/man")
-"""Folders that no server reads."""
+"""Directories that no server reads."""
 
 
 def base_image_name() -> str:
-    """Return the base image of docker-compose.yml, or what LAB_BASE_IMAGE says instead of it."""
+    """Return the base image of docker-compose.yml, or that of LAB_BASE_IMAGE."""
     return os.environ.get("LAB_BASE_IMAGE") or "debian:trixie-slim"
 
 
 def base_image() -> Exit:
-    """Makes the base image from Debian's packages, for machines that reach no container registry; keeps one that is there.
+    """Make the base image from Debian's packages, for machines that reach no registry; keep an existing one.
 
     Raises:
         LabError: there is no engine, debootstrap is missing, or the user is not root.
@@ -47,7 +47,7 @@ def base_image() -> Exit:
 
 
 def _slim(root: Path) -> None:
-    """Leaves out what the slim image of the registries leaves out, now and in what is installed later."""
+    """Remove the files that the registries' slim image lacks, and keep later installations from adding them."""
     (root / "etc/dpkg/dpkg.cfg.d/slim").write_text("".join(f"path-exclude=/{unread}/*\n" for unread in _UNREAD))
     for unread in (*_UNREAD, "var/cache/apt", "var/lib/apt/lists"):
         shutil.rmtree(root / unread, ignore_errors=True)
@@ -55,7 +55,7 @@ def _slim(root: Path) -> None:
 
 
 def clean() -> Exit:
-    """Removes containers and images of this checkout, and caches; results and the environment stay."""
+    """Remove containers, images and caches of this checkout; results and the environment stay."""
     with store.only_one(STATE):
         for name in auto.available():
             with contextlib.closing(auto.runtime(Project.here(), name)) as runtime:
@@ -69,7 +69,7 @@ def clean() -> Exit:
 
 
 def _empty(state: Path) -> None:
-    """Leaves the lock: who waits for it must not hold another file of that name."""
+    """Remove all but the lock: a command that waits for it must not hold another file of that name."""
     for path in state.iterdir():
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""`stacks`, `scenarios`, `help`: what there is to choose from. Each imports what it needs: `help` only reads the Makefile."""
+"""`stacks`, `scenarios`, `help`: list the choices. Each imports what it needs: `help` only reads the Makefile."""
 
 import json
 import re
@@ -9,12 +9,12 @@ from lab.paths import LOADTESTS, ROOT
 from lab.runtime import auto
 
 _PIPED = 10_000
-"""Columns where nobody's terminal limits them: what is piped is read by a program, or searched."""
+"""Columns if the output is not a terminal: a program reads it, or searches it."""
 _TARGET = re.compile(r"^([a-z-]+):.*## (.*)$", re.MULTILINE)
 
 
 def stacks(*, as_json: bool) -> Exit:
-    """Prints every stack of docker-compose.yml."""
+    """Print every stack of docker-compose.yml."""
     from lab.config.project import Project
 
     project = Project.here()
@@ -28,7 +28,7 @@ def stacks(*, as_json: bool) -> Exit:
 
 
 def scenarios(*, as_json: bool) -> Exit:
-    """Print every scenario of loadtests/ with what its class says it does, and its parameters with their defaults."""
+    """Print every scenario of loadtests/ with its description, and its parameters with their defaults."""
     from lab.config import scenarios as scenarios_
 
     say_ignored()
@@ -40,7 +40,7 @@ def scenarios(*, as_json: bool) -> Exit:
 
 
 def say_ignored() -> None:
-    """Say on standard error which user classes of loadtests/ are no scenarios, and what to do."""
+    """Print to standard error which user classes of loadtests/ are no scenarios, and what to do."""
     from lab.config import declared
     from lab.run.console import console
 
@@ -49,7 +49,7 @@ def say_ignored() -> None:
 
 
 def make_targets() -> Exit:
-    """Prints the targets of the Makefile with what it says of them."""
+    """Print the targets of the Makefile with their descriptions."""
     targets = _TARGET.findall((ROOT / "Makefile").read_text())
     for name, about in targets:
         print(f"make {name:<11} {about}")  # noqa: T201  # the answer
@@ -82,7 +82,7 @@ def _cell(value: object) -> str:
 
 
 def _param_or_path(item: tuple[str, object]) -> str:
-    """A parameter with its default, or a path that is omitted, without the reason."""
+    """Return a parameter with its default, or an omitted path without the reason."""
     from lab.config.scenarios import CPU_MS, ROUNDS
 
     name, value = item

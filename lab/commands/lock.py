@@ -1,7 +1,7 @@
-"""`lock`: compiles pyproject.toml's dependency groups to locks/<group>.txt, all against one resolution.
+"""`lock`: compile pyproject.toml's dependency groups to locks/<group>.txt, all from one resolution.
 
-Universal, for Python 3.11 and later, with hashes and without addresses, so that images and the local environment install
-the same versions from whatever package index they reach. A version that is locked stays, unless an upgrade is asked for.
+The locks are universal, for Python 3.11 and later, with hashes and without addresses. So images and the local environment
+install the same versions from whatever package index they reach. A locked version stays, unless an upgrade is asked for.
 """
 
 import subprocess
@@ -20,7 +20,7 @@ def lock(*, upgrade: bool = False) -> Exit:
     """Write all lock files.
 
     Args:
-        upgrade: take the newest versions that pyproject.toml allows; else only what it no longer allows changes.
+        upgrade: take the newest versions that pyproject.toml allows; without it, replace only those that it no longer allows.
 
     Raises:
         LabError: the groups contradict each other, or the package index cannot be reached.
@@ -38,7 +38,7 @@ def lock(*, upgrade: bool = False) -> Exit:
 
 
 def _locked() -> str:
-    """What all lock files pin, a line each: uv prefers the versions that it finds in the file that it is to write."""
+    """Return the pins of all lock files, a line each: uv prefers the versions in the file that it writes."""
     lines = (line for path in sorted(LOCKS.glob("*.txt")) for line in path.read_text().splitlines())
     return "\n".join(sorted({line.split(" ")[0] for line in lines if "==" in line and not line.startswith((" ", "#"))}))
 

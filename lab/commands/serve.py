@@ -1,4 +1,4 @@
-"""`verify`, `up` and `down`: servers outside of a run."""
+"""`verify`, `up` and `down`: run servers outside of a run."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -21,14 +21,14 @@ from lab.settings.idle import kept_s
 from lab.signals import deferred, interruptible
 
 BEYOND_S = 5
-"""So much longer than the budget says is an idle connection watched."""
+"""Seconds beyond the budget for which an idle connection is watched."""
 
 
 def verify(stacks: str, runtime_name: str, *, quick: bool = False) -> Exit:
     """Compare stacks (comma-separated; empty means all) with the HTTP contract and the equal budget, one after the other.
 
-    At the end all run at once, and it is measured how long each keeps an idle connection: that takes longer than a minute,
-    and is left out if `quick`.
+    At the end all run at once, and the lab measures how long each keeps an idle connection. That takes more than a minute;
+    `quick` leaves it out.
 
     Raises:
         LabError: nothing could be started.
@@ -46,20 +46,20 @@ def _verify(project: Project, runtime: Runtime, names: list[str], *, quick: bool
         for reason in left_out:
             say.step(f"Left out: {reason}")
         held = [_holds(project, runtime, stack, logs, say) for stack in chosen]
-        say.step(f"{sum(held)} of {len(held)} stacks hold the contract in the {runtime.name} runtime.")
+        say.step(f"{sum(held)} of {len(held)} stacks conform to the contract in the {runtime.name} runtime.")
         kept = quick or _keep_idle(project, runtime, chosen, logs, say)
     return Exit.DONE if kept and all(held) else Exit.NOT_ALL_MEASURED
 
 
 def up(stacks: str, runtime_name: str) -> Exit:
-    """Starts stacks (comma-separated) with their services, leaves them running and prints their addresses, one a line.
+    """Start stacks (comma-separated) with their services, leave them running and print their addresses, one a line.
 
     Raises:
         LabError: one of them could not be started; then nothing is left running.
     """
     project = Project.here()
     if not stacks:
-        raise LabError(f"Say which stacks to start, STACKS=<name>: {', '.join(project.stacks)}, or {ALL}.")
+        raise LabError(f"No stack is named: set STACKS to one or more of {', '.join(project.stacks)}, or {ALL}.")
     selection.stacks(selection.words(stacks), project.stacks)  # an unknown word is refused before an engine is asked
     with contextlib.closing(auto.runtime(project, runtime_name)) as runtime:
         return _up(project, runtime, selection.words(stacks))
@@ -83,7 +83,7 @@ def _up(project: Project, runtime: Runtime, names: list[str]) -> Exit:
 
 
 def down() -> Exit:
-    """Stops what the lab started in this checkout, in every runtime that this machine has."""
+    """Stop what the lab started in this checkout, in every runtime that this machine has."""
     project = Project.here()
     with store.only_one(STATE):
         for name in auto.available():
@@ -94,20 +94,20 @@ def down() -> Exit:
 
 @contextlib.contextmanager
 def _running(project: Project, runtime: Runtime, chosen: list[Stack], say: Say) -> Iterator[Path]:
-    """Everything prepared and the backing services running; gives a folder for logs."""
+    """Prepare everything and run the backing services; yield a folder for logs."""
     with _prepared(runtime, chosen, say) as logs, backing(runtime, project.services, logs):
         yield logs
 
 
 @contextlib.contextmanager
 def _prepared(runtime: Runtime, chosen: list[Stack], say: Say) -> Iterator[Path]:
-    """Everything prepared, nothing of this checkout running; gives a folder for logs."""
+    """Prepare everything while nothing of this checkout runs; yield a folder for logs."""
     logs = STATE / "logs"
     with store.only_one(STATE), interruptible():
         logs.mkdir(parents=True, exist_ok=True)
         runtime.stop_all()
         needed = sorted({DATABASE, UPSTREAM, *(stack.name for stack in chosen)})
-        for name in needed:  # what an earlier command wrote would be shown as the reason of a start that fails now
+        for name in needed:  # an error of this start must not show what an earlier command wrote
             (logs / f"{name}.log").unlink(missing_ok=True)
         say.step(f"Preparing {', '.join(needed)} ({runtime.name}) …")
         runtime.prepare(needed)
@@ -139,17 +139,17 @@ def _holds(project: Project, runtime: Runtime, stack: Stack, logs: Path, say: Sa
             service = project.services[stack.name]
             findings += budget.unequal(stack, service, known(service, runtime.target(arm.label), arm.port))
     after = "".join(f" (healthy {after_s:.2f} s after its start alone)" for after_s in started.healthy_after_s.values())
-    verdict = "does not hold the contract" if findings else "holds the contract"
+    verdict = "does not conform to the contract" if findings else "conforms to the contract"
     if arm.label in started.blameless:
-        verdict = "could not be started, through no fault of its own: it was not compared with the contract"
+        verdict = "could not be started on a disturbed machine, so it was not compared with the contract"
     say.step("\n  ".join([f"{stack.name}: {verdict}{after}", *started.again, *findings]))
     return not findings
 
 
 def _keep_idle(project: Project, runtime: Runtime, chosen: list[Stack], logs: Path, say: Say) -> bool:
-    """Measures how long each stack keeps an idle connection; says what was found, and whether it is what was agreed."""
+    """Measure how long each stack keeps an idle connection; print it and return whether it equals the budget."""
     most_s = BEYOND_S + max(project.services[stack.name].budget.get("LAB_KEEP_ALIVE_S", 0) for stack in chosen)
-    say.step(f"Watching an idle connection to each of them for at most {most_s} s …")
+    say.step(f"Watching an idle connection to each stack for at most {most_s} s …")
     arms = [arm_of(stack.name, project.services) for stack in chosen]
     with serving(runtime, arms, logs, project.cpus.server):
         kept = kept_s({arm.label: arm.port for arm in arms}, most_s)

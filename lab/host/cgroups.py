@@ -1,4 +1,4 @@
-"""Where the control groups of a process are, in both versions (cgroups(7))."""
+"""Find the control groups of a process, in both versions (cgroups(7))."""
 
 from pathlib import Path
 
@@ -7,7 +7,12 @@ _CGROUPS = Path("/sys/fs/cgroup")
 
 
 def folder(pid: int | str, controller: str) -> Path:
-    """Folder of the control group of a process: of that controller in cgroup v1, of all in v2."""
+    """Return the folder of a process's control group: of that controller in cgroup v1, of all in v2.
+
+    Raises:
+        OSError: the process has ended.
+        KeyError: it is in no such group.
+    """
     for line in (_PROC / str(pid) / "cgroup").read_text().splitlines():
         number, controllers, path = line.split(":", 2)
         if controller in controllers.split(","):
@@ -18,6 +23,6 @@ def folder(pid: int | str, controller: str) -> Path:
 
 
 def above(pid: int | str, controller: str) -> list[Path]:
-    """Folders of the control group of a process and of those that hold it, the innermost first."""
+    """Return the folders of a process's control group and of those that hold it, the innermost first."""
     inner = folder(pid, controller)
     return [one for one in (inner, *inner.parents) if one.is_relative_to(_CGROUPS)]

@@ -1,4 +1,4 @@
-"""Facts about this machine, and the CPUs that each role gets. Each collector gives only what it could read."""
+"""Collect facts about this machine, and plan the CPUs of each role. A fact that could not be read is left out."""
 
 import os
 import platform
@@ -17,23 +17,23 @@ _CPU = Path("/sys/devices/system/cpu")
 
 
 class CpuPlan(Noun):
-    """CPU numbers of the server under test, and of everything else (generator, database, upstream, the lab)."""
+    """CPU numbers of the server under test, and of all others (generator, database, upstream, the lab)."""
 
     server: tuple[int, ...]
     others: tuple[int, ...]
 
     @property
     def shared(self) -> bool:
-        """True on a machine of one CPU, where the server cannot have one of its own."""
+        """Return whether the server shares a CPU with the others, as on a machine of one CPU."""
         return bool(set(self.server) & set(self.others))
 
     def variables(self) -> dict[str, str]:
-        """The plan as docker-compose.yml takes it."""
+        """Return the plan as variables of docker-compose.yml."""
         return {"LAB_SERVER_CPUS": cpu_list(self.server), "LAB_OTHER_CPUS": cpu_list(self.others)}
 
 
 def plan_cpus(server: str | None = None, others: str | None = None) -> CpuPlan:
-    """One physical core for the server, the rest for the others; SMT siblings stay together.
+    """Plan one physical core for the server and the rest for the others; SMT siblings stay together.
 
     Args:
         server, others: a list of CPUs (`0,2-3`) that overrides the plan.
@@ -45,7 +45,7 @@ def plan_cpus(server: str | None = None, others: str | None = None) -> CpuPlan:
     mine = parse_cpus(server) if server else _siblings(usable[0], usable)
     rest = parse_cpus(others) if others else tuple(cpu for cpu in usable if cpu not in mine) or usable
     if foreign := sorted((set(mine) | set(rest)) - set(usable)):
-        raise LabError(f"CPU {foreign[0]} cannot be used here; this machine offers {cpu_list(usable)}.")
+        raise LabError(f"CPU {foreign[0]} cannot be used here: choose from {cpu_list(usable)}.")
     return CpuPlan(server=mine, others=rest)
 
 
@@ -55,7 +55,7 @@ def _siblings(cpu: int, usable: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def facts() -> dict[str, Any]:
-    """What a reader must know of the machine to judge a run; what could not be read is left out."""
+    """Return the facts of the machine that a reader needs to judge a run; those that could not be read are left out."""
     found = {
         "system": f"{platform.system()} {platform.release()}",
         "distribution": platform.freedesktop_os_release().get("PRETTY_NAME"),
@@ -74,7 +74,7 @@ def facts() -> dict[str, Any]:
 
 
 def python_build(arguments: str | None = sysconfig.get_config_var("CONFIG_ARGS")) -> str | None:
-    """Whether this Python was built with profile-guided optimization, as distributions' are; None where it does not say."""
+    """Return how this Python was built: with profile-guided optimization, as distributions build it, or not; None if unknown."""
     if not arguments:
         return None
     return OPTIMIZED if "--enable-optimizations" in arguments else NOT_OPTIMIZED

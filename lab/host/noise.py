@@ -1,10 +1,10 @@
-"""What the machine did beside the measurement: a reference workload, the kernel's pressure figures, frequency.
+"""Measure disturbances of the machine: a reference workload, the kernel's pressure figures, the frequency.
 
-The reference workload is a fixed piece of work on the server's CPU, timed before and after each block while nothing else of the lab
-runs: where it takes longer than usual, the machine was slower for reasons of its own.
+The reference workload is a fixed piece of work on the server's CPU. It is timed before and after each block, while nothing
+else of the lab runs. If it takes longer than usual, something outside of the lab slowed the machine down.
 
-It is worked for a while unmeasured, since a CPU that slept is up to a fifth slower for its first 10 to 30 ms; and then for
-so long that a single interruption (some ms) is lost in the mean, while a neighbour that takes turns with it is not.
+It first runs unmeasured, since a CPU that slept is up to a fifth slower for its first 10 to 30 ms. Then it runs so long that
+a single interruption (some ms) is lost in the mean, while another program on the same CPU is not.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ _ROUNDS = 20_000
 
 
 class Moment(Noun):
-    """The machine at one moment; running totals in seconds since boot, None where the kernel does not say."""
+    """The machine at one moment; running totals in seconds since boot, None where the kernel has none."""
 
     reference_s: float
     pressure_s: dict[str, float]
@@ -34,7 +34,7 @@ class Moment(Noun):
 
 
 def look(cpus: Collection[int]) -> Moment:
-    """Time the reference workload on these CPUs and reads the kernel's figures; takes about a quarter of a second."""
+    """Time the reference workload on these CPUs and read the kernel's figures; takes about 0.25 s."""
     return Moment(
         reference_s=reference_s(cpus),
         pressure_s=_pressure_s(),
@@ -44,7 +44,7 @@ def look(cpus: Collection[int]) -> Moment:
 
 
 def reference_s(cpus: Collection[int]) -> float:
-    """Mean wall time of the fixed work on these CPUs."""
+    """Return the mean wall time of the reference workload on these CPUs, in seconds."""
     with running_on(cpus):
         _spin_s(_UNMEASURED)
         return _spin_s(_SPINS) / _SPINS
@@ -71,18 +71,18 @@ def _pressure_s() -> dict[str, float]:
 
 
 def throttled_s(pid: int | str = "self") -> float | None:
-    """Seconds that quotas have kept the control groups of a process waiting so far, the hardest of them."""
+    """Return the seconds for which quotas have stopped the control groups of a process, the largest of them."""
     return throttled_in(_groups_of(pid))
 
 
 def own_groups(pid: int, others: Iterable[int]) -> list[Path]:
-    """Return the control groups that hold a process and none of the others: a quota of theirs is its own alone."""
+    """Return the control groups that hold a process and none of the others, so that their quotas limit it alone."""
     shared = {group for other in others for group in _groups_of(other)}
     return [group for group in _groups_of(pid) if group not in shared]
 
 
 def throttled_in(groups: Iterable[Path]) -> float | None:
-    """Return the seconds that quotas have kept these control groups waiting so far, the hardest of them; None without any."""
+    """Return the seconds for which quotas have stopped these control groups, the largest of them; None without any."""
     return max((total for group in groups if (total := _throttled_s(group)) is not None), default=None)
 
 
@@ -94,7 +94,7 @@ def _groups_of(pid: int | str) -> list[Path]:
 
 
 def _throttled_s(group: Path) -> float | None:
-    """From the nanoseconds of cgroup v1 or the microseconds of v2; a root group has neither."""
+    """Convert from the nanoseconds of cgroup v1 or the microseconds of v2; a root group has neither."""
     with contextlib.suppress(OSError):
         totals = dict(line.split() for line in (group / "cpu.stat").read_text().splitlines())
         for name, per_s in (("throttled_usec", 1e6), ("throttled_time", 1e9)):

@@ -1,6 +1,6 @@
-"""Processes of a tree, and the CPU time that they and their ended children have used, from /proc (proc_pid_stat(5)).
+"""Read the processes of a tree, and the CPU time of them and their ended children, from /proc (proc_pid_stat(5)).
 
-Only the kernel's own lists of children are read: walking all of /proc would load the generator's core.
+Only the kernel's own lists of children are read: a walk through all of /proc would load the generator's core.
 """
 
 import os
@@ -18,14 +18,14 @@ from lab.model.stack import Target
 _PROC = Path("/proc")
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _STEPS_S = 2 / TICKS_PER_S
-"""What user and system time of ended children may be off together, as each is cut to a whole tick."""
+"""Largest error of user and system time of ended children together, as each is cut to a whole tick."""
 _TRIES = 3
 UNSURE = 0.01
 """Share of the CPU time that may be uncertain before all of it counts as not known."""
 
 
 class Process(NamedTuple):
-    """One process for as long as it lives: a pid is given again, a pid with its start time is not."""
+    """One process for as long as it lives: the kernel reuses a pid, but not a pid with its start time."""
 
     pid: int
     started: int
@@ -34,13 +34,13 @@ class Process(NamedTuple):
 
 @dataclass(frozen=True)
 class Account:
-    """What one process has used so far."""
+    """The CPU time that one process has used so far."""
 
     parent: int
     own_s: float
     """CPU time of all its threads, ended ones included (clock_getcpuclockid(3))."""
     reaped_s: float = 0.0
-    """CPU time of the children that it has waited for, with what they had waited for; counted in ticks."""
+    """CPU time of the children that it has waited for, and of those that they had waited for; counted in ticks."""
 
 
 Accounts = Mapping[Process, Account]
@@ -103,11 +103,11 @@ def has_ended(pid: int) -> bool:
 
 
 def used_s(before: Accounts, after: Accounts, between: Sequence[Accounts] = ()) -> float | None:
-    """Return the CPU seconds between two readings of a tree, ended processes included; None where some are not known.
+    """Return the CPU seconds between two readings of a tree, ended processes included; None if some are not known.
 
-    What a process used that has ended since must have come to the one that waited for it. It has not where nobody waited
-    (SIGCHLD ignored) or where another process did. A child of such a parent that began and ended between two readings
-    leaves no trace: further readings `between` find it.
+    The CPU time of an ended process goes to the process that waited for it. It is lost if nobody waited (SIGCHLD ignored) or
+    if a process outside of the tree did. A child of such a parent that began and ended between two readings leaves no trace:
+    further readings `between` find it.
     """
     owed_s: dict[Process, float] = defaultdict(float)
     for process in before.keys() - after.keys():
@@ -124,7 +124,7 @@ def used_s(before: Accounts, after: Accounts, between: Sequence[Accounts] = ()) 
 
 
 def _orphaned_s(readings: Sequence[Accounts]) -> float:
-    """What processes used that ended with their parent: it is lost where that had not waited for them, as nobody can say."""
+    """Return the CPU seconds of processes that ended with their parent: they may be lost, if it had not waited for them."""
     orphaned_s: dict[Process, float] = {}
     for accounts in readings:
         living = {process.pid for process in accounts if process in readings[-1]}
@@ -140,7 +140,7 @@ def total_s(accounts: Accounts) -> float:
 
 
 def _heir(process: Process, before: Accounts, after: Accounts) -> Process | None:
-    """Find the nearest ancestor that lives on; None where there is none in the tree."""
+    """Return the nearest ancestor that still runs; None if the tree has none."""
     by_pid = {known.pid: known for known in before}
     found: Process | None = process
     while found is not None and found not in after:
@@ -174,7 +174,7 @@ def _children_of_task(task: Path) -> list[str]:
     try:
         return _text(task / "children").split()
     except (FileNotFoundError, ProcessLookupError):
-        if task.exists():  # it is not the thread that is missing, but the kernel's list
+        if task.exists():  # not the thread is missing, but the kernel's list
             raise
         return []
 

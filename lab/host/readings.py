@@ -1,7 +1,7 @@
-"""Reads what a server uses: CPU time, memory, threads, context switches; from control groups or from processes.
+"""Read CPU time, memory, threads and context switches of a server, from control groups or from processes.
 
-CPU time of a process is read from its CPU-time clock in nanoseconds (/proc's ticks are 10 ms); that of a container from
-cgroup v1 `cpuacct.usage` or v2 `cpu.stat`. The engine's own `stats` call takes a second and is not used.
+The CPU time of a process comes from its CPU-time clock in nanoseconds (/proc's ticks are 10 ms). That of a container comes
+from cgroup v1 `cpuacct.usage` or v2 `cpu.stat`. The engine's own `stats` call takes a second and is not used.
 """
 
 import time
@@ -51,7 +51,7 @@ def read(target: Target) -> Reading:
 
 
 def cpu(target: Target) -> Accounts | None:
-    """Return what each process of a target has used so far, or its control group as a whole; None where that is not known."""
+    """Return the CPU time of each process of a target, or of its control group as a whole; None if it is not known."""
     if not target.contained:
         return processes.accounts(target.pid)
     try:
@@ -74,7 +74,7 @@ def used_s(before: Accounts | None, after: Accounts | None, between: Sequence[Ac
 def usage(
     before: Reading, after: Reading, window_s: float, memory_bytes: int | None, between: Sequence[Accounts] = ()
 ) -> Usage:
-    """What was used in a window; the CPU time is scaled from the time between the two readings to `window_s`."""
+    """Return the usage in a window; the CPU time is scaled from the time between the readings to `window_s`."""
     used = used_s(before.cpu, after.cpu, between)
     return Usage(
         cpu_s=None if used is None else used * window_s / (after.at_s - before.at_s),
@@ -85,7 +85,7 @@ def usage(
 
 
 def _switched(before: Switches | None, after: Switches | None) -> int | None:
-    """Context switches between two readings; a thread that ended took its own with it, and the sum is not known."""
+    """Return the context switches between two readings; None if a thread ended, as its own are lost."""
     if before is None or after is None or not before.keys() <= after.keys():
         return None
     switched = sum(after.values()) - sum(before.values())
@@ -93,7 +93,7 @@ def _switched(before: Switches | None, after: Switches | None) -> int | None:
 
 
 def memory_bytes(target: Target) -> int | None:
-    """Memory that is the target's own: PSS summed over its processes, or the cgroup's memory less its page cache."""
+    """Return the target's own memory: PSS summed over its processes, or the cgroup's memory less its page cache."""
     try:
         if target.contained:
             return _cgroup_memory(target.pid)
@@ -103,7 +103,7 @@ def memory_bytes(target: Target) -> int | None:
 
 
 def cores(cpus: Iterable[int], stat: Path = Path("/proc/stat")) -> dict[int, CoreReading]:
-    """What each of these CPUs did since boot; /proc/stat counts in steps of 10 ms."""
+    """Return the totals of each of these CPUs since boot; /proc/stat counts in steps of 10 ms."""
     lines = (line.split() for line in stat.read_text().splitlines() if line.startswith("cpu"))
     ticks = {words[0]: [int(word) / _TICKS_PER_S for word in words[1:9]] for words in lines}
     return {cpu: _core(*ticks[f"cpu{cpu}"]) for cpu in cpus}
@@ -117,17 +117,17 @@ def _core(  # the columns of proc_stat(5)
 
 
 def busy_share(before: CoreReading, after: CoreReading) -> float | None:
-    """Share (0 to 1) of the CPUs' time between two readings that was spent working; None if no tick passed."""
+    """Return the share (0 to 1) of a CPU's time between two readings in which it was busy; None if no tick passed."""
     return _share(after.busy_s - before.busy_s, after.total_s - before.total_s)
 
 
 def stolen_share(before: CoreReading, after: CoreReading) -> float | None:
-    """Share (0 to 1) that the hypervisor gave to others."""
+    """Return the share (0 to 1) of a CPU's time that the hypervisor gave to others; None if no tick passed."""
     return _share(after.stolen_s - before.stolen_s, after.total_s - before.total_s)
 
 
 def _share(part_s: float, total_s: float) -> float | None:
-    """None where a counter went backwards, as some virtual machines' do."""
+    """Return a share; None if a counter went backwards, as on some virtual machines."""
     return part_s / total_s if total_s > 0 and part_s >= 0 else None
 
 
@@ -153,7 +153,7 @@ def _flat(path: Path) -> dict[str, int]:
 
 
 def _pss(pid: int) -> int:
-    """Proportional set size: shared pages count for each process by its share."""
+    """Return the proportional set size: shared pages count for each process by its share."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024
@@ -161,7 +161,7 @@ def _pss(pid: int) -> int:
 
 
 def _switches(target: Target) -> Switches | None:
-    """Context switches of each thread; one that ends while its process is read is left out."""
+    """Return the context switches of each thread; one that ends while its process is read is left out."""
     try:
         tasks = (task for pid in processes.pids_of(target) for task in processes.tasks(pid))
         found = {int(task.name): _task_switches(task) for task in tasks}

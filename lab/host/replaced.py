@@ -1,4 +1,4 @@
-"""How many of a server's serving processes were replaced in a window: looked at now and then, since nothing counts them.
+"""Count how many of a server's serving processes were replaced in a window, by repeated looks, as nothing counts them.
 
 A limit of requests per worker (Gunicorn's `--max-requests`) replaces them under load, and so does a worker that dies.
 """
@@ -11,25 +11,25 @@ from lab.host.processes import TICKS_PER_S, Accounts, Process, accounts, members
 from lab.model.stack import Target
 
 LASTS_S = 0.2
-"""Age from which a process counts: helpers of a request come and go faster."""
+"""Age from which a process counts: helpers of a request end sooner."""
 _STREAMS = ("0", "1", "2")
 
 
 class Turnover:
-    """The processes of one server as several looks find them."""
+    """The processes of one server, as found by several looks."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self._looks: list[frozenset[Process]] = []
         self._lasting: set[Process] = set()
         self._new: set[Process] = set()
-        """Those that serve and were not there at the first look."""
+        """Serving processes that were not there at the first look."""
         self._is_known = True
         self.accounts: list[Accounts] = []
-        """What each process of a tree had used at each look; none of a control group, which counts for all."""
+        """CPU time of each process of a tree at each look; empty for a control group, which counts for all."""
 
     def look(self) -> None:
-        """Note which processes there are; takes some 0.3 ms."""
+        """Record which processes there are; takes about 0.3 ms."""
         found = self._found()
         if found is None:
             self._is_known = False
@@ -49,9 +49,9 @@ class Turnover:
         return frozenset(known)
 
     def replaced(self) -> int | None:
-        """Return how many processes ended and were replaced, at least; None where a look failed.
+        """Return the least number of processes that were replaced; None if a look failed.
 
-        Each replacement is one that ended and one that came. What lived and ended between two looks was not seen.
+        A replacement is one process that ended and one that came. A process that began and ended between two looks is missed.
         """
         if not self._is_known or len(self._looks) < 2:
             return None
@@ -59,9 +59,9 @@ class Turnover:
 
 
 def _serves(pid: int) -> bool:
-    """Return whether a process has a socket beside its standard streams, as a helper that was started by exec has not.
+    """Return whether a process has a socket beside its standard streams; a helper that was started by exec has none.
 
-    True where this may not be read: processes of other users.
+    Return True for processes of other users, where this may not be read.
     """
     try:
         files = [file for file in Path(f"/proc/{pid}/fd").iterdir() if file.name not in _STREAMS]

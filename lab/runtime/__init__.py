@@ -1,1 +1,1 @@
-"""How services are started: containers or plain processes, behind one interface."""
+"""Start services as containers or as plain processes, behind one interface."""

@@ -1,4 +1,4 @@
-"""Which runtime: `docker` where an engine answers, else `process`."""
+"""Choose the runtime: `docker` where an engine answers, else `process`."""
 
 from collections.abc import Mapping
 
@@ -16,18 +16,18 @@ CHOICES = (AUTO, "docker", "process")
 
 
 def resolve(name: str) -> str:
-    """`auto` becomes the runtime that this machine has.
+    """Return the runtime of that name; for `auto`, the one that this machine has.
 
     Raises:
         LabError: there is no such runtime.
     """
     if name not in CHOICES:
-        raise LabError(f"There is no runtime {name!r}; choose one of {', '.join(CHOICES)}.")
+        raise LabError(f"There is no runtime {name!r}: choose one of {', '.join(CHOICES)}.")
     return available()[0] if name == AUTO else name
 
 
 def available() -> list[str]:
-    """The runtimes that this machine has, the preferred one first."""
+    """Return the runtimes that this machine has, the preferred one first."""
     try:
         engine.version()
     except LabError:

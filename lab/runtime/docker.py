@@ -24,7 +24,7 @@ _BUILD_TIMEOUT_S = 1800
 
 
 class DockerRuntime:
-    """Containers on the host's network, one Compose project per set of variables (the A/A arm has one of its own)."""
+    """Containers on the host's network, in one Compose project; the A/A arm has a project of its own."""
 
     name = "docker"
 
@@ -33,17 +33,17 @@ class DockerRuntime:
         self._variables = {"LAB_PROJECT": COMPOSE_PROJECT, **variables}
         self._client = connect()
         self._running: dict[str, tuple[Arm, Container, Path]] = {}
-        """Label -> what was created under it, run or not, and its log."""
+        """Label -> arm, container (running or not) and log."""
         self._logs: dict[str, Path] = {}
-        """Label -> the log of one that was stopped."""
+        """Label -> log of a stopped arm."""
 
     def lacks(self, service: str) -> str | None:
-        """See Runtime.lacks: an image brings along what its service needs."""
+        """See Runtime.lacks: an image has everything that its service needs."""
         del service
         return None
 
     def prepare(self, services: Iterable[str]) -> None:
-        """Builds the images of the services whose inputs changed.
+        """Build the images of the services whose inputs changed.
 
         Raises:
             LabError: with the end of the build's output.
@@ -58,14 +58,16 @@ class DockerRuntime:
         return []
 
     def create(self, arms: Sequence[Arm], logs: Path) -> None:
-        """See Runtime.create: Compose makes the containers, since it takes longer than to start them."""
+        """See Runtime.create: Compose makes the containers here, since that takes longer than to start them."""
         for project, variables, group in _by_project(arms):
             names = [arm.service for arm in group]
             up = ["up", "--no-start", "--no-deps", "--no-build", "--force-recreate", "--quiet-pull", *names]
             try:
                 _compose(up, project, self._variables | variables)
             except LabError:
-                with contextlib.suppress(LabError):  # what was made all the same would be in the way
+                with contextlib.suppress(
+                    LabError
+                ):  # containers that were made in spite of the error would be in the way
                     _compose(["rm", "--stop", "--force", *names], project, self._variables)
                 raise
             containers = {_service_of(container): container for container in self._containers(project)}
@@ -95,7 +97,7 @@ class DockerRuntime:
         try:
             return tuple(container.logs(tail=lines).decode(errors="replace").splitlines())
         except (DockerException, OSError) as error:
-            return (f"(its log could not be read: {error})",)
+            return (f"(the log of {label} could not be read: {error})",)
 
     def stop(self, labels: Iterable[str]) -> None:
         """See Runtime.stop."""
@@ -149,7 +151,7 @@ def connect() -> docker.DockerClient:
 def _compose(
     words: Sequence[str], project: str, variables: Mapping[str, str], timeout_s: float = engine.CALL_TIMEOUT_S
 ) -> None:
-    """Runs `docker compose`, in a session of its own so that Ctrl-C does not cut it in the middle."""
+    """Run `docker compose`, in a session of its own so that Ctrl-C does not interrupt it."""
     command = ["docker", "compose", "--env-file", os.devnull, "--file", str(COMPOSE_FILE)]
     try:
         done = subprocess.run(
@@ -164,7 +166,7 @@ def _compose(
         )
     except subprocess.TimeoutExpired:
         raise LabError(
-            f"`docker compose {words[0]}` did not answer within {timeout_s:.0f} s: is the engine stuck?"
+            f"`docker compose {words[0]}` did not answer within {timeout_s:.0f} s: restart the engine if it does not respond."
         ) from None
     if done.returncode:
         tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-15:])
@@ -172,12 +174,12 @@ def _compose(
 
 
 def _environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """This shell's, but of the variables that docker-compose.yml reads (LAB_…) only those given."""
+    """Return this shell's environment, with no other LAB_ variable (those of docker-compose.yml) than those given."""
     return {name: value for name, value in os.environ.items() if not name.startswith("LAB_")} | dict(variables)
 
 
 def _in_projects(arms: Iterable[Arm]) -> dict[str, list[Arm]]:
-    """Project -> its arms: Compose cannot run one service twice in one project, so the A/A arm has one of its own."""
+    """Return project -> arms: Compose cannot run a service twice in one project, so the A/A arm has its own."""
     groups: dict[str, list[Arm]] = {}
     for arm in arms:
         _, _, twin = arm.label.partition("@")
@@ -186,14 +188,14 @@ def _in_projects(arms: Iterable[Arm]) -> dict[str, list[Arm]]:
 
 
 def _by_project(arms: Iterable[Arm]) -> Iterator[tuple[str, dict[str, str], list[Arm]]]:
-    """Project, variables and the arms that share both: what Compose can make with one call."""
+    """Yield project, variables and the arms that share both, so that one call of Compose makes them."""
     for project, group in _in_projects(arms).items():
         for variables in {tuple(arm.variables.items()): arm.variables for arm in group}.values():
             yield project, variables, [arm for arm in group if arm.variables == variables]
 
 
 def _projects(client: docker.DockerClient) -> set[str]:
-    """The projects of this checkout that have containers, running or not."""
+    """Return the projects of this checkout that have containers, running or not."""
     label = "com.docker.compose.project"
     containers = _asked(lambda: client.containers.list(all=True, filters={"label": label}, ignore_removed=True))
     found = {str(container.labels[label]) for container in containers}
@@ -205,7 +207,7 @@ def _service_of(container: Container) -> str:
 
 
 def _save_log(container: Container, log: Path) -> None:
-    """Keeps what a container printed before it is removed; an engine that is gone has nothing to keep."""
+    """Save the output of a container before it is removed; without an engine there is none to save."""
     with contextlib.suppress(DockerException, OSError):
         log.write_bytes(container.logs())
 
@@ -214,6 +216,6 @@ def _asked(question: Callable[[], T]) -> T:
     try:
         return question()
     except NotFound:
-        raise LabError("A container of the run is gone: somebody else removed it.") from None
+        raise LabError("A container of the run is gone: another program removed it. Start the command again.") from None
     except (DockerException, OSError) as error:
-        raise LabError(f"The container engine does not answer: {error}") from None
+        raise LabError(f"The container engine does not answer ({error}): see `make doctor`.") from None

@@ -1,4 +1,4 @@
-"""Ask the container engine by its own command: that takes 0.1 s, and importing the docker SDK longer."""
+"""Ask the container engine with its own command, which takes 0.1 s; the import of the docker SDK takes longer."""
 
 import os
 import subprocess
@@ -38,7 +38,7 @@ def has_image(name: str) -> bool:
 
 
 def _docker(*words: str) -> str | None:
-    """What the command prints; None where it fails. The SDK knows no contexts but the default one."""
+    """Return the output of a docker command; None if it fails. The SDK knows the default context only."""
     environment = {**os.environ, "DOCKER_CONTEXT": "default"}
     try:
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What a runtime does: start arms, say how to watch them, stop them. There are two: `docker.py` and `process.py`."""
+"""The interface of a runtime: it starts arms, gives what to watch, and stops them. See `docker.py` and `process.py`."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,19 +18,19 @@ class Runtime(Protocol):
     name: str
 
     def lacks(self, service: str) -> str | None:
-        """Why the service cannot be started on this machine, in a sentence; None if it can."""
+        """Return why the service cannot be started on this machine, in a sentence; None if it can."""
 
     def prepare(self, services: Iterable[str]) -> None:
-        """Makes what the services need before they can start (images); may take minutes."""
+        """Make what the services need before they can start (images); may take minutes."""
 
     def not_applied(self, services: Iterable[str]) -> list[str]:
-        """Keys of docker-compose.yml that these services have and this runtime does not honour here."""
+        """Return the keys of docker-compose.yml that these services have and this runtime does not apply here."""
 
     def create(self, arms: Sequence[Arm], logs: Path) -> None:
         """Make arms ready to `run`; their output is in `logs`/<label>.log at the latest when they stop.
 
         Raises:
-            LabError: nothing of it could be made.
+            LabError: they could not be made; then none of them is left.
         """
 
     def run(self, label: str) -> None:
@@ -41,29 +41,33 @@ class Runtime(Protocol):
         """
 
     def target(self, label: str) -> Target:
-        """Raises LabError where the arm is not running (any more)."""
+        """Return the process to watch.
+
+        Raises:
+            LabError: the arm is not running, or no longer.
+        """
 
     def log_tail(self, label: str, lines: int = 20) -> tuple[str, ...]:
-        """The last lines that the arm printed, also of one that was stopped."""
+        """Return the last lines that the arm printed, also of one that was stopped."""
 
     def stop(self, labels: Iterable[str]) -> None:
-        """Stops these arms, orderly first; those that are gone already are no error."""
+        """Stop these arms, with their stop signal first; an arm that is gone already is no error."""
 
     def stop_all(self) -> None:
-        """Stops whatever this checkout has started in this runtime, by this process or an earlier one."""
+        """Stop everything that this checkout has started in this runtime, by this process or an earlier one."""
 
     def close(self) -> None:
-        """Ends the connection to the engine, where there is one; what runs goes on running."""
+        """End the connection to the engine, where there is one; running arms continue."""
 
     def identify(self, label: str) -> dict[str, str]:
-        """What identifies the running program: the image's id and the Python in it, as far as there is such a thing."""
+        """Return the image's id and the version of its Python, as far as the arm has them."""
 
     def image_layers(self, service: str) -> dict[str, int] | None:
-        """Digest -> bytes of the layers of the image that a prepared service runs in; None where there is no image."""
+        """Return digest -> bytes of the layers of a prepared service's image; None without an image."""
 
 
 def refuse_missing_locks(services: Iterable[Service]) -> None:
-    """Raise a LabError where the packages of a service are not locked: neither an image nor the environment can have them."""
+    """Raise LabError if the packages of a service are not locked: no image and no environment can have them."""
     for service in services:
         if service.lock and not (ROOT / service.lock).exists():
             raise LabError(f"{service.lock}, which {service.name} installs, is missing: run `make lock`.")
@@ -79,7 +83,7 @@ def died(runtime: Runtime, label: str) -> str | None:
 
 
 def last_lines(log: Path | None, lines: int) -> tuple[str, ...]:
-    """Return the end of a log file; nothing where there is none."""
+    """Return the end of a log file; empty without a file."""
     if log is None or not log.exists():
         return ()
     return tuple(log.read_text(errors="replace").splitlines()[-lines:])

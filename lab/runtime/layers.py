@@ -1,4 +1,4 @@
-"""How large images are, and how much of that they share: from the layers that the engine lists."""
+"""Compute the size of images, and how much of it they share, from the layers that the engine lists."""
 
 import re
 from collections import Counter
@@ -17,7 +17,7 @@ _SETTINGS = re.compile(
 
 
 def layers(image: Image) -> Layers | None:
-    """The layers of an image; None where its history does not tell them apart."""
+    """Return the layers of an image; None if its history does not tell them apart."""
     made = [
         step["Size"] for step in reversed(image.history()) if step["Size"] or not _SETTINGS.match(step["CreatedBy"])
     ]
@@ -26,9 +26,9 @@ def layers(image: Image) -> Layers | None:
 
 
 def weights(images: Mapping[str, Layers | None]) -> dict[str, dict[str, int]]:
-    """Service -> `bytes` of its image, and `own_bytes`: those in layers that no other image of these has.
+    """Return service -> `bytes` of its image, and `own_bytes`: those in layers that no other of these images has.
 
-    Services that run in the same image are not each other's others.
+    Services with the same image count as one.
     """
     known = {service: found for service, found in images.items() if found}
     users = Counter(digest for digests in {frozenset(found) for found in known.values()} for digest in digests)
@@ -42,6 +42,6 @@ def weights(images: Mapping[str, Layers | None]) -> dict[str, dict[str, int]]:
 
 
 def together(images: Mapping[str, Layers | None]) -> int | None:
-    """Bytes that all these images take on a disk, each layer counted once; None without any."""
+    """Return the bytes of all these images on a disk, each layer counted once; None without any."""
     every = {digest: size for found in images.values() for digest, size in (found or {}).items()}
     return sum(every.values()) or None

@@ -1,4 +1,4 @@
-"""Waits for PostgreSQL, and asks it what it does."""
+"""Wait for PostgreSQL, and ask for its state."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ WHERE backend_type = 'client backend' AND state <> 'idle' AND pid <> pg_backend_
 
 
 def address(port: int) -> str:
-    """Connection string of the lab's database."""
+    """Return the connection string of the lab's database."""
     return f"postgresql://lab@127.0.0.1:{port}/postgres"
 
 
@@ -24,7 +24,7 @@ def ready(port: int, died: Callable[[], str | None], within_s: float) -> str:
     """Wait until PostgreSQL takes connections; its table is filled before its port opens.
 
     Returns:
-        The server's version, as it says it.
+        The server's version.
 
     Raises:
         LabError: it ended, or took no connection within `within_s` seconds.
@@ -35,7 +35,7 @@ def ready(port: int, died: Callable[[], str | None], within_s: float) -> str:
 
 
 def wrong(port: int) -> str | None:
-    """Why PostgreSQL does not serve the table, in a phrase; None if it does."""
+    """Return why PostgreSQL does not serve the table, in a sentence; None if it does."""
     try:
         with psycopg.connect(address(port), connect_timeout=2, options="-c statement_timeout=2000") as connection:
             connection.execute("SELECT value FROM items LIMIT 1")
@@ -45,7 +45,7 @@ def wrong(port: int) -> str | None:
 
 
 class Monitor:
-    """A connection of the lab's own that asks PostgreSQL what it is doing.
+    """A connection of the lab's own that asks PostgreSQL for its state.
 
     Raises:
         LabError: PostgreSQL takes no connection.
@@ -60,7 +60,7 @@ class Monitor:
             raise LabError(f"PostgreSQL takes no connection: {error}") from None
 
     def busy_connections(self) -> int | None:
-        """Client connections that are executing something right now; None where PostgreSQL does not answer."""
+        """Return the number of client connections that are executing a statement; None if PostgreSQL does not answer."""
         try:
             row = self._connection.execute(_BUSY).fetchone()
         except psycopg.Error:
@@ -68,7 +68,7 @@ class Monitor:
         return int(row[0]) if row else None
 
     def close(self) -> None:
-        """Ends the connection."""
+        """End the connection."""
         self._connection.close()
 
 

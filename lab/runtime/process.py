@@ -1,6 +1,6 @@
 """The process runtime: docker-compose.yml's command, environment and CPU set as a plain child process.
 
-For machines without a container engine. What it cannot give (lab.compose.NOT_APPLIED) is named in run.json.
+It is for machines without a container engine. run.json names the keys that it cannot apply.
 """
 
 import contextlib
@@ -27,8 +27,8 @@ from lab.runtime.interface import Describe, last_lines, refuse_missing_locks
 from lab.signals import deferred
 
 _FOLDER = "LAB_FOLDER"
-"""Variable with the temporary folder of a service, named after this checkout: by it a later command finds what an earlier one
-left. A file of pids would miss what was started just before the lab was killed."""
+"""Variable with the temporary folder of a service, named after this checkout. A later command finds by it the processes that
+an earlier one left. A file of pids would miss those that were started just before the lab was killed."""
 _KILLED_WITHIN_S = 5
 
 
@@ -41,21 +41,21 @@ class ProcessRuntime:
         self._describe = describe
         self._variables = dict(variables)
         self._created: dict[str, tuple[Service, Path]] = {}
-        """Label -> what to run, and its log; those that were stopped are among them."""
+        """Label -> service and log of each arm that was created, stopped ones included."""
         self._running: dict[str, _Child] = {}
         self._temporary: Path | None = None
 
     def lacks(self, service: str) -> str | None:
-        """See Runtime.lacks: a program, or what the label `lab.needs` names."""
+        """See Runtime.lacks: its program, and what the label `lab.needs` names."""
         described = self._describe(self._variables)[service]
         for need in (described.command[0], *_needs(described)):
             if not _found(need):
-                fix = "call ./environment, which makes what it can" if "/" in need else "install it"
+                fix = "call ./environment, which makes it" if "/" in need else "install it"
                 return f"{service} needs {need}, which is not on this machine; {fix}, or use RUNTIME=docker."
         return None
 
     def prepare(self, services: Iterable[str]) -> None:
-        """Checks that all is there that the services need.
+        """Check that this machine has everything that the services need.
 
         Raises:
             LabError: names what is missing.
@@ -67,7 +67,7 @@ class ProcessRuntime:
                 raise LabError(lack)
 
     def not_applied(self, services: Iterable[str]) -> list[str]:
-        """See Runtime.not_applied: what only containers have, and a CPU quota where no control group can be made."""
+        """See Runtime.not_applied: keys of containers alone, and a CPU quota where no control group can be made."""
         chosen = [self._describe(self._variables)[name] for name in services]
         keys = {key for service in chosen for key in service.not_applied}
         if any(service.cpus for service in chosen) and quota.parent() is None:
@@ -75,14 +75,14 @@ class ProcessRuntime:
         return sorted(keys)
 
     def create(self, arms: Sequence[Arm], logs: Path) -> None:
-        """See Runtime.create: a process needs nothing made before it runs."""
+        """See Runtime.create: a process needs no preparation."""
         for arm in arms:
             service = self._describe(self._variables | arm.variables)[arm.service]
             self._created[arm.label] = service, logs / f"{arm.label}.log"
 
     def run(self, label: str) -> None:
         """See Runtime.run."""
-        with deferred():  # a child that was started and not noted would outlive this command
+        with deferred():  # an unrecorded child would outlive this command
             self._running[label] = self._spawn(*self._created[label])
 
     def target(self, label: str) -> Target:
@@ -98,7 +98,7 @@ class ProcessRuntime:
         return last_lines(self._created[label][1], lines) if label in self._created else ()
 
     def stop(self, labels: Iterable[str]) -> None:
-        """See Runtime.stop: all get their stop signal first, then each is waited for."""
+        """See Runtime.stop: send the stop signal to all, then wait for each."""
         children = [child for label in labels if (child := self._running.pop(label, None))]
         for child in children:
             child.ask_to_stop()
@@ -109,7 +109,7 @@ class ProcessRuntime:
             self._temporary = None
 
     def stop_all(self) -> None:
-        """See Runtime.stop_all: also what earlier commands left, and what that has started in its turn."""
+        """See Runtime.stop_all: also processes that earlier commands left, and their descendants."""
         self.stop(list(self._running))
         _end(_left())
         for folder in Path(tempfile.gettempdir()).glob(f"{_prefix()}*"):
@@ -152,7 +152,7 @@ class ProcessRuntime:
         return child
 
     def _environment(self, service: Service) -> dict[str, str]:
-        """A container's environment, not this shell's: what a user exports must not change what is measured."""
+        """Return a container's environment, not this shell's: a user's variables must not change what is measured."""
         if self._temporary is None:
             self._temporary = Path(tempfile.mkdtemp(prefix=_prefix()))
         return {
@@ -167,7 +167,7 @@ class ProcessRuntime:
 
 
 class _Child:
-    """A started process and what it needs to be stopped."""
+    """A started process, and what is needed to stop it."""
 
     def __init__(self, process: subprocess.Popen[bytes], service: Service) -> None:
         self.process = process
@@ -180,7 +180,7 @@ class _Child:
             self.process.send_signal(signal.Signals[self.service.stop_signal])
 
     def wait_or_kill(self) -> None:
-        """Waits for the grace period, then kills; whatever the main process left in its group is killed too."""
+        """Wait for the grace period, then kill the process and the rest of its group."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(self.service.stop_grace_period_s)
         self.kill()
@@ -193,7 +193,7 @@ class _Child:
 
 
 def _left() -> list[psutil.Process]:
-    """Return the processes that commands of this checkout have started and that still run, their descendants included."""
+    """Return the running processes that commands of this checkout have started, descendants included."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):  # it has ended, or is another user's
@@ -221,7 +221,7 @@ def _kill_group(pid: int) -> None:
 
 
 def _needs(service: Service) -> list[str]:
-    """Programs, and files or folders of this checkout (with a slash), that the command needs beside its own program."""
+    """Return the programs, and the files or folders of this checkout (with a slash), that the command needs as well."""
     return [need.strip() for need in service.labels.get("lab.needs", "").split(",") if need.strip()]
 
 
@@ -232,7 +232,7 @@ def _found(need: str) -> str | None:
 
 
 def _search_path() -> str:
-    """The lab's own environment first, then the embedded PostgreSQL, then the machine."""
+    """Return PATH: the lab's own environment, then the embedded PostgreSQL, then the machine's."""
     return os.pathsep.join([str(Path(sys.executable).parent), *_postgres_folders(), os.environ.get("PATH", os.defpath)])
 
 
@@ -248,7 +248,8 @@ def _limit(pid: int, service: Service) -> None:
             resource.prlimit(pid, getattr(resource, f"RLIMIT_{name.upper()}"), (value, value))
         except (AttributeError, PermissionError, ValueError):
             raise LabError(
-                f"docker-compose.yml: {service.name} wants ulimit {name}={value}, which this user may not set; raise the hard limit (ulimit -H)."
+                f"docker-compose.yml: {service.name} needs ulimit {name}={value}, which this user may not set: "
+                "raise the hard limit (ulimit -H)."
             ) from None
         except ProcessLookupError:
             return

@@ -1,4 +1,4 @@
-"""A CPU quota for a process: a control group of its own, as a container engine makes one (cgroups(7))."""
+"""Give a process a CPU quota: a control group of its own, as a container engine makes one (cgroups(7))."""
 
 import contextlib
 import os
@@ -11,14 +11,14 @@ from lab.host import cgroups
 from lab.paths import COMPOSE_PROJECT
 
 _PERIOD_US = 100_000
-"""What container engines take."""
+"""The period of container engines."""
 _LIMIT = {"cpu.cfs_quota_us": "{quota_us}", "cpu.max": f"{{quota_us}} {_PERIOD_US}"}
-"""File of cgroup v1 and of v2 -> what to write to it; the period of v1 is this one unless somebody changes it."""
+"""File of cgroup v1 and of v2 -> text to write; v1 has this period by default."""
 _EMPTY_WITHIN_S = 5
 
 
 def parent() -> Path | None:
-    """Return the innermost control group of this process in which one with a quota can be made; None where there is none."""
+    """Return the innermost control group of this process that can hold one with a quota; None without one."""
     try:
         groups = cgroups.above("self", "cpu")
     except (OSError, KeyError):
@@ -27,7 +27,7 @@ def parent() -> Path | None:
 
 
 def give(pid: int, cpus: float) -> Path | None:
-    """Move a process into a group that may use so many CPUs' time; return the group, None where none can be made.
+    """Move a process into a group that may use the time of `cpus` CPUs; return the group, None if none can be made.
 
     Raises:
         LabError: the kernel refuses this quota.
@@ -44,12 +44,12 @@ def give(pid: int, cpus: float) -> Path | None:
         return group
     except OSError as error:
         remove(group)
-        raise LabError(f"docker-compose.yml: the kernel refuses cpus={cpus:g}: {error}.") from None
+        raise LabError(f"docker-compose.yml: the kernel refuses cpus={cpus:g}: {error}. Change the value.") from None
     return group
 
 
 def not_given(not_applied: Collection[str]) -> Iterator[str]:
-    """Yield what to tell where a CPU quota is among the keys that a runtime leaves out."""
+    """Yield a warning if a CPU quota is among the keys that a runtime does not apply."""
     if "cpus" in not_applied:
         yield (
             "The key `cpus:` of docker-compose.yml is not applied: no control group with a quota can be made here. "
@@ -58,7 +58,7 @@ def not_given(not_applied: Collection[str]) -> Iterator[str]:
 
 
 def remove(group: Path) -> None:
-    """Remove a group as soon as its killed processes are gone; one that is not there is no error."""
+    """Remove a group as soon as its killed processes are gone; a group that does not exist is no error."""
     deadline_s = time.monotonic() + _EMPTY_WITHIN_S
     while group.exists() and time.monotonic() < deadline_s:
         with contextlib.suppress(OSError):
@@ -68,7 +68,7 @@ def remove(group: Path) -> None:
 
 
 def remove_left() -> None:
-    """Remove the groups that earlier commands of this checkout made and left; their processes must have been ended."""
+    """Remove the groups that earlier commands of this checkout left; their processes must have ended."""
     above = parent()
     for group in above.glob(f"{COMPOSE_PROJECT}-*/") if above else ():
         remove(group)
