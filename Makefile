@@ -1,4 +1,4 @@
-# Every recipe is one line that calls the lab or a tool; `make help` lists what there is.
+# Every recipe is one line that calls the lab or a tool. `make help` lists the targets.
 # Variables reach the program through the environment, never through a shell.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
@@ -12,29 +12,29 @@ $(error Unknown variable $(firstword $(filter-out $(KNOWN),$(GIVEN))): choose fr
 endif
 
 .PHONY: help bench test check verify up down report doctor calibrate base-image lock clean
-help: .venv/stamp ## what there is
+help: .venv/stamp ## list the targets
 	$(LAB) help
 bench: .venv/stamp ## measure and report: [PROFILE=quick] [STACKS=a,b] [SCENARIOS=a,b] [RUNTIME=auto] [RUN=name]
 	$(LAB) bench
-test: .venv/stamp ## the test suite: [ARGS="-k histogram"]
+test: .venv/stamp ## run the test suite: [ARGS="-k histogram"]
 	@$(PYTHON) -m pytest $(ARGS)
-check: .venv/stamp ## lint, format, types, layers
-	@.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy && .venv/bin/lint-imports
-verify: .venv/stamp ## hold every stack to the HTTP contract: [STACKS=a,b] [RUNTIME=auto]
+check: .venv/stamp ## check lint, format, types, layers, words
+	@.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy && .venv/bin/lint-imports && $(PYTHON) -m pytest tests/test_words_of_the_project.py
+verify: .venv/stamp ## compare every stack with the HTTP contract: [STACKS=a,b] [RUNTIME=auto]
 	$(LAB) verify
-up: .venv/stamp ## start stacks with their services and leave them: STACKS=a,b [RUNTIME=auto]
+up: .venv/stamp ## start stacks with their services and leave them running: STACKS=a,b [RUNTIME=auto]
 	$(LAB) up
 down: .venv/stamp ## stop what the lab started
 	$(LAB) down
-report: .venv/stamp ## derive summary and report again: [RUN=latest]
+report: .venv/stamp ## derive summary and report from a run again: [RUN=latest]
 	$(LAB) report
-doctor: .venv/stamp ## what is missing on this machine, and how to fix it
+doctor: .venv/stamp ## print what this machine lacks, and how to fix it
 	$(LAB) doctor
-calibrate: .venv/stamp ## what this generator and machine can resolve, held against servers of known delays
+calibrate: .venv/stamp ## measure what this machine and its generator can resolve, with servers of known delays
 	$(LAB) calibrate
-base-image: .venv/stamp ## make debian:trixie-slim with debootstrap, where no registry can be reached
+base-image: .venv/stamp ## make debian:trixie-slim with debootstrap, without a registry
 	$(LAB) base-image
-lock: .venv/stamp ## compile locks/ from pyproject.toml, keep what is locked: [UPGRADE=1]
+lock: .venv/stamp ## compile locks/ from pyproject.toml, keep locked versions: [UPGRADE=1]
 	$(LAB) lock
 clean: .venv/stamp ## remove containers, images and caches of this checkout; results stay
 	$(LAB) clean
