@@ -75,7 +75,7 @@ def figures() -> dict[str, Any]:
     spawn = multiprocessing.get_context("spawn")
     for kind, client in [("async", client) for client in ASYNC] + [("sync", client) for client in SYNC]:
         try:
-            row = {"kind": kind, "client": client, "version": version(client), "cpu_us": {}}
+            row: dict[str, Any] = {"kind": kind, "client": client, "version": version(client), "cpu_us": {}}
         except PackageNotFoundError:
             continue
         for in_flight in IN_FLIGHT:

@@ -104,7 +104,7 @@ def _play(scene: dict[str, Any], project: Project, runtime: Runtime, driver: Doo
             trial = Trial.model_validate({"block": number, "seed": 7, **times, **words})
             victims = {"driver dies": driver.pid, "database dies": targets[DATABASE].pid}
             driver.victim = victims.get(fault)
-            cpus = TAKEN.get(fault, lambda _: ())(project.cpus)
+            cpus = TAKEN[fault](project.cpus) if fault in TAKEN else ()
             stack, scenario = project.stacks[trial.stack], known[trial.scenario]
             most = limits_of(stack, scenario, settings[trial.stack], project.cpus.model_dump())
             with spinning(cpus):

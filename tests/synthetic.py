@@ -68,7 +68,7 @@ def failure(of: Trial | None = None, reason: str = "The server did not start.", 
     return Failure(trial=of or trial(), started_at=NOON, reason=reason, **changes)
 
 
-def scenario(id: str = "json", **params: int) -> Scenario:  # noqa: A002 - the noun's own field
+def scenario(id: str = "json", **params: int | str) -> Scenario:  # noqa: A002 - the noun's own field
     path = f"/{id.partition('?')[0]}"
     return Scenario(id=id, workload=id.split("/")[0], file="f.py", user="User", path=path, params=params)
 

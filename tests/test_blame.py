@@ -76,7 +76,12 @@ def test_a_late_generator_takes_the_blame_for_what_time_can_cause() -> None:
 
 def test_users_that_are_refused_at_once_are_no_sign_of_a_stuck_generator() -> None:
     """The server died in the window: 200 answers, then refusals that come back at once."""
-    died = {"completed": 200, "requests": 5_200, "errors": {"refused": 5_000}, "latency": histogram({8.0: 200})}
+    died: dict[str, Any] = {
+        "completed": 200,
+        "requests": 5_200,
+        "errors": {"refused": 5_000},
+        "latency": histogram({8.0: 200}),
+    }
     verdict = judge(sample(CLOSED, in_flight_s=0.2 * 8 * 2, **died), Limits())
     assert (verdict.result, verdict.cause) == ("failed", Cause.UNANSWERED)
 
@@ -84,14 +89,14 @@ def test_users_that_are_refused_at_once_are_no_sign_of_a_stuck_generator() -> No
 @pytest.mark.parametrize("wrong", ["status 500", "status 503", "wrong body", "wrong length", "not HTTP"])
 @pytest.mark.parametrize("disturbance", DISTURBED, ids=lambda cause: cause.name)
 def test_wrong_answers_are_the_stacks_whatever_the_machine_did(wrong: str, disturbance: Cause) -> None:
-    errors = {"requests": 2005, "errors": {wrong: 3, "timeout": 2}}
+    errors: dict[str, Any] = {"requests": 2005, "errors": {wrong: 3, "timeout": 2}}
     verdict = judge(sample(CLOSED, **errors | DISTURBED[disturbance]), Limits())
     assert (verdict.result, verdict.cause) == ("failed", Cause.ERRED)
     assert "3 of 2,005 requests were answered wrongly" in verdict.reason
 
 
 def test_a_wrong_body_is_shown_with_the_errors_that_it_is_one_of_and_no_others() -> None:
-    wrong = {"requests": 2003, "errors": {"wrong length": 3}, "wrong_body": "Hullo"}
+    wrong: dict[str, Any] = {"requests": 2003, "errors": {"wrong length": 3}, "wrong_body": "Hullo"}
     assert (
         "(wrong length: 3); the first wrong body begins 'Hullo'; it may"
         in judge(sample(CLOSED, **wrong), Limits()).reason

@@ -21,7 +21,17 @@ from lab.calibrate import noise_floor, rates, run, self_check, stored, truths
 from lab.calibrate.awake import YIELDING, kept_awake
 from lab.calibrate.generators import Generators, read_wrk
 from lab.calibrate.known_servers import Place
-from lab.calibrate.result import Calibration, Finding, NoiseTrial, Throughput, TruthTest, Window
+from lab.calibrate.result import (
+    Calibration,
+    CpuTruth,
+    Finding,
+    Generator,
+    Memory,
+    NoiseTrial,
+    Throughput,
+    TruthTest,
+    Window,
+)
 from lab.calibrate.table import print_findings
 from lab.calibrate.truth import (
     CATCH_UP_S,
@@ -123,9 +133,10 @@ def test_the_two_valued_delays_hold_more_than_a_tenth_of_slow_ones_wherever_a_wi
 
 
 def windows(fast: list[float], other: list[float]) -> list[Window]:
+    columns: list[tuple[Generator, list[float]]] = [("fast user", fast), ("FastHttpUser", other)]
     return [
         Window(server="nginx", generator=generator, round=number, rps=rps, requests_per_cpu_s=2 * rps, errors=0)
-        for generator, column in (("fast user", fast), ("FastHttpUser", other))
+        for generator, column in columns
         for number, rps in enumerate(column)
     ]
 
@@ -157,7 +168,7 @@ def test_wrk_is_read() -> None:
 def test_the_noise_floor_is_the_spread_of_the_log_ratios() -> None:
     logs = [0.02, -0.01, 0.03, -0.02, 0.01, 0.0]
     trials = [
-        NoiseTrial(block=block, arm=arm, rps=rps, cpu_us_per_request=30 + block)
+        NoiseTrial.model_validate({"block": block, "arm": arm, "rps": rps, "cpu_us_per_request": 30 + block})
         for block, log in enumerate(logs)
         for arm, rps in (("a", 100.0), ("b", 100 * math.exp(log)))
     ]
@@ -294,7 +305,7 @@ def test_every_generator_there_is_drives_the_bare_servers(workshop: tuple[Place,
 
 
 def a_calibration(facts: dict[str, Any]) -> Calibration:
-    nothing = self_check.Memory(load="closed", requests=1, added_bytes=1, peak_added_bytes=1)
+    nothing = Memory(load="closed", requests=1, added_bytes=1, peak_added_bytes=1)
     return Calibration(
         started_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
         took_s=1,
@@ -303,7 +314,7 @@ def a_calibration(facts: dict[str, Any]) -> Calibration:
         versions={},
         throughput=Throughput(windows=(), ratios=()),
         truth=(),
-        cpu=self_check.CpuTruth(requests=1, burnt_us_per_request=1, read_us_per_request=1),
+        cpu=CpuTruth(requests=1, burnt_us_per_request=1, read_us_per_request=1),
         noise=(),
         memory=(nothing,),
     )
@@ -329,7 +340,7 @@ def short_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(run, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(run, "STATE", tmp_path / "state")
     monkeypatch.setattr(run, "ROOT", tmp_path)
-    monkeypatch.setattr(run.rates, "measure", lambda *_: Throughput(windows=(), ratios=()))
+    monkeypatch.setattr(rates, "measure", lambda *_: Throughput(windows=(), ratios=()))
     return tmp_path
 
 
@@ -344,7 +355,7 @@ def test_an_interrupted_calibration_keeps_its_finished_parts(
         signal.raise_signal(signal.SIGINT)
         raise AssertionError("a signal ends it")
 
-    monkeypatch.setattr(run.truths, "measure", interrupted)
+    monkeypatch.setattr(truths, "measure", interrupted)
     assert run.calibrate() == Exit.NOT_ALL_MEASURED
     (written,) = (short_parts / "results/calibration").glob("*.json")
     found = Calibration.model_validate_json(written.read_text())
@@ -366,7 +377,7 @@ def test_a_calibration_whose_server_does_not_start_says_and_keeps_its_log(
         with place.program("no_such_module"):
             raise AssertionError("it cannot start")
 
-    monkeypatch.setattr(run.rates, "measure", broken)
+    monkeypatch.setattr(rates, "measure", broken)
     with pytest.raises(LabError, match="No module named"):
         run.calibrate()
     assert "no_such_module" in (short_parts / "state/logs/calibrate/servers.log").read_text()

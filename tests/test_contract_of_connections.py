@@ -98,9 +98,12 @@ def test_a_stall_for_a_body_in_a_segment_of_its_own_is_found() -> None:
 
     with Server(talk) as server:
         found: list[str] = []
-        until(  # a busy machine lets the server see headers and body at once, in all requests of a try
-            lambda: found.extend(map(str, kept_connections.kept(f"127.0.0.1:{server.port}", parsing_stack()))) or found
-        )
+
+        def asked() -> list[str]:
+            found.extend(map(str, kept_connections.kept(f"127.0.0.1:{server.port}", parsing_stack())))
+            return found
+
+        until(asked)  # a busy machine lets the server see headers and body at once, in all requests of a try
     (finding,) = found
     assert finding.startswith("POST /parse/plain b'{}'")
     assert about(stall_ms(finding), 100)
@@ -147,7 +150,7 @@ def test_a_second_request_that_is_thrown_away_is_found() -> None:
     class OneByOne(Obedient):
         def do_GET(self) -> None:
             super().do_GET()
-            self.rfile.read(len(self.rfile.peek()))
+            self.rfile.read(len(self.rfile.peek()))  # type: ignore[attr-defined]
 
     with serving(OneByOne) as url:
         (finding,) = framing.pipelined(address(url), stack())

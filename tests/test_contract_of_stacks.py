@@ -4,6 +4,7 @@ import contextlib
 import json
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from typing import Any
 from urllib.parse import quote
 
 import psutil
@@ -77,7 +78,7 @@ def test_a_stack_holds_the_contract(stack: Stack) -> None:
 
 
 @DOCUMENT.parametrize()
-def test_requests_made_from_the_document_are_answered_as_it_says(case: schemathesis.Case, stack: Stack) -> None:
+def test_requests_made_from_the_document_are_answered_as_it_says(case: schemathesis.Case[Any], stack: Stack) -> None:
     address = f"http://127.0.0.1:{stack.port}"
     if stack.why_omitted(case.operation.path):
         refused = (404, 501) if case.method == case.operation.method.upper() else (404, 405, 501)
@@ -90,14 +91,14 @@ def test_requests_made_from_the_document_are_answered_as_it_says(case: schemathe
     case.call_and_validate(base_url=address, timeout=30)
 
 
-def left_open(case: schemathesis.Case) -> bool:
+def left_open(case: schemathesis.Case[Any]) -> bool:
     """Whether the contract lets stacks differ: a query beyond 3 KB, a parameter given twice of which one is valid."""
     twice = [(name, value) for name, value in case.query.items() if isinstance(value, list) and len(value) > 1]
     some_valid = any(valid(case, name, item) for name, items in twice for item in items)
     return some_valid or len(quote(str(case.query))) > LONGEST_QUERY
 
 
-def valid(case: schemathesis.Case, name: str, value: object) -> bool:
+def valid(case: schemathesis.Case[Any], name: str, value: object) -> bool:
     """Whether it is in the parameter's range, as a number or as the text of one."""
     known = RANGES.get((case.operation.path, name))
     text = str(value)
@@ -107,11 +108,11 @@ def valid(case: schemathesis.Case, name: str, value: object) -> bool:
 @pytest.fixture(scope="module")
 def without_upstream(stands: dict[str, Stack]) -> dict[str, Stack]:
     """The same stacks after `upstream` was stopped: the last tests of this file."""
-    port = PORTS * 100 + PROJECT.services[UPSTREAM].port % 100
+    port = PORTS * 100 + (PROJECT.services[UPSTREAM].port or 0) % 100
 
     def listening() -> list[int]:
         connections = psutil.net_connections("tcp")
-        return [c.pid for c in connections if c.status == "LISTEN" and c.laddr[1] == port and c.pid]
+        return [c.pid for c in connections if c.status == "LISTEN" and c.laddr[1] == port and c.pid]  # type: ignore[misc]
 
     assert listening()
     for pid in set(listening()):

@@ -12,7 +12,7 @@ from lab.analysis.validity.notes import Kind
 from lab.analysis.validity.objections import CHECKS
 from lab.analysis.validity.verdict import judge
 from lab.model.outcome import Usage
-from lab.model.stack import Setting
+from lab.model.stack import Setting, SettingValue
 from tests.synthetic import failure, histogram, sample, scenario, stack, trial
 
 CLOSED, OPEN = trial(load="closed:64"), trial(load="open:1000")
@@ -109,7 +109,7 @@ def test_errors_that_an_experiment_expects_are_no_failure() -> None:
 
 
 def test_open_load_counts_a_timeout_once_although_its_latency_is_recorded() -> None:
-    driven = {"requests": 2001, "errors": {"timeout": 1}, "latency": histogram({8.0: 2000, 5000.0: 1})}
+    driven: dict[str, Any] = {"requests": 2001, "errors": {"timeout": 1}, "latency": histogram({8.0: 2000, 5000.0: 1})}
     assert judge(sample(OPEN, **driven, service=histogram({8.0: 2000})), Limits()).result == "valid"
 
 
@@ -182,10 +182,14 @@ def test_what_bounded_a_trial(bound: str, changes: dict[str, Any], limits: Limit
     assert bound == "" or bound in MEANING
 
 
-SETTINGS = {
-    name: Setting(value=value, source="read")
-    for name, value in {"workers": 1, "slots": 40, "db_pool": 20, "upstream_connections": 100, "command": "run"}.items()
+VALUES: dict[str, SettingValue] = {
+    "workers": 1,
+    "slots": 40,
+    "db_pool": 20,
+    "upstream_connections": 100,
+    "command": "run",
 }
+SETTINGS = {name: Setting(value=value, source="read") for name, value in VALUES.items()}
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,8 @@ def test_an_open_load_feels_a_frozen_server_in_every_request_that_was_due(driver
     latency = Histogram.decode(driven.latency)
     assert latency.count == driven.requests == 300
     share_above_half = rate * freeze_s / 2 / driven.requests
-    assert latency.percentile_us(100 * (1 - share_above_half) + 3) > freeze_s / 2 * 1e6
-    assert latency.percentile_us(100) >= freeze_s * 0.98 * 1e6
+    assert (latency.percentile_us(100 * (1 - share_above_half) + 3) or 0) > freeze_s / 2 * 1e6
+    assert (latency.percentile_us(100) or 0) >= freeze_s * 0.98 * 1e6
 
 
 def test_unanswered_requests_of_an_open_load_count_as_at_least_that_long(driver: Driver) -> None:
@@ -56,7 +56,7 @@ def test_unanswered_requests_of_an_open_load_count_as_at_least_that_long(driver:
     assert driven.errors == {"timeout": driven.requests}
     latency = Histogram.decode(driven.latency)
     assert latency.count == driven.requests
-    assert latency.percentile_us(0) >= 0.99e6
+    assert (latency.percentile_us(0) or 0) >= 0.99e6
 
 
 def test_what_finds_no_connection_is_dropped_and_counted(driver: Driver) -> None:

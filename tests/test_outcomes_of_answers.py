@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,9 +20,9 @@ from tests.server import Peer, Server, connections_at_most
 from tests.synthetic import sample
 
 
-def sampled(driver: Driver, server: Server, load: str, **more: object) -> Sample:
+def sampled(driver: Driver, server: Server, load: str, **more: Any) -> Sample:
     """A trial on a server of which nothing but its answers is known."""
-    times = {"warmup_s": 0.1, "window_s": 0.4, "timeout_s": 2.0}
+    times: dict[str, Any] = {"warmup_s": 0.1, "window_s": 0.4, "timeout_s": 2.0}
     trial = Trial.model_validate({"block": 0, "stack": "a", "scenario": "json", "load": load, "seed": 7, **times})
     driven = drive(driver, order(server.port, load, **times, **more))
     return Sample(trial=trial, started_at=datetime.now(UTC), driven=driven, usage={}, overhead_s=0)

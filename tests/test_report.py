@@ -184,9 +184,9 @@ def test_each_metric_has_its_own_minimum_detectable_difference(tmp_path: Path) -
     write_report(run)
     text = (run / "report.md").read_text()
     said = {
-        kind: float(found[1])
+        kind: float(match[1])
         for kind in ("Throughput under closed load", "99th percentile under open load")
-        if (found := re.search(rf"{kind}: the minimum detectable difference of its only pair is ([\d.]+) %", text))
+        if (match := re.search(rf"{kind}: the minimum detectable difference of its only pair is ([\d.]+) %", text))
     }
     assert said["Throughput under closed load"] < 10 < 40 < said["99th percentile under open load"]
 

@@ -77,10 +77,12 @@ def streams(tmp_path: Path) -> Path:
     """Eight users who hold a stream of 20 ms gaps all the time, and the same users on /json."""
     stream = scenario("stream", chunks=10, ms=20)
     secondary_timings = {"first event": histogram({22.0: 990, 30.0: 10}), "gap": histogram({20.5: 8900, 24.0: 100})}
+    driven: dict[str, dict[str, Any]] = {
+        "stream": {"secondary_timings": secondary_timings, "in_flight_s": 15.0},
+        "json": {},
+    }
     found: list[Outcome] = [
-        sample(trial(block, "base", which), **more)
-        for block in range(6)
-        for which, more in (("stream", {"secondary_timings": secondary_timings, "in_flight_s": 15.0}), ("json", {}))
+        sample(trial(block, "base", which), **more) for block in range(6) for which, more in driven.items()
     ]
     run = write_run(tmp_path / "run", run_facts(MANY[:1], [stream, scenario("json")], 6), found)
     write_report(run)

@@ -34,7 +34,7 @@ time.sleep(60)
 """
 
 
-def findings(exceptions: dict[str, Exempt] | None = None, **changes: SettingValue) -> list[str]:
+def findings(exceptions: dict[str, Exempt] | None = None, /, **changes: SettingValue) -> list[str]:
     """What is found of a stack that has its share of the budget but for `changes`."""
     stack = Stack(name="one", framework="f", server="s", model="async", port=1, exceptions=exceptions or {})
     settings = {name: Setting(value=value, source="read") for name, value in {**FAIR, **changes}.items()}

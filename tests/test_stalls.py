@@ -103,7 +103,8 @@ NO_STALL: dict[str, tuple[Trial, dict[str, Any], Limits]] = {
 @pytest.mark.parametrize("name", NO_STALL)
 def test_what_is_explained_is_not_called_a_stall(name: str) -> None:
     of, changes, limits = NO_STALL[name]
-    found = sample(of, **{"usage": used(), "in_flight_s": 2.0} | changes)
+    clean: dict[str, Any] = {"usage": used(), "in_flight_s": 2.0}
+    found = sample(of, **clean | changes)
     assert stall_ms(found, limits) is None
     assert bound_by(found, limits) != "stall"
     assert only(limits, found).notes == () or "neither waiting" not in only(limits, found).notes[0]
@@ -129,7 +130,7 @@ def test_the_most_similar_cause_comes_first_and_one_more_is_named(usual_ms: int)
 
 def test_half_a_cpu_is_throttled_and_not_slow() -> None:
     """`cpus: 0.5`: half of each period of 100 ms the server may run, and all CPUs look half idle."""
-    halved = {"rps": 500, "usage": used(0.5), "server_throttled_s": 0.98, "server_cores_busy": 0.5}
+    halved: dict[str, Any] = {"rps": 500, "usage": used(0.5), "server_throttled_s": 0.98, "server_cores_busy": 0.5}
     cell = only(Limits(), *(sample(trial(n), **halved) for n in range(6)))
     assert (cell.outcome, cell.bound_by) == ("valid", "CPU quota")
     (note,) = cell.notes
@@ -171,7 +172,7 @@ def _answer(peer: socket.socket, head: bytes, body: bytes) -> None:
 
 
 def test_nagles_algorithm_that_meets_a_delayed_acknowledgement_is_found_for_real(driver: Driver) -> None:
-    times = {"warmup_s": 0.5, "window_s": 1.0, "timeout_s": 2.0}
+    times: dict[str, Any] = {"warmup_s": 0.5, "window_s": 1.0, "timeout_s": 2.0}
     with answering_in_two_writes() as port:
         driven = drive(driver, order(port, "closed:1", **times))
     asked = Trial.model_validate({"block": 0, "stack": "a", "scenario": "json", "load": "closed:1", "seed": 7, **times})

@@ -24,7 +24,7 @@ FULL = {"server": Usage(cpu_s=2.0)}
 
 def halved(first: int, second: int, block: int = 0, load: str = "closed:8", **changes: Any) -> Sample:
     """A trial with so many completions in each half of its window."""
-    known = {"rps": (first + second) / WINDOW_S, "completed_halves": (first, second), "usage": FULL}
+    known: dict[str, Any] = {"rps": (first + second) / WINDOW_S, "completed_halves": (first, second), "usage": FULL}
     return sample(trial(block, load=load), **known | changes)
 
 
@@ -111,7 +111,7 @@ def test_node_still_speeds_up_in_the_committed_run_and_nobody_else_does() -> Non
 
 
 def test_a_server_that_speeds_up_in_the_middle_of_its_window_is_seen_by_a_real_driver(driver: Driver) -> None:
-    times = {"warmup_s": 0.1, "window_s": 0.6, "timeout_s": 2.0}
+    times: dict[str, Any] = {"warmup_s": 0.1, "window_s": 0.6, "timeout_s": 2.0}
     began_s: list[float] = []
 
     async def warms_up(peer: Peer) -> None:
