@@ -38,6 +38,15 @@ def test_only_the_driver_imports_locust() -> None:
     assert users == {ROOT / "lab" / "load" / "driver"}
 
 
+def test_tests_import_each_other_from_the_package_only() -> None:
+    """A second way would load a module twice, with two copies of what it holds."""
+    own = {file.stem for file in (ROOT / "tests").glob("*.py")}
+    for file in (ROOT / "tests").glob("*.py"):
+        nodes = ast.walk(ast.parse(file.read_text()))
+        assert not any(isinstance(node, ast.ImportFrom) and node.level for node in nodes), file
+        assert not {name.split(".")[0] for name in imports(file)} & own, file
+
+
 def test_no_two_files_of_the_lab_have_one_name() -> None:
     names = [file.stem for file in FILES if not file.stem.startswith("__")]
     assert {name: count for name, count in Counter(names).items() if count > 1} == {}
