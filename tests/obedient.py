@@ -3,13 +3,16 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 from urllib.parse import parse_qsl
 
+import pytest
+
 from lab import contract
+from lab.contract import hold
 from lab.model.stack import Model, Stack
 
 ALL_BUT_WAIT = {f"/{path}/": "not the point here" for path in ("parse", "crunch", "db", "http", "file", "hazard")}
@@ -102,6 +105,8 @@ def stack(model: Model = "async", omits: dict[str, str] | None = None) -> Stack:
     return Stack(name="fake", framework="none", server="http.server", model=model, port=1, slots=8, omits=omits)
 
 
-def held(url: str, stack: Stack) -> list[str]:
-    """What the stack breaks, in sentences."""
-    return [str(finding) for finding in contract.verify(url, stack)]
+def held(url: str, stack: Stack, *behaviours: Callable[[str, Stack], list[contract.Finding]]) -> list[str]:
+    """Return what the stack breaks, in sentences: single requests, and of the behaviours these only."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(hold, "BEHAVIOURS", behaviours)
+        return [str(finding) for finding in contract.verify(url, stack)]

@@ -11,6 +11,9 @@ import pytest
 
 from lab import contract
 from lab.contract.document import Parameter
+from lab.contract.live import clients_that_go, events_at_once, long_lived
+from lab.contract.methods import methods
+from lab.contract.overlap import overlap
 from lab.contract.requests import PARAMETERS, all_checks
 from lab.model.stack import Exempt, Stack
 from lab.paths import ROOT
@@ -20,7 +23,7 @@ from tests.obedient import Obedient, held, serving, stack
 
 def test_a_stack_that_keeps_the_contract_has_no_findings() -> None:
     with serving(Obedient) as url:
-        assert held(url, stack()) == []
+        assert contract.verify(url, stack()) == []
 
 
 def test_a_path_that_is_missing_without_a_declaration_is_found() -> None:
@@ -88,9 +91,9 @@ def test_waits_that_do_not_overlap_are_found_unless_the_model_says_so() -> None:
                 super().wait(query)
 
     with serving(OneAtATime) as url:
-        (finding,) = held(url, stack("async"))
+        (finding,) = held(url, stack("async"), overlap)
         assert "waits after the first request, but 20 run at once" in finding
-        assert held(url, stack("sync")) == []
+        assert held(url, stack("sync"), overlap) == []
 
 
 def test_waits_one_by_one_are_seen_even_where_all_answers_come_together() -> None:
@@ -113,39 +116,39 @@ def test_waits_one_by_one_are_seen_even_where_all_answers_come_together() -> Non
             super().answer(status, {"waited_ms": 200} if self.path == "/wait?ms=200" else value)
 
     with serving(Flushing) as url:
-        (finding,) = held(url, stack("async"))
+        (finding,) = held(url, stack("async"), overlap)
         assert "waits after the first request, but 20 run at once" in finding
-        assert held(url, stack("sync")) == []
+        assert held(url, stack("sync"), overlap) == []
 
 
 def test_a_sync_stack_whose_waits_overlap_is_found() -> None:
     with serving(Obedient) as url:
-        (finding,) = held(url, stack("sync"))
+        (finding,) = held(url, stack("sync"), overlap)
     assert finding.startswith("GET /wait?ms=200 by 2 clients at once: all were answered within")
 
 
 def test_a_threads_stack_with_one_thread_more_than_its_slots_is_found() -> None:
     with serving(with_slots(9)) as url:
-        (finding,) = held(url, stack("threads"))
+        (finding,) = held(url, stack("threads"), overlap)
     assert finding.startswith("GET /wait?ms=200 by 9 clients at once: all were answered within")
 
 
 def test_a_threads_stack_with_one_thread_less_than_its_slots_is_found() -> None:
     with serving(with_slots(7)) as url:
-        (finding,) = held(url, stack("threads"))
+        (finding,) = held(url, stack("threads"), overlap)
     assert finding.startswith("GET /wait?ms=200 by 8 clients at once: the last answer came")
 
 
 def test_a_threads_stack_with_as_many_threads_as_slots_has_no_findings() -> None:
     with serving(with_slots(8)) as url:
-        assert held(url, stack("threads")) == []
+        assert held(url, stack("threads"), overlap) == []
 
 
 @pytest.mark.parametrize(("workers", "said"), [(2, []), (1, ["GET /wait?ms=200 by 9 clients at once"])])
 def test_the_slots_of_every_declared_worker_count(workers: int, said: list[str]) -> None:
     """16 at once: the 8 slots of each of two workers, and 8 more than one worker has."""
     with serving(with_slots(16)) as url:
-        found = held(url, stack("threads").model_copy(update={"workers": workers}))
+        found = held(url, stack("threads").model_copy(update={"workers": workers}), overlap)
     assert [finding.partition(": ")[0] for finding in found] == said
 
 
@@ -171,7 +174,10 @@ def test_a_method_that_is_not_there_must_be_refused_with_what_is() -> None:
             self.answer(200, {"trace": "all that was sent"})
 
     with serving(Careless) as url:
-        assert held(url, stack()) == ["DELETE /json: 405 without Allow", "TRACE /json: 200, but it must be refused"]
+        assert held(url, stack(), methods) == [
+            "DELETE /json: 405 without Allow",
+            "TRACE /json: 200, but it must be refused",
+        ]
 
 
 def test_a_server_that_ends_when_a_client_goes_is_found() -> None:
@@ -183,8 +189,8 @@ def test_a_server_that_ends_when_a_client_goes_is_found() -> None:
             super().answer(status, value)
 
     with serving(Fragile) as url:
-        (finding,) = contract.verify(url, stack())
-    assert str(finding).startswith("GET /wait?ms=50 after 8 clients went in the middle of theirs: no answer")
+        (finding,) = held(url, stack(), clients_that_go)
+    assert finding.startswith("GET /wait?ms=50 after 8 clients went in the middle of theirs: no answer")
 
 
 class Streaming(Obedient):
@@ -239,10 +245,10 @@ def test_a_connection_that_ends_after_a_thousand_requests_is_found() -> None:
             super().end_headers()
 
     with serving(Thousand) as url:
-        (finding,) = held(url, stack())
+        (finding,) = held(url, stack(), long_lived)
         assert finding == "GET /health: the connection was ended after 1000 requests, there must be no such limit"
         declared = stack().model_copy(update={"exceptions": {"keep_alive_s": Exempt(value=0, why="it keeps none")}})
-        assert held(url, declared) == []
+        assert held(url, declared, long_lived) == []
 
 
 @pytest.mark.parametrize(("at_once", "found"), [(1, 0), (2, 1)])
@@ -262,7 +268,7 @@ def test_a_blocking_wait_that_blocks_nobody_is_found(at_once: int, found: int) -
 
     omits = {path: why for path, why in stack().omits.items() if path != "/hazard/"}
     with serving(Hazard) as url:
-        findings = held(url, stack(omits=omits))
+        findings = held(url, stack(omits=omits), overlap)
     assert len(findings) == found, findings
     assert all("all were answered within" in finding for finding in findings)
 
@@ -274,8 +280,8 @@ def test_events_that_are_held_back_are_found() -> None:
             super().send_events(chunks, 0)
 
     with serving(Late) as url:
-        (finding,) = contract.verify(url, streaming_stack())
-    assert str(finding).endswith("events are held back")
+        (finding,) = held(url, streaming_stack(), events_at_once)
+    assert finding.endswith("events are held back")
 
 
 def test_a_stack_trace_instead_of_a_reason_is_found() -> None:
