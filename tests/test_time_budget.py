@@ -2,16 +2,14 @@
 
 import pytest
 
-from lab.run import time_budget
 from lab.run.time_budget import TimeBudget
 
 
 @pytest.fixture
-def budget(monkeypatch: pytest.MonkeyPatch) -> TimeBudget:
+def budget() -> TimeBudget:
     """Two blocks of a minute each have been run."""
     clock = iter([0.0, 60.0, 100.0, 160.0])
-    monkeypatch.setattr(time_budget.time, "monotonic", lambda: next(clock))
-    found = TimeBudget()
+    found = TimeBudget(lambda: next(clock))
     for _ in range(2):
         with found:
             pass

@@ -15,7 +15,7 @@ from lab.errors import Exit, LabError
 from lab.host import machine
 from lab.model.cell import Cell
 from lab.model.workload import Profile
-from lab.paths import COMPOSE_FILE, LOADTESTS, RESULTS, ROOT, STATE
+from lab.paths import LOADTESTS, RESULTS, ROOT, STATE
 from lab.run import provenance, store
 from lab.run.progress import Reporter
 from lab.run.store import RunFolder
@@ -101,13 +101,12 @@ def _resume(project: Project, folder: RunFolder, profile: str, stacks: str, scen
 
 def changed_since(recorded: Mapping[str, Any], project: Project) -> str:
     """Return what has changed since a run was recorded; empty if nothing has."""
+    now = provenance.surroundings(project.services)
     here = {
-        "another machine": {fact: machine.facts().get(fact) for fact in MACHINE},
+        "another machine": {fact: now["machine"].get(fact) for fact in MACHINE},
         "another plan of CPUs": project.cpus.model_dump(mode="json"),
-        "another commit, or other uncommitted changes": provenance.git(ROOT),
-        "other files (docker-compose.yml, locks)": provenance.sha256(
-            ROOT, [COMPOSE_FILE, *provenance.locks(ROOT, project.services.values())]
-        ),
+        "another commit, or other uncommitted changes": now["git"],
+        "other files (docker-compose.yml, locks)": now["sha256"],
     }
     there = [
         {fact: recorded["machine"].get(fact) for fact in MACHINE},
@@ -115,12 +114,13 @@ def changed_since(recorded: Mapping[str, Any], project: Project) -> str:
         recorded["git"],
         recorded["sha256"],
     ]
-    return next((what for (what, now), then in zip(here.items(), there, strict=True) if now != then), "")
+    return next((what for (what, is_now), then in zip(here.items(), there, strict=True) if is_now != then), "")
 
 
 def _run(project: Project, runtime: Runtime, plan: Plan, folder: RunFolder, left_out: Sequence[str]) -> Exit:
     from lab.calibrate import stored  # late: numpy, scipy and psycopg take seconds to import
-    from lab.run.session import Session
+    from lab.run import session
+    from lab.run.context import Context
 
     with Reporter() as say, store.only_one(STATE):
         say.step(f"Runtime: {runtime.name}. CPUs: server {project.cpus.server}, everything else {project.cpus.others}.")
@@ -128,9 +128,9 @@ def _run(project: Project, runtime: Runtime, plan: Plan, folder: RunFolder, left
             say.step(uncalibrated)
         for reason in left_out:
             say.step(f"Left out: {reason}")
-        session = Session(plan, project.stacks, project.services, runtime, project.cpus, folder, say)
+        context = Context(plan, project.stacks, project.services, runtime, project.cpus, folder, say)
         try:
-            whole = session.run()
+            whole = session.run(context)
         except LabError as error:
             if not folder.outcomes():
                 raise _nothing_measured(str(error), folder) from None

@@ -1,17 +1,16 @@
-"""run.json: what was run, where and with what; begun before the first trial, completed while the run goes on."""
+"""run.json: what was run, where and with what; written before the first trial, completed as the run proceeds."""
 
 import statistics
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from lab.config.plan import Plan
-from lab.host import machine
 from lab.model import effective
 from lab.model.outcome import Sample
-from lab.model.stack import AA, Service, Stack
-from lab.paths import COMPOSE_FILE, ROOT
+from lab.model.stack import AA, Service
+from lab.paths import ROOT
 from lab.run import provenance
+from lab.run.context import Context
 from lab.run.store import RunFolder
 from lab.runtime.interface import Runtime
 from lab.runtime.layers import together, weights
@@ -19,14 +18,14 @@ from lab.settings.reading import configured
 
 
 class Record:
-    """The content of run.json; a run that is gone on with keeps what its first part wrote."""
+    """The content of run.json; a resumed run keeps what its first part wrote."""
 
     def __init__(self, folder: RunFolder, first: Mapping[str, Any]) -> None:
         self._folder = folder
         self._facts: dict[str, Any] = folder.read_run() if folder.exists else dict(first)
 
     def set(self, **facts: Any) -> None:
-        """Adds facts, or replaces them."""
+        """Add facts, or replace them."""
         self._facts |= facts
 
     def get(self, fact: str) -> Any:
@@ -34,15 +33,15 @@ class Record:
         return self._facts.get(fact)
 
     def interrupted(self) -> None:
-        """Notes that somebody stopped the run now."""
+        """Note that somebody stopped the run now."""
         self._facts["interruptions"] = [*self._facts["interruptions"], datetime.now(UTC)]
 
     def version(self, service: str, versions: Mapping[str, str]) -> None:
-        """Adds what versions a service has."""
+        """Add the versions of a service."""
         self._facts.setdefault("versions", {})[service] = dict(versions)
 
     def identify(self, runtime: Runtime, labels: list[str], services: Mapping[str, Service]) -> None:
-        """Versions and image ids of what runs under these labels, where they are not known yet."""
+        """Add versions and image ids of what runs under these labels, where they are not known yet."""
         versions: dict[str, dict[str, str]] = self._facts.setdefault("versions", {})
         images: dict[str, str] = self._facts.setdefault("images", {})
         for label in labels:
@@ -57,22 +56,22 @@ class Record:
             versions[label] = {**versions.get(label, {}), **identity, **locked, **said}
 
     def runs_with(self, settings: Mapping[str, effective.Settings], unequal: Mapping[str, list[str]]) -> None:
-        """What each stack really runs with, and where it has neither the equal budget nor a declared exception."""
+        """Add what each stack really runs with, and where it has neither the equal budget nor a declared exception."""
         self.set(settings=_dumped(settings), unequal={stack: found for stack, found in unequal.items() if found})
 
     def weigh(self, runtime: Runtime, services: Iterable[str]) -> None:
-        """How large the images of prepared services are, each and all together; nothing where there are no images."""
+        """Add how large the images of prepared services are, each and all together; nothing where there are no images."""
         images = {service: runtime.image_layers(service) for service in services}
         self.set(image_sizes=weights(images), images_together_bytes=together(images))
 
     def write(self, *, ended: bool) -> None:
-        """Writes run.json with the overheads as they are now."""
+        """Write run.json with the overheads as they are now."""
         self._folder.write_run(
             self._facts | {"ended_at": datetime.now(UTC) if ended else None, "overhead": self._overhead()}
         )
 
     def _overhead(self) -> dict[str, float | None]:
-        """Seconds: set-up before the first block; beside warm-up and window per trial; start and stop per block."""
+        """Return seconds: set-up before the first block; beside warm-up and window per trial; start and stop per block."""
         trials = [outcome.overhead_s for outcome in self._folder.outcomes() if isinstance(outcome, Sample)]
         blocks = [block.overhead_s for block in self._folder.blocks()]
         return {
@@ -82,25 +81,21 @@ class Record:
         }
 
 
-def first_facts(
-    plan: Plan, stacks: Mapping[str, Stack], services: Mapping[str, Service], runtime: Runtime, cpus: machine.CpuPlan
-) -> dict[str, Any]:
-    """What is known before anything is started."""
-    chosen = {name: services[name] for name in dict.fromkeys(label.removesuffix(AA) for label in plan.arms)}
+def first_facts(context: Context) -> dict[str, Any]:
+    """Return what is known before anything is started."""
+    plan, runtime = context.plan, context.runtime
     return {
         "profile": plan.profile.model_dump(mode="json"),
         "seed": plan.seed,
         "runtime": runtime.name,
-        "machine": machine.facts(),
-        "cpu_plan": cpus.model_dump(mode="json"),
-        "git": provenance.git(ROOT),
-        "sha256": provenance.sha256(ROOT, [COMPOSE_FILE, *provenance.locks(ROOT, services.values())]),
-        "stacks": [stacks[name].model_dump(mode="json") for name in chosen],
+        "cpu_plan": context.cpus.model_dump(mode="json"),
+        **context.world.surroundings(context.services),
+        "stacks": [stack.model_dump(mode="json") for stack in context.chosen.values()],
         "arms": list(plan.arms),
         "trials_per_block": plan.trials_per_block,
         "scenarios": [scenario.model_dump(mode="json") for scenario in plan.scenarios],
-        "settings": _dumped({name: configured(service) for name, service in chosen.items()}),
-        "not_applied": runtime.not_applied(chosen),
+        "settings": _dumped({name: configured(context.services[name]) for name in context.chosen}),
+        "not_applied": runtime.not_applied(context.chosen),
         "started_at": datetime.now(UTC),
         "interruptions": [],
         "starts_in_sequence": True,  # older runs, which do not say so, started the servers of a block together

@@ -1,0 +1,105 @@
+"""What the parts of a session share: the plan, what it is measured with, and where it is written."""
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from lab import contract
+from lab.config.plan import Plan
+from lab.host import noise, readings
+from lab.host.machine import CpuPlan
+from lab.load.client import Driver
+from lab.model.effective import Settings
+from lab.model.stack import AA, Arm, Service, Stack, Target, baseline
+from lab.model.workload import Scenario
+from lab.run import provenance, rounds, servers
+from lab.run.progress import Say
+from lab.run.starting import Started
+from lab.run.store import RunFolder
+from lab.run.window import Window
+from lab.runtime.interface import Runtime
+from lab.runtime.postgres import Monitor
+from lab.settings.reading import known
+
+Start = Callable[[Runtime, Sequence[Arm], Path, Collection[int]], AbstractContextManager[Started]]
+
+
+@dataclass(frozen=True)
+class World:
+    """What a session asks of the machine and of running servers, beside its runtime; tests replace it."""
+
+    clock_s: Callable[[], float] = time.monotonic
+    surroundings: Callable[[Mapping[str, Service]], dict[str, Any]] = provenance.surroundings
+    look: Callable[[Collection[int]], noise.Moment] = noise.look
+    backing: Callable[[Runtime, Mapping[str, Service], Path], AbstractContextManager[str]] = servers.backing
+    restore_backing: Callable[[Runtime, Mapping[str, Service], Path], list[str]] = servers.restore_backing
+    serving: Start = servers.serving
+    verify: Callable[[str, Stack], list[contract.Finding]] = contract.verify
+    settings: Callable[[Service, Target, int], Settings] = known
+    rate: Callable[[Runtime, Sequence[Arm], Path, Collection[int]], rounds.Rate] = rounds.calibrated
+    memory_bytes: Callable[[Target], int | None] = readings.memory_bytes
+    driver: Callable[[Path, Collection[int]], AbstractContextManager[Driver]] = Driver
+    monitor: Callable[[int], Monitor] = Monitor
+    window: Callable[..., Window] = Window
+
+
+@dataclass(frozen=True)
+class Context:
+    """One run: what is planned, where it runs, where it is written."""
+
+    plan: Plan
+    stacks: Mapping[str, Stack]
+    services: Mapping[str, Service]
+    runtime: Runtime
+    cpus: CpuPlan
+    folder: RunFolder
+    say: Say
+    world: World = World()
+
+    @cached_property
+    def arms(self) -> dict[str, Arm]:
+        """The plan's labels as arms to start."""
+        return {label: servers.arm_of(label, self.services) for label in self.plan.arms}
+
+    @cached_property
+    def chosen(self) -> dict[str, Stack]:
+        """The stacks of the plan, without the A/A arm."""
+        return {label: self.stacks[label] for label in self.plan.arms if not label.endswith(AA)}
+
+    @cached_property
+    def scenarios(self) -> dict[str, Scenario]:
+        """The plan's scenarios by their ids."""
+        return {scenario.id: scenario for scenario in self.plan.scenarios}
+
+    @property
+    def baseline(self) -> str:
+        """Name of the stack that the others are compared with."""
+        return baseline(list(self.chosen.values())).name
+
+    def logs(self, name: str) -> Path:
+        """Return a folder for the logs of one part of the run."""
+        logs = self.folder.logs / name
+        logs.mkdir(exist_ok=True)
+        return logs
+
+    @contextmanager
+    def serving(self, arms: Sequence[Arm], logs: Path) -> Iterator[Started]:
+        """Start arms, say which were started twice, and stop them at the end."""
+        with self.world.serving(self.runtime, arms, logs, self.cpus.server) as started:
+            self.say_each(started.again)
+            yield started
+
+    def restore_backing(self, logs: Path) -> bool:
+        """Restart a database or upstream that no longer serves, and say so; True where that was necessary."""
+        sentences = self.world.restore_backing(self.runtime, self.services, logs)
+        self.say_each(sentences)
+        return bool(sentences)
+
+    def say_each(self, sentences: Collection[str]) -> None:
+        """Say what was found during a step, each sentence on a line of its own."""
+        for sentence in sentences:
+            self.say.step(f"  {sentence}")

@@ -1,0 +1,89 @@
+"""Measures the blocks of a run in their order: those that are planned, re-runs of noisy ones, and those that are added."""
+
+from collections.abc import Iterable
+
+from lab.config.plan import expected_s
+from lab.model.outcome import Block, Outcome
+from lab.run import stopping
+from lab.run.block import Attempts
+from lab.run.context import Context
+from lab.run.time_budget import TimeBudget
+
+EXPECTED_TRIAL_OVERHEAD_S = 0.1
+EXPECTED_BLOCK_OVERHEAD_S = 4.0
+
+
+class Series:
+    """The blocks of one run."""
+
+    def __init__(self, context: Context, attempts: Attempts, limits_of: stopping.LimitsOf) -> None:
+        self._context, self._attempts, self._limits_of = context, attempts, limits_of
+        self._plan, self._profile, self._folder = context.plan, context.plan.profile, context.folder
+        self._persistent, self._time_budget = stopping.Persistent(), TimeBudget(context.world.clock_s)
+
+    def run(self) -> str:
+        """Measure whatever is not measured yet; return why there are no more blocks."""
+        todo = self._todo(range(self._profile.blocks))
+        whole_s = expected_s(self._plan, EXPECTED_TRIAL_OVERHEAD_S, EXPECTED_BLOCK_OVERHEAD_S)
+        self._context.say.begin(self._plan.trials_per_block * len(todo), whole_s * len(todo) / self._profile.blocks)
+        for place, (number, attempt) in enumerate(todo, start=1):
+            self._run_until_quiet(number, attempt, to_come=len(todo) - place)
+        return self._run_until_precise()
+
+    def _run_until_precise(self) -> str:
+        """Add blocks until the ratios are known well enough; return why there are no more of them."""
+        profile = self._profile
+        if profile.precision is None:
+            return f"the profile asks for {profile.blocks} blocks"
+        for number in range(profile.blocks, profile.most_blocks or 0):
+            ratios = self._ratios(profile.precision)
+            if not ratios.wide:
+                return str(ratios)
+            if not self._has_room():
+                return f"another block would have taken longer than the {profile.limit_min:g} minutes of this profile"
+            self._context.say.step(f"{len(ratios.wide)} ratios are not known well enough yet, {ratios.wide[0]} first.")
+            for _, attempt in self._todo([number]):
+                self._context.say.more(self._plan.trials_per_block)
+                self._run_until_quiet(number, attempt)
+        ratios = self._ratios(profile.precision)
+        return f"the profile allows {profile.most_blocks} blocks" if ratios.wide else str(ratios)
+
+    def _run_until_quiet(self, number: int, attempt: int, to_come: int = 0) -> None:
+        """Run a block, and re-run it where it was noisy, as often as the profile and its time allow."""
+        say = self._context.say
+        while noise := self._run_block(number, attempt):
+            if sum(record.block == number for record in self._folder.blocks()) > self._profile.reruns:
+                return  # interrupted attempts have no record and use up no re-run
+            if not self._has_room(to_come):
+                say.step(f"Block {number + 1} is not re-run because time ran out: {noise}")
+                return
+            say.step(f"Block {number + 1} is re-run: {noise}")
+            say.more(self._plan.trials_per_block)
+            attempt += 1
+
+    def _run_block(self, number: int, attempt: int) -> str:
+        """Measure a block once and record it; return what was wrong with it."""
+        self._context.say.block(number, max(self._profile.blocks, number + 1))
+        with self._time_budget, self._attempts.measured(number, attempt) as (block, outcomes):
+            noise = self._noise(block, outcomes)
+            self._folder.append_block(block.model_copy(update={"noise": noise}))
+        return noise
+
+    def _noise(self, block: Block, outcomes: list[Outcome]) -> str:
+        """Return why a block should be re-run; cells that re-runs do not help do not count."""
+        disturbance = stopping.disturbance(block, self._folder.blocks())
+        invalid = stopping.invalid(outcomes, self._limits_of)
+        can_add = block.block + 1 < (self._profile.most_blocks or 0) and self._has_room()
+        noise = disturbance or stopping.rejected(self._persistent.without(invalid), len(outcomes), can_add)
+        self._persistent.note(block, invalid)
+        return noise
+
+    def _has_room(self, to_come: int = 0) -> bool:
+        return self._time_budget.has_room(self._profile.limit_min, to_come)
+
+    def _todo(self, blocks: Iterable[int]) -> list[tuple[int, int]]:
+        outcomes, records = self._folder.outcomes(), self._folder.blocks()
+        return stopping.unmeasured(blocks, outcomes, self._plan.trials_per_block, records, self._profile.reruns)
+
+    def _ratios(self, precision: float) -> stopping.Ratios:
+        return stopping.ratios(self._folder.outcomes(), self._limits_of, self._context.baseline, precision)

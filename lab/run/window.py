@@ -1,0 +1,170 @@
+"""Reads the counters of all roles at both edges of a trial's window, and looks at the server in between."""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import TypedDict
+
+from lab.errors import LabError
+from lab.host import noise, readings
+from lab.host.machine import CpuPlan
+from lab.host.processes import Accounts, has_ended
+from lab.host.replaced import Turnover
+from lab.model.outcome import Role, Usage
+from lab.model.stack import Target
+from lab.run.disturbance import Span
+from lab.runtime.postgres import Monitor
+
+Share = Callable[[readings.CoreReading, readings.CoreReading], float | None]
+"""What of a CPU's time between two readings went where."""
+DATABASE_LOOKS = 3
+"""How often the database is asked during a window how many of its connections are busy; it takes about 1 ms each time."""
+LOOK_EVERY_S = 0.25
+"""How often the server's processes are looked at during a window; it takes about 0.3 ms each time."""
+
+
+class PartError(LabError):
+    """Generator, database or upstream ended while it was watched: not the stack's fault."""
+
+
+class Seen(TypedDict):
+    """The fields of a Sample that are read beside the driver."""
+
+    usage: dict[Role, Usage]
+    idle_cpu_s: float | None
+    server_cores_busy: float | None
+    other_cores_busy: float | None
+    stolen: float | None
+    server_stolen: float | None
+    serving_replaced: int | None
+    server_throttled_s: float | None
+    lab_throttled_s: float | None
+
+
+class Window:
+    """The window of one trial; made before the load begins."""
+
+    def __init__(self, targets: Mapping[Role, Target], idle: Iterable[Target], cpus: CpuPlan, monitor: Monitor) -> None:
+        self._targets, self._cpus, self._monitor = targets, cpus, monitor
+        self._span, self._used_before = Span(cpus.server), readings.cpu(targets["server"])
+        self._idle = [target for target in idle if not has_ended(target.pid)]
+        self._turnover = Turnover(targets["server"])
+        others = [target.pid for role, target in targets.items() if role != "server"]
+        self._groups = noise.own_groups(
+            targets["server"].pid, [os.getpid(), *others, *(target.pid for target in self._idle)]
+        )
+        self._edges: list[_Edge] = []
+        self._connections: list[int] = []
+        self._memory: dict[Role, int | None] = {}
+
+    def watch(self, start_s: float, end_s: float) -> None:
+        """Read everything at `start_s` and at `end_s` (CLOCK_MONOTONIC); called before the window begins."""
+        self._read_at(start_s)
+        self._look_between(start_s, end_s)
+        self._read_at(end_s)
+        self._memory = {role: readings.memory_bytes(target) for role, target in self._targets.items()}
+
+    def disturbance(self) -> str:
+        """Return what disturbed the server since the window was made, empty where nothing did.
+
+        Other programs count only where the server's own CPU time is known.
+        """
+        own_s = readings.used_s(self._used_before, readings.cpu(self._targets["server"]))
+        return self._span.disturbance(inf if own_s is None else own_s)
+
+    def seen(self, window_s: float) -> Seen:
+        """Return what was read of a window that has been watched."""
+        return Seen(
+            usage=self._usage(window_s),
+            idle_cpu_s=self._idle_cpu_s(),
+            server_cores_busy=_mean(self._shares(readings.busy_share, self._cpus.server)),
+            other_cores_busy=_mean(self._shares(readings.busy_share, self._cpus.others)),
+            stolen=max(self._shares(readings.stolen_share, (*self._cpus.server, *self._cpus.others)), default=None),
+            server_stolen=_mean(self._shares(readings.stolen_share, self._cpus.server)),
+            serving_replaced=self._turnover.replaced(),
+            server_throttled_s=grown(*(edge.server_throttled_s for edge in self._edges)),
+            lab_throttled_s=grown(*(edge.lab_throttled_s for edge in self._edges)),
+        )
+
+    def _read_at(self, at_s: float) -> None:
+        _sleep_until(at_s)
+        self._turnover.look()
+        self._edges.append(
+            _Edge(
+                roles={role: _reading(role, target) for role, target in self._targets.items()},
+                idle=[readings.cpu(target) for target in self._idle],
+                cores=readings.cores({*self._cpus.server, *self._cpus.others}),
+                server_throttled_s=noise.throttled_in(self._groups),
+                lab_throttled_s=noise.throttled_s(),
+            )
+        )
+
+    def _look_between(self, start_s: float, end_s: float) -> None:
+        """Look at processes, and now and then at the database: after the window nothing is sent, and it is idle at once."""
+        parts = DATABASE_LOOKS + 1
+        looks_in_part = max(1, round((end_s - start_s) / parts / LOOK_EVERY_S))
+        for look in range(1, parts * looks_in_part):
+            _sleep_until(start_s + (end_s - start_s) * look / (parts * looks_in_part))
+            self._turnover.look()
+            if look % looks_in_part == 0 and (busy := self._monitor.busy_connections()) is not None:
+                self._connections.append(busy)
+
+    def _usage(self, window_s: float) -> dict[Role, Usage]:
+        before, after = self._edges
+        between: dict[Role, list[Accounts]] = {"server": self._turnover.accounts}
+        used = {
+            role: readings.usage(
+                before.roles[role], after.roles[role], window_s, self._memory[role], between.get(role, ())
+            )
+            for role in self._targets
+        }
+        used["database"] = used["database"].model_copy(update={"connections": max(self._connections, default=None)})
+        return used
+
+    def _idle_cpu_s(self) -> float | None:
+        """Return the CPU time of the servers that ran and were not loaded; None where that of one is not known."""
+        used_s = list(map(readings.used_s, *(edge.idle for edge in self._edges)))
+        known_s = [one_s for one_s in used_s if one_s is not None]
+        return sum(known_s) if self._idle and len(known_s) == len(used_s) else None
+
+    def _shares(self, share: Share, cpus: Iterable[int]) -> list[float]:
+        before, after = self._edges
+        found = (share(before.cores[cpu], after.cores[cpu]) for cpu in cpus)
+        return [one for one in found if one is not None]
+
+
+@dataclass(frozen=True)
+class _Edge:
+    """All readings at one edge of the window."""
+
+    roles: dict[Role, readings.Reading]
+    idle: list[Accounts | None]
+    """Of each server that is not loaded."""
+    cores: dict[int, readings.CoreReading]
+    server_throttled_s: float | None
+    """By a quota on a control group that holds the server and nothing else of the run."""
+    lab_throttled_s: float | None
+
+
+def grown(before: float | None, after: float | None) -> float | None:
+    """Return by how much a running total grew; None where it is not known, or went backwards."""
+    return None if before is None or after is None or after < before else after - before
+
+
+def _mean(shares: list[float]) -> float | None:
+    return sum(shares) / len(shares) if shares else None
+
+
+def _sleep_until(at_s: float) -> None:
+    time.sleep(max(0.0, at_s - time.monotonic()))
+
+
+def _reading(role: Role, target: Target) -> readings.Reading:
+    try:
+        return readings.read(target)
+    except LabError as error:
+        if role == "server":
+            raise
+        raise PartError(f"The {role} broke down: {error}") from None
