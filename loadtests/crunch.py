@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from fast import FastUser
+from client import FastUser
 
 
 @cache

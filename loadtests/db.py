@@ -1,6 +1,6 @@
 """Rows of PostgreSQL by id; `ms` makes the database take that long."""
 
-from fast import FastUser
+from client import FastUser
 
 
 class Rows(FastUser):
@@ -8,6 +8,8 @@ class Rows(FastUser):
 
     abstract = True
     seeded = True
+    holds = "db_pool"
+    waits_ms = "ms"
 
     def check(self, body):
         rows = body["rows"]
@@ -28,6 +30,7 @@ class Sequential(Rows):
 
     path = "/db/sequential"
     params = {"n": 10, "ms": 0}
+    waits_ms = "n * ms"
 
 
 class Batched(Rows):

@@ -3,7 +3,7 @@
 import zlib
 from functools import cache
 
-from fast import FastUser
+from client import FastUser
 
 
 @cache
@@ -17,6 +17,8 @@ class Read(FastUser):
 
     abstract = True
     params = {"kb": 64, "ms": 0}
+    holds = "slots"
+    waits_ms = "ms"
 
     def check(self, body):
         kb = self.params["kb"]
@@ -27,6 +29,7 @@ class Blocking(Read):
     """Read where the request is handled."""
 
     path = "/file/blocking"
+    holds = "worker"
 
 
 class Thread(Read):

@@ -1,6 +1,6 @@
 """The framework baseline over cleartext HTTP/2 (prior knowledge), one request at a time on each connection."""
 
-from h2_wire import H2User
+from client.framed import H2User
 
 
 class Json(H2User):

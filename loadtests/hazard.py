@@ -1,6 +1,6 @@
 """The mistake: work that blocks in a coroutine. Whatever shares its event loop waits too."""
 
-from fast import FastUser
+from client import FastUser
 
 
 class BlockingWait(FastUser):
@@ -8,6 +8,8 @@ class BlockingWait(FastUser):
 
     path = "/hazard/blocking-wait"
     params = {"ms": 50}
+    holds = "worker"
+    waits_ms = "ms"
 
     def check(self, body):
         return body["waited_ms"] == self.params["ms"]

@@ -1,6 +1,6 @@
 """The readiness answer."""
 
-from fast import FastUser
+from client import FastUser
 
 
 class Health(FastUser):

@@ -1,6 +1,6 @@
 """The framework's baseline: a constant answer."""
 
-from fast import FastUser
+from client import FastUser
 
 
 class Json(FastUser):

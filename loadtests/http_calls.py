@@ -3,13 +3,15 @@
 make bench SCENARIOS='http/concurrent?capacity=20,http/bounded?limit=2&capacity=20'
 """
 
-from fast import FastUser
+from client import FastUser
 
 
 class Calls(FastUser):
     """Has the server call `upstream`."""
 
     abstract = True
+    holds = "upstream_connections"
+    waits_ms = "ms"
     expected_errors = {"capacity": ["status 502"]}
 
     def check(self, body):
@@ -29,6 +31,7 @@ class Sequential(Calls):
 
     path = "/http/sequential"
     params = {"n": 10, "ms": 20, "capacity": None}
+    waits_ms = "n * ms"
 
 
 class Concurrent(Calls):
@@ -36,6 +39,7 @@ class Concurrent(Calls):
 
     path = "/http/concurrent"
     params = {"n": 10, "ms": 20, "capacity": None}
+    at_once = "n"
 
 
 class Bounded(Calls):
@@ -43,3 +47,5 @@ class Bounded(Calls):
 
     path = "/http/bounded"
     params = {"n": 10, "ms": 20, "capacity": None, "limit": 4}
+    at_once = "n / ceil(n / limit)"
+    waits_ms = "ceil(n / limit) * ms"

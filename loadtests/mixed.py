@@ -1,6 +1,6 @@
 """A wait and then CPU work: the common case between the extremes."""
 
-from fast import FastUser
+from client import FastUser
 
 
 class Mixed(FastUser):
@@ -8,6 +8,7 @@ class Mixed(FastUser):
 
     path = "/mixed"
     params = {"ms": 5, "rounds": None}
+    waits_ms = "ms"
 
     def check(self, body):
         rounds = self.params["rounds"] or 14_000

@@ -1,6 +1,6 @@
 """Quick CPU work: the text of a chat message chunk, reached in three ways."""
 
-from fast import FastUser
+from client import FastUser
 
 
 class Parse(FastUser):

@@ -1,6 +1,6 @@
 """A streamed chat completion, relayed chunk by chunk: each user holds one stream after the other."""
 
-from event_wire import EventUser
+from client.events import EventUser
 
 
 class Stream(EventUser):
@@ -8,6 +8,8 @@ class Stream(EventUser):
 
     path = "/stream"
     params = {"chunks": 10, "ms": 20}
+    holds = "upstream_connections"
+    waits_ms = "chunks * ms"
 
     def check(self, body):
         return body["events"] == [{"text": f"word {index:05d} "} for index in range(self.params["chunks"])]

@@ -1,6 +1,6 @@
 """A pure wait, in the stack's natural way."""
 
-from fast import FastUser
+from client import FastUser
 
 
 class Wait(FastUser):
@@ -8,6 +8,7 @@ class Wait(FastUser):
 
     path = "/wait"
     params = {"ms": 50}
+    waits_ms = "ms"
 
     def check(self, body):
         return body["waited_ms"] == self.params["ms"]

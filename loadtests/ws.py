@@ -1,6 +1,6 @@
 """Echo over a WebSocket: each user keeps one open and sends its next message when the last one is back."""
 
-from echo_wire import EchoUser
+from client.echo import EchoUser
 
 
 class Ws(EchoUser):

@@ -62,7 +62,7 @@ async def silent_after_the_probe(peer: Peer) -> None:
 
 def load_test(folder: Path, *methods: str) -> Scenario:
     """A scenario whose user class has these methods."""
-    lines = ["import sys", f"sys.path.insert(0, {str(LOADTESTS)!r})", "from fast import FastUser"]
+    lines = ["import sys", f"sys.path.insert(0, {str(LOADTESTS)!r})", "from client import FastUser"]
     lines += ["class Odd(FastUser):", "    path = '/json'", "    asked = 0", *("    " + line for line in methods)]
     (folder / "odd.py").write_text("\n".join(lines))
     return Scenario(id="odd", workload="odd", file=str(folder / "odd.py"), user="Odd", path="/json")

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -115,8 +114,8 @@ def _play(scene: dict[str, Any], project: Project, runtime: Runtime, driver: Doo
                         again = bench.measure(trial)
                         if isinstance(again, Sample):  # its first answer may be a faulty one
                             outcome = again
-            line = {"outcome": outcome.model_dump(mode="json"), "setting": asdict(most)}
-            sys.stdout.write(json.dumps(line, default=list) + "\n")
+            line = {"outcome": outcome.model_dump(mode="json"), "setting": most.model_dump(mode="json")}
+            sys.stdout.write(json.dumps(line) + "\n")
 
 
 @contextlib.contextmanager

@@ -55,6 +55,13 @@ def test_an_attempt_that_is_recorded_as_whole_and_lacks_a_trial_is_named(tmp_pat
         )
 
 
+def test_limits_that_lack_a_scenario_are_damage(tmp_path: Path) -> None:
+    limits = {one.name: {"json": {"slots": 40}} for one in STACKS}
+    run = write_run(tmp_path / "run", run_facts(STACKS, SCENARIOS, 8, limits=limits), outcomes())
+    with pytest.raises(LabError, match=r"run\.json is damaged: .*'parse/plain'.* Restore the file"):
+        view_of(run)
+
+
 def test_a_histogram_that_cannot_be_read_and_a_fact_of_another_kind_are_damage(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", run_facts(STACKS, SCENARIOS, 8), outcomes())
     lines = (run / "trials.jsonl").read_text()

@@ -87,11 +87,47 @@ def test_a_declaration_is_read_as_python_inherits_it(
             "line 4: .* names 'n', which is no param",
         ),
         ("class A(FastUser):\n path = '/a'\n expected_errors = {'n': 'timeout'}", "line 4: `expected_errors` of A"),
+        (
+            "class A(FastUser):\n path = '/a'\n holds = 'db'",
+            "line 4: `holds` of A must be None or one of worker, slots, db_",
+        ),
+        (
+            "class A(FastUser):\n path = '/a'\n waits_ms = 50",
+            "line 4: `waits_ms` of A must be a text such as 'n \\* ms'",
+        ),
+        (
+            "class A(FastUser):\n path = '/a'\n params = {'n': 1, 'm': None}\n waits_ms = 'n * m'",
+            "line 5: `waits_ms` of A, 'n \\* m', names 'm', which is no parameter with a number; there are: n",
+        ),
+        (
+            "class A(FastUser):\n path = '/a'\n at_once = 'n + 1'",
+            "line 4: `at_once` of A, 'n \\+ 1', has 'n \\+ 1'; it may",
+        ),
+        ("class A(FastUser):\n path = '/a'\n at_once = '1 / 0'", "line 4: `at_once` of A, '1 / 0', has no value"),
+        ("class A(FastUser):\n path = '/a'\n waits_ms = '5 ms'", "line 4: `waits_ms` of A, '5 ms', has no value"),
+        ("class A(FastUser):\n path = '/a'\n streams = 1.5", "line 4: `streams` of A must be True or False"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_file_and_line(tmp_path: Path, text: str, complaint: str) -> None:
     with pytest.raises(LabError, match=rf"test\.py, {complaint}"):
         read(tmp_path, text)
+
+
+def test_what_a_request_holds_and_waits_is_worked_out_from_its_parameters(tmp_path: Path) -> None:
+    text = "class A(FastUser):\n path = '/a'\n params = {'n': 10, 'limit': 4, 'ms': 20}\n holds = 'db_pool'\n"
+    (found,) = read(tmp_path, text + " at_once = 'n / ceil(n / limit)'\n waits_ms = 'ceil(n / limit) * ms * 2'")
+    assert (found.holds, found.at_once, found.waits_ms, found.streams) == ("db_pool", 10 / 3, 120, False)
+
+
+def test_a_base_may_be_in_a_package_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "client").mkdir()
+    (tmp_path / "client" / "__init__.py").write_text("from client.slow import Slow as Slow\n")
+    (tmp_path / "client" / "slow.py").write_text("from fast import FastUser\nclass Slow(FastUser):\n streams = True\n")
+    (found,) = read(tmp_path, "from client import Slow\nclass A(Slow):\n path = '/a'")
+    assert found.streams
+    (tmp_path / "client" / "slow.py").write_text("class Slow:\n streams = not True\n")
+    with pytest.raises(LabError, match=r"client/slow\.py, line 2: `streams` of Slow must be a literal"):
+        read(tmp_path, "from client import Slow\nclass A(Slow):\n path = '/a'")
 
 
 def test_a_helper_without_a_path_may_be_anything(tmp_path: Path) -> None:
@@ -110,7 +146,7 @@ def test_the_command_says_the_line_and_no_traceback(checkout: Path) -> None:
 def sent(driver: Driver, folder: Path, text: str, **ordered: object) -> set[bytes]:
     """Request lines that a server gets when a class is driven as ordered."""
     (folder / "odd.py").write_text(
-        f"import sys\nsys.path.insert(0, {str(LOADTESTS)!r})\nfrom fast import FastUser\n{text}\n"
+        f"import sys\nsys.path.insert(0, {str(LOADTESTS)!r})\nfrom client import FastUser\n{text}\n"
         " def check(self, body):\n  return True\n" + str(ordered.pop("after", ""))
     )
     scenario = {"id": "odd", "workload": "odd", "file": str(folder / "odd.py"), "user": "A", "path": "/a", **ordered}

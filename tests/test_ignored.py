@@ -20,7 +20,7 @@ class FastUser(User):
     def once(self):
         pass
 """
-NOT_FAST = "which is not a FastUser: derive it from FastUser of fast.py"
+NOT_FAST = "which is not a FastUser: derive it from FastUser of `client`"
 NO_PATH = "which has no `path`: say what it asks for"
 CHECK = "\n def check(self, body):\n  return True"
 
@@ -88,7 +88,7 @@ def test_a_check_may_come_from_a_base_or_from_outside(tmp_path: Path, text: str)
 
 def test_two_scenarios_of_one_name_are_an_error_that_names_both_files(checkout: Path) -> None:
     mine = checkout / "loadtests/mine.py"
-    mine.write_text(f'from fast import FastUser\n\n\nclass Mine(FastUser):\n path = "/json"{CHECK}\n')
+    mine.write_text(f'from client import FastUser\n\n\nclass Mine(FastUser):\n path = "/json"{CHECK}\n')
     for command in (["scenarios"], ["bench", "--scenarios=json"]):
         done = lab(checkout, *command)
         assert (done.returncode, done.stdout) == (2, "")
@@ -115,7 +115,7 @@ def test_both_commands_that_choose_scenarios_name_an_ignored_class_and_go_on(che
 
 def test_a_missing_check_ends_bench_before_anything_is_measured(checkout: Path) -> None:
     (checkout / "loadtests/mine.py").write_text(
-        'from fast import FastUser\n\n\nclass Mine(FastUser):\n    path = "/json/mine"\n'
+        'from client import FastUser\n\n\nclass Mine(FastUser):\n    path = "/json/mine"\n'
     )
     done = lab(checkout, "bench", "--scenarios=json/mine", "--run=it")
     assert done.returncode == 2

@@ -11,9 +11,12 @@ from lab.analysis.validity.limits import Limits, limits_of
 from lab.analysis.validity.notes import Kind
 from lab.analysis.validity.objections import CHECKS
 from lab.analysis.validity.verdict import judge
+from lab.config import scenarios
 from lab.model.outcome import Usage
 from lab.model.stack import Setting, SettingValue
-from tests.synthetic import failure, histogram, sample, scenario, stack, trial
+from lab.model.workload import Scenario
+from lab.paths import LOADTESTS
+from tests.synthetic import failure, histogram, sample, stack, trial
 
 CLOSED, OPEN = trial(load="closed:64"), trial(load="open:1000")
 SLOTS = Limits(slots=40, wait_ms=50)
@@ -192,49 +195,52 @@ VALUES: dict[str, SettingValue] = {
 SETTINGS = {name: Setting(value=value, source="read") for name, value in VALUES.items()}
 
 
+def asked(id_: str) -> Scenario:
+    (found,) = scenarios.find(LOADTESTS, [id_])
+    return found
+
+
 @pytest.mark.parametrize(
-    ("model", "id_", "params", "slots", "wait_ms"),
+    ("model", "id_", "slots", "wait_ms"),
     [
-        ("threads", "wait", {"ms": 50}, 40, 50),
-        ("async", "wait", {"ms": 50}, None, 50),
-        ("greenlets", "wait", {"ms": 50}, None, 50),
-        ("sync", "wait", {"ms": 50}, 1, 50),
-        ("threads", "db/one", {"ms": 10}, 20, 10),
-        ("async", "db/one", {"ms": 10}, 20, 10),
-        ("async", "db/sequential", {"ms": 10, "n": 5}, 20, 50),
-        ("async", "file/thread", {"ms": 20, "kb": 64}, 40, 20),
-        ("async", "file/async", {"ms": 20, "kb": 64}, 40, 20),
-        ("async", "file/blocking", {"ms": 20, "kb": 64}, 1, 20),
-        ("greenlets", "file/async", {"ms": 20, "kb": 64}, 40, 20),
-        ("threads", "file/blocking", {"ms": 20, "kb": 64}, 40, 20),
-        ("async", "hazard/blocking-wait", {"ms": 20}, 1, 20),
-        ("async", "http/one", {"ms": 20}, 100, 20),
-        ("async", "http/sequential", {"ms": 20, "n": 5}, 100, 100),
-        ("async", "http/concurrent", {"ms": 20, "n": 5}, 20, 20),
-        ("threads", "http/concurrent", {"ms": 20, "n": 5}, 8, 20),
-        ("sync", "http/concurrent", {"ms": 20, "n": 5}, 1, 20),
-        ("async", "http/bounded", {"ms": 20, "n": 10, "limit": 4}, 30, 60),
-        ("async", "stream", {"ms": 20, "chunks": 10}, 100, 200),
-        ("sync", "stream", {"ms": 20, "chunks": 10}, 1, 200),
-        ("threads", "json", {}, 40, 0),
+        ("threads", "wait?ms=50", 40, 50),
+        ("async", "wait?ms=50", None, 50),
+        ("greenlets", "wait?ms=50", None, 50),
+        ("sync", "wait?ms=50", 1, 50),
+        ("threads", "db/one?ms=10", 20, 10),
+        ("async", "db/one?ms=10", 20, 10),
+        ("async", "db/sequential?ms=10&n=5", 20, 50),
+        ("async", "file/thread?ms=20&kb=64", 40, 20),
+        ("async", "file/async?ms=20&kb=64", 40, 20),
+        ("async", "file/blocking?ms=20&kb=64", 1, 20),
+        ("greenlets", "file/async?ms=20&kb=64", 40, 20),
+        ("threads", "file/blocking?ms=20&kb=64", 40, 20),
+        ("async", "hazard/blocking-wait?ms=20", 1, 20),
+        ("async", "http/one?ms=20", 100, 20),
+        ("async", "http/sequential?ms=20&n=5", 100, 100),
+        ("async", "http/concurrent?ms=20&n=5", 20, 20),
+        ("threads", "http/concurrent?ms=20&n=5", 8, 20),
+        ("sync", "http/concurrent?ms=20&n=5", 1, 20),
+        ("async", "http/bounded?ms=20&n=10&limit=4", 30, 60),
+        ("async", "stream?ms=20&chunks=10", 100, 200),
+        ("sync", "stream?ms=20&chunks=10", 1, 200),
+        ("threads", "json", 40, 0),
     ],
 )
-def test_the_slots_and_waits_of_a_scenario(
-    model: str, id_: str, params: dict[str, int], slots: float | None, wait_ms: float
-) -> None:
-    found = limits_of(stack(model=model), scenario(id_, **params), SETTINGS, {"server": [0], "others": [1, 2]})
+def test_the_slots_and_waits_of_a_scenario(model: str, id_: str, slots: float | None, wait_ms: float) -> None:
+    found = limits_of(stack(model=model), asked(id_), SETTINGS, {"server": [0], "others": [1, 2]})
     assert found == Limits(slots=slots, wait_ms=wait_ms, server_cpus=1, other_cpus=2)
 
 
 @pytest.mark.parametrize(("loop", "slots"), [(None, 40), ("uvloop.Loop", 100)])
 def test_a_stream_holds_a_thread_where_no_event_loop_sends_it(loop: str | None, slots: int) -> None:
     settings = SETTINGS | {"loop": Setting(value=loop, source="read")}
-    found = limits_of(stack(model="threads"), scenario("stream", ms=20, chunks=10), settings, {})
+    found = limits_of(stack(model="threads"), asked("stream"), settings, {})
     assert (found.slots, found.wait_ms) == (slots, 200)
 
 
 def test_what_is_not_known_limits_nothing() -> None:
-    assert limits_of(stack(model="threads"), scenario("wait", ms=50), {}, {}) == Limits(wait_ms=50)
+    assert limits_of(stack(model="threads"), asked("wait?ms=50"), {}, {}) == Limits(wait_ms=50)
 
 
 def test_a_mean_far_above_the_p50_is_named_because_a_few_connections_are_served_at_once() -> None:
@@ -253,6 +259,6 @@ def test_each_worker_has_slots_and_pools_of_its_own() -> None:
     settings = {
         name: Setting(value=value, source="read") for name, value in {"workers": 2, "slots": 40, "db_pool": 20}.items()
     }
-    assert limits_of(stack(model="async"), scenario("file/thread", ms=20), settings, {}).slots == 80
-    assert limits_of(stack(model="async"), scenario("db/one", ms=20), settings, {}).slots == 40
-    assert limits_of(stack(model="sync"), scenario("wait", ms=20), settings, {}).slots == 2
+    assert limits_of(stack(model="async"), asked("file/thread?ms=20"), settings, {}).slots == 80
+    assert limits_of(stack(model="async"), asked("db/one?ms=20"), settings, {}).slots == 40
+    assert limits_of(stack(model="sync"), asked("wait?ms=20"), settings, {}).slots == 2

@@ -57,7 +57,7 @@ def test_users_that_could_hardly_ask_are_seen_in_the_accounts(driver: Driver) ->
     """Refusals that an experiment expects come back at once: most of the time each user waits for its turn to ask."""
     with Server(refuses_after_the_first) as server:
         sample = sampled(driver, server, "closed:64")
-    verdict = judge(sample, Limits(expected_errors=frozenset(sample.driven.errors)))
+    verdict = judge(sample, Limits(expected_errors=tuple(sample.driven.errors)))
     assert verdict.cause is Cause.IDLE
 
 

@@ -13,7 +13,7 @@ from lab.paths import LOADTESTS, ROOT
 
 def test_reading_scenarios_imports_no_load_test() -> None:
     code = "import sys, pathlib; from lab.config import scenarios; scenarios.all_of(pathlib.Path('loadtests')); "
-    code += "print(sorted({'locust', 'gevent', 'fast'} & set(sys.modules)))"
+    code += "print(sorted({'locust', 'gevent', 'client'} & set(sys.modules)))"
     seen = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert seen.stdout == "[]\n"
 

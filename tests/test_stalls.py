@@ -15,17 +15,18 @@ from lab.analysis import summary
 from lab.analysis.validity.bounds import MEANING, bound_by
 from lab.analysis.validity.held_up import stall_ms
 from lab.analysis.validity.limits import Limits, limits_of
+from lab.config import scenarios
 from lab.load.client import Driver
 from lab.model.cell import Cell
 from lab.model.outcome import Role, Sample, Usage
 from lab.model.stack import Setting
 from lab.model.stalls import USUAL, usual_causes
 from lab.model.workload import Trial
-from lab.paths import ROOT
+from lab.paths import LOADTESTS, ROOT
 from lab.report import derive
 from lab.report.read import read
 from tests.driving import drive, order
-from tests.synthetic import histogram, sample, scenario, stack, trial
+from tests.synthetic import histogram, sample, stack, trial
 
 ONE_USER = trial(load="closed:1")
 ISSUE: dict[str, Any] = {"rps": 22.7, "latency": histogram({44.0: 45}), "in_flight_s": 2.0}
@@ -114,7 +115,8 @@ def test_what_is_explained_is_not_called_a_stall(name: str) -> None:
 def test_waits_that_block_an_event_loop_come_one_after_the_other(path: str) -> None:
     """64 users whose 20 ms each have one loop: 1,280 ms are their queue and no stall."""
     settings = {"workers": Setting(value=1, source="read"), "slots": Setting(value=40, source="read")}
-    limits = limits_of(stack(model="async"), scenario(path, ms=20), settings, {})
+    (asked,) = scenarios.find(LOADTESTS, [f"{path}?ms=20"])
+    limits = limits_of(stack(model="async"), asked, settings, {})
     queued = sample(trial(load="closed:64"), rps=49, latency=histogram({1290.0: 64}), usage=used())
     assert limits.slots == 1
     assert stall_ms(queued, limits) is None

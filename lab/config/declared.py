@@ -52,7 +52,7 @@ def ignored(folder: Path) -> Iterator[str]:
                 yield f"{where}, which has no `path`: say what it asks for, or that it is a base with `abstract = True`."
         elif _is_locusts(kept) or vars(kept)["has_tasks"]:
             yield (
-                f"{where}, which is not a {BASE}: derive it from {BASE} of fast.py, with `path` and `check` in place of "
+                f"{where}, which is not a {BASE}: derive it from {BASE} of `client`, with `path` and `check` in place of "
                 "tasks (loadtests/README.md), or run it with `locust -f`."
             )
 

@@ -4,15 +4,17 @@ A user class with a `path` is a scenario. Its id is that path without its first 
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, get_args
 from urllib.parse import parse_qsl
 
 from lab.config import declared
+from lab.config.amounts import amount
 from lab.config.user_classes import Literal
 from lab.errors import LabError
-from lab.model.workload import Scenario
+from lab.model.workload import Gate, Scenario
 
 ALL = "all"
 """The word for every scenario, and for every stack."""
@@ -20,6 +22,7 @@ CPU_MS, ROUNDS = "cpu_ms", "rounds"
 """Where a scenario takes the second, an id may give the first in its place (lab/run/rounds.py)."""
 MOST_CPU_MS = 200
 """The contract's most rounds are half a second of a fast interpreter."""
+GATES: tuple[Gate, ...] = get_args(Gate)
 _PATH = re.compile(r"(/[^/?#\s]+)+/?")
 
 
@@ -36,6 +39,10 @@ class Declared:
     params: dict[str, int | str | None]
     expected_errors: dict[str, list[str]]
     """Parameter -> reasons of errors that are to be expected where it is given and not 0."""
+    holds: Gate | None
+    amounts: dict[str, Literal]
+    """`at_once` and `waits_ms`, where they are declared: products of parameters (lab/config/amounts.py)."""
+    streams: bool
 
     def scenario(self, query: str = "") -> Scenario:
         """The scenario with the parameters of `query` (`ms=50&n=3`) in place of the declared ones."""
@@ -56,7 +63,17 @@ class Declared:
             expected_errors=tuple(
                 reason for name, reasons in self.expected_errors.items() if params[name] for reason in reasons
             ),
+            holds=self.holds,
+            streams=self.streams,
+            **{name: self._amount(name, params) for name in self.amounts},
         )
+
+    def _amount(self, name: str, params: Mapping[str, object]) -> float:
+        declared = self.amounts[name]
+        try:
+            return amount(declared.value, params)
+        except ValueError as error:
+            raise LabError(f"{declared.where}: `{name}` of {self.user}, {declared.value!r}, {error}.") from None
 
     @property
     def accepted(self) -> dict[str, int | str | None]:
@@ -137,32 +154,50 @@ def _declared(one: declared.UserClass) -> Declared:
             f"{one.where}: {one.name} has no `check`, so nothing would say whether an answer is right: add "
             "`def check(self, body):`, which returns whether the decoded `body` is what was asked for."
         )
-    path = one.attributes["path"]
-    params = one.attributes.get("params", Literal({}, one.where))
-    errors = one.attributes.get("expected_errors", Literal({}, one.where))
-    if not (isinstance(path.value, str) and _PATH.fullmatch(path.value)):
-        raise LabError(f"{path.where}: `path` of {one.name} must be a path without a query, such as '/db/one'.")
-    if not (isinstance(params.value, dict) and all(map(_is_param, params.value.items()))):
-        raise LabError(f"{params.where}: `params` of {one.name} must be a dictionary of whole numbers, texts and None.")
-    if not (isinstance(errors.value, dict) and all(map(_is_reasons, errors.value.values()))):
+    path = _attribute(one, "path", None, _is_path, "a path without a query, such as '/db/one'")
+    params = _attribute(one, "params", {}, _is_params, "a dictionary of whole numbers, texts and None")
+    errors = _attribute(one, "expected_errors", {}, _is_reasons, "a parameter's name and a list of reasons")
+    if unknown := set(errors) - set(params):
         raise LabError(
-            f"{errors.where}: `expected_errors` of {one.name} must be a parameter's name and a list of reasons."
+            f"{one.attributes['expected_errors'].where}: `expected_errors` of {one.name} names {min(unknown)!r}, "
+            "which is no parameter."
         )
-    if unknown := set(errors.value) - set(params.value):
-        raise LabError(
-            f"{errors.where}: `expected_errors` of {one.name} names {min(unknown)!r}, which is no parameter."
-        )
-    name = path.value.strip("/")
-    return Declared(
+    name = path.strip("/")
+    found = Declared(
         workload=name.split("/")[0],
         name=name,
         about=one.about,
         file=one.file,
         user=one.name,
-        path=path.value,
-        params=params.value,
-        expected_errors=errors.value,
+        path=path,
+        params=params,
+        expected_errors=errors,
+        holds=_attribute(one, "holds", None, (None, *GATES).__contains__, f"None or one of {', '.join(GATES)}"),
+        amounts={
+            name: one.attributes[name]
+            for name in ("at_once", "waits_ms")
+            if _attribute(one, name, None, _is_amount, "a text such as 'n * ms'") is not None
+        },
+        streams=_attribute(one, "streams", False, (False, True).__contains__, "True or False"),
     )
+    found.scenario()  # refuses an amount that has no value, whichever scenarios are asked for
+    return found
+
+
+def _attribute(one: declared.UserClass, name: str, default: object, is_right: Callable[[Any], bool], words: str) -> Any:
+    """Return what a class declares under a name, checked; LabError names the line and what it must be."""
+    found = one.attributes.get(name, Literal(default, one.where))
+    if not is_right(found.value):
+        raise LabError(f"{found.where}: `{name}` of {one.name} must be {words}.")
+    return found.value
+
+
+def _is_path(value: object) -> bool:
+    return isinstance(value, str) and _PATH.fullmatch(value) is not None
+
+
+def _is_params(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_is_param, value.items()))
 
 
 def _is_param(item: tuple[object, object]) -> bool:
@@ -171,4 +206,9 @@ def _is_param(item: tuple[object, object]) -> bool:
 
 
 def _is_reasons(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(reason, str) for reason in value)
+    lists = value.values() if isinstance(value, dict) else [None]
+    return all(isinstance(one, list) and all(isinstance(reason, str) for reason in one) for one in lists)
+
+
+def _is_amount(value: object) -> bool:
+    return value is None or isinstance(value, str)

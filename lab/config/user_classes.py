@@ -1,7 +1,7 @@
-"""Reads the classes of load tests as Python has them, without running the files: importing them brings gevent in.
+"""Read the classes of load tests as Python has them, without running the files: importing them brings gevent in.
 
-A declaration is a literal, in a class or in a base of it, as Python inherits them. A base from outside of the folder declares
-nothing. What cannot be read is an error that names the line.
+A declaration is a literal, in a class or in a base of it, as Python inherits them. Bases may be in packages of the folder;
+a base from elsewhere declares nothing. What cannot be read is an error that names the line.
 """
 
 import ast
@@ -12,7 +12,7 @@ from typing import Any
 
 from lab.errors import LabError
 
-NAMES = ("path", "params", "expected_errors", "abstract")
+NAMES = ("path", "params", "expected_errors", "abstract", "holds", "at_once", "waits_ms", "streams")
 """The attributes that the lab reads; the rest of a user class is its own."""
 LOCUST = "locust"
 """Module of the classes that stand for Locust's own."""
@@ -36,9 +36,9 @@ def classes(folder: Path) -> Iterator[type]:
         LabError: a file is no Python, or a declaration is not a literal; names file and line.
     """
     files = _Files(folder)
-    for file in sorted(folder.glob("*.py")):
-        for kept in files.names_of(file.stem).values():
-            if isinstance(kept, type) and kept.__module__ == file.stem:
+    for module in sorted(file.stem for file in folder.glob("*.py")):
+        for kept in files.names_of(module).values():
+            if isinstance(kept, type) and kept.__module__ == module:
                 yield kept
 
 
@@ -66,19 +66,22 @@ class _Files:
         """Classes and modules of the folder that a load test knows, by its own name for them; none of a foreign module."""
         if module.split(".")[0] == LOCUST:
             return _LocustModule()
-        file = self._folder / f"{module}.py"
         if module not in self._names:
             self._names[module] = {}
-            for statement in _parsed(file).body if file.is_file() else []:
-                self._take(statement, self._names[module], file)
+            path = self._folder.joinpath(*module.split("."))
+            files = [file for file in (path.with_name(f"{path.name}.py"), path / "__init__.py") if file.is_file()]
+            for file in files[:1]:
+                shown = file.relative_to(self._folder.parent)
+                for statement in _parsed(file, shown).body:
+                    self._take(statement, self._names[module], module, shown)
         return self._names[module]
 
-    def _take(self, statement: ast.stmt, names: dict[str, Any], file: Path) -> None:
+    def _take(self, statement: ast.stmt, names: dict[str, Any], module: str, file: Path) -> None:
         match statement:
-            case ast.ClassDef(name=name) if getattr(names.get(name), "__module__", None) == file.stem:
+            case ast.ClassDef(name=name) if getattr(names.get(name), "__module__", None) == module:
                 raise LabError(f"{_where(file, statement)}: there is another class {name} above.")
             case ast.ClassDef(name=name):
-                names[name] = _kept(statement, names, file)
+                names[name] = _kept(statement, names, module, file)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 pass
             case _:
@@ -98,22 +101,22 @@ class _Files:
         return {}
 
 
-def _parsed(file: Path) -> ast.Module:
+def _parsed(file: Path, shown: Path) -> ast.Module:
     try:
         return ast.parse(file.read_bytes(), str(file))
     except SyntaxError as error:
-        raise LabError(f"{file}, line {error.lineno}: {error.msg}.") from None
+        raise LabError(f"{shown}, line {error.lineno}: {error.msg}.") from None
 
 
 def _where(file: Path, node: ast.AST) -> str:
-    return f"{file.parent.name}/{file.name}, line {getattr(node, 'lineno', 1)}"
+    return f"{file}, line {getattr(node, 'lineno', 1)}"
 
 
-def _kept(node: ast.ClassDef, names: dict[str, Any], file: Path) -> type:
+def _kept(node: ast.ClassDef, names: dict[str, Any], module: str, file: Path) -> type:
     where = _where(file, node)
     bases = [base for named in node.bases if isinstance(base := _known(named, names), type)]
     seen = {
-        "__module__": file.stem,
+        "__module__": module,
         "where": where,
         "about": (ast.get_docstring(node) or "").partition("\n")[0],
         "has_tasks": _has_tasks(node),

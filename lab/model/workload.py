@@ -1,11 +1,16 @@
 """How it is measured: scenarios, loads, profiles, and the trials that a plan makes of them."""
 
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
 from lab.model.noun import Noun
 
+Pool = Literal["db_pool", "upstream_connections"]
+POOLS: tuple[Pool, ...] = get_args(Pool)
+Gate = Literal["worker", "slots", Pool]
+"""What a request holds while it waits: the worker (it blocks the event loop, where there is one), one of the stack's
+threads, or a connection of a pool that all requests share."""
 Arrivals = Literal["poisson", "constant"]
 
 
@@ -25,6 +30,14 @@ class Scenario(Noun):
     """CPU time that the digest of a request is to take: the run's start turns it into `rounds` of `params`."""
     expected_errors: tuple[str, ...] = ()
     """Reasons of errors that are this scenario's result and not a failure of the stack: `status 502` of a full upstream."""
+    holds: Gate | None = None
+    """What each request holds while it waits, beside the thread that serves it on a stack of threads."""
+    at_once: float | None = Field(default=None, ge=0)
+    """How many of `holds` a request has on average, where it makes several calls at once; None: one."""
+    waits_ms: float = Field(default=0, ge=0)
+    """How long a request waits at least."""
+    streams: bool = False
+    """Whether the answer is sent in parts: an event loop, where there is one, holds no thread between them."""
 
 
 class Load(Noun):

@@ -1,15 +1,12 @@
 """Everything that follows from a run's originals: what each trial counts as, the cells, the comparisons."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lab.analysis import summary
 from lab.analysis.comparison.rows import Comparison, compare
 from lab.analysis.costs import Cost
 from lab.analysis.summary import Judged
-from lab.analysis.validity.limits import Limits, limits_of
 from lab.model.cell import Cell
-from lab.model.effective import recorded
 from lab.model.stack import AA
 from lab.report.read import Run
 
@@ -37,14 +34,4 @@ def derive(run: Run) -> Findings:
 
 def judged(run: Run) -> list[Judged]:
     """Return the trials that count with their verdicts."""
-    limits = _limits(run)
-    return summary.judged(run.outcomes, lambda trial: limits[trial.stack.removesuffix(AA), trial.scenario])
-
-
-def _limits(run: Run) -> Mapping[tuple[str, str], Limits]:
-    settings, cpu_plan = recorded(run.facts), run.facts.get("cpu_plan", {})
-    return {
-        (stack.name, scenario.id): limits_of(stack, scenario, settings.get(stack.name, {}), cpu_plan)
-        for stack in run.stacks
-        for scenario in run.scenarios
-    }
+    return summary.judged(run.outcomes, lambda trial: run.limits[trial.stack.removesuffix(AA)][trial.scenario])

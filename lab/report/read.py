@@ -8,14 +8,27 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from lab.analysis.validity.limits import Limits
 from lab.errors import LabError
 from lab.model.outcome import Block, Outcome
 from lab.model.stack import AA, Stack, baseline
 from lab.model.workload import Profile, Scenario, Trial
+from lab.report import older
 from lab.run.jsonlines import problem
 from lab.run.store import RunFolder
 
-_MAPPINGS = ("machine", "cpu_plan", "settings", "knobs", "unequal", "versions", "images", "sha256", "overhead")
+_MAPPINGS = (
+    "machine",
+    "cpu_plan",
+    "settings",
+    "knobs",
+    "unequal",
+    "versions",
+    "images",
+    "sha256",
+    "overhead",
+    "limits",
+)
 """Keys of run.json that a report looks into."""
 
 
@@ -29,6 +42,8 @@ class Run:
     stacks: tuple[Stack, ...]
     scenarios: tuple[Scenario, ...]
     outcomes: tuple[Outcome, ...]
+    limits: Mapping[str, Mapping[str, Limits]]
+    """Stack -> scenario -> what its trials could do at most."""
     blocks: tuple[Block, ...]
     """Every attempt at a block, noisy ones included."""
     cut_lines: int = 0
@@ -67,11 +82,27 @@ def read(path: Path) -> Run:
         profile=profile,
         stacks=stacks,
         scenarios=scenarios,
+        limits=_limits(facts, stacks, scenarios, path / "run.json"),
         outcomes=tuple(one for one in trials.values if not _stranger(one.trial, stacks, scenarios)),
         blocks=blocks.values,
         cut_lines=trials.cut + blocks.cut,
         damaged=(*trials.damaged, *blocks.damaged, *dict.fromkeys(strange), *_incomplete(trials.values, blocks.values)),
     )
+
+
+def _limits(
+    facts: Mapping[str, Any], stacks: Iterable[Stack], scenarios: Sequence[Scenario], run_json: Path
+) -> dict[str, dict[str, Limits]]:
+    def of(stack: Stack, scenario: Scenario) -> Limits:
+        written = facts.get("limits")
+        return (
+            Limits.model_validate(written[stack.name][scenario.id]) if written else older.limits(facts, stack, scenario)
+        )
+
+    try:
+        return {stack.name: {scenario.id: of(stack, scenario) for scenario in scenarios} for stack in stacks}
+    except (KeyError, TypeError, ValueError) as error:
+        raise LabError(f"{run_json} is damaged: {problem(error, run_json)}. Restore the file.") from None
 
 
 def _stranger(trial: Trial, stacks: Iterable[Stack], scenarios: Iterable[Scenario]) -> str:

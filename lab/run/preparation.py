@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lab.analysis.validity.limits import Limits, limits_of
+from lab.analysis.validity.limits import limits_of
 from lab.errors import LabError
 from lab.model.effective import Settings
 from lab.model.stack import AA, Arm
-from lab.model.workload import Trial
 from lab.run import rounds
 from lab.run.context import Context
 from lab.run.manifest import Record
@@ -88,15 +87,16 @@ def _settings(context: Context, arm: Arm, healthy: bool) -> Settings:
     return configured(service)
 
 
-def limits(context: Context, checked: Checked) -> LimitsOf:
-    """Return what says of each trial of a run how much it could do at most."""
-
-    def of(trial: Trial) -> Limits:
-        name = trial.stack.removesuffix(AA)
-        scenario, settings = context.scenarios[trial.scenario], checked.settings[name]
-        return limits_of(context.stacks[name], scenario, settings, context.cpus.model_dump())
-
-    return of
+def limits(context: Context, record: Record, settings: Mapping[str, Settings]) -> LimitsOf:
+    """Work out, and write down, what the trials of each stack on each scenario could do at most."""
+    cpus = context.cpus.model_dump()
+    found = {
+        name: {id_: limits_of(stack, one, settings[name], cpus) for id_, one in context.scenarios.items()}
+        for name, stack in context.chosen.items()
+    }
+    record.set(limits={name: {id_: one.model_dump() for id_, one in each.items()} for name, each in found.items()})
+    record.write(ended=False)
+    return lambda trial: found[trial.stack.removesuffix(AA)][trial.scenario]
 
 
 def turn_cpu_ms_into_rounds(context: Context, record: Record, wrong: Mapping[str, Mapping[str, str]]) -> Context:

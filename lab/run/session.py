@@ -49,7 +49,7 @@ def _measure(context: Context, record: Record) -> None:
     with context.world.backing(context.runtime, context.services, context.folder.logs) as database_version:
         record.version(DATABASE, {"postgresql": database_version})
         checked = preparation.check(context, record)
-        limits = preparation.limits(context, checked)
+        limits = preparation.limits(context, record, checked.settings)
         context = preparation.turn_cpu_ms_into_rounds(context, record, checked.wrong)
         with context.world.driver(context.folder.logs / "driver.log", context.cpus.others) as driver:
             record.set(setup_s=context.world.clock_s() - began_s, measuring_started_at=datetime.now(UTC))

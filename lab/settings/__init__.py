@@ -1,1 +1,1 @@
-"""What each stack really runs with: read from the running server where it can be, held against the equal budget."""
+"""What each stack really runs with: read from the running server where it can be, compared with the equal budget."""

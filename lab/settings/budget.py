@@ -1,23 +1,24 @@
-"""The equal budget is checked: x-budget of docker-compose.yml, and what a stack declares to have instead."""
+"""Compare what a stack has with the equal budget: x-budget of docker-compose.yml, and what the stack declares instead."""
 
 from collections.abc import Iterator, Mapping
 
+from lab.config.scenarios import all_of
 from lab.model.effective import NAMES, of_variable
 from lab.model.stack import Service, Setting, SettingValue, Stack
+from lab.model.workload import POOLS
+from lab.paths import LOADTESTS
 
-_FOR = {"db_pool": ("/db/",), "upstream_connections": ("/http/", "/stream")}
-"""Setting -> the paths that it is for, as lab.omits names them."""
 MEASURED_WITHIN_S = 2.5
 """Servers look for idle connections every second or so, on a machine that is busy with the others."""
 
 
 def unequal(stack: Stack, service: Service, settings: Mapping[str, Setting]) -> list[str]:
-    """What the stack has otherwise than all the others without having declared it, in sentences."""
+    """Return what the stack has otherwise than all the others without having declared it, in sentences."""
     return list(_unequal(stack, service, settings))
 
 
 def expected(service: Service) -> dict[str, SettingValue]:
-    """Setting -> what every stack should have of it."""
+    """Return setting -> what every stack should have of it."""
     found: dict[str, SettingValue] = {of_variable(name): share for name, share in service.budget.items()}
     if "nofile" in service.ulimits:
         found["nofile"] = service.ulimits["nofile"]
@@ -44,8 +45,10 @@ def _unequal(stack: Stack, service: Service, settings: Mapping[str, Setting]) ->
 
 
 def _is_needless(name: str, stack: Stack, settings: Mapping[str, Setting]) -> bool:
-    """Return whether a stack has none of a setting because it serves no path that takes one."""
-    return name in _FOR and settings[name].value is None and all(map(stack.why_omitted, _FOR[name]))
+    """Return whether a stack has no pool because it serves no scenario that holds one of its connections."""
+    if name not in POOLS or settings[name].value is not None:
+        return False
+    return all(stack.why_omitted(scenario.path) for scenario in all_of(LOADTESTS) if scenario.holds == name)
 
 
 def _agrees(setting: Setting, value: SettingValue) -> bool:

@@ -11,7 +11,7 @@ _PATIENCE_S = 10
 
 
 def kept_s(ports: Mapping[str, int], most_s: float) -> dict[str, float | None]:
-    """Label -> seconds from a response to the end of its connection, all watched at once.
+    """Return label -> seconds from a response to the end of its connection, all watched at once.
 
     0: the connection was closed with the response. None: it was still open after `most_s`. A server that does not answer
     is left out.
@@ -32,15 +32,15 @@ def kept_s(ports: Mapping[str, int], most_s: float) -> dict[str, float | None]:
 
 
 def _answered(port: int) -> socket.socket | None:
-    """A connection that has brought one response; None where the server said that it ends with it."""
+    """Return a connection that has brought one response; None where the server closes it with the response."""
     connection = HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_S)
-    connection.request("GET", "/json")
+    connection.request("GET", "/health")
     connection.getresponse().read()
     return connection.sock
 
 
 def _ends(watched: selectors.BaseSelector, most_s: float) -> dict[str, float]:
-    """Waits for each connection's end; what comes before it is read and thrown away (an HTTP/2 server says goodbye)."""
+    """Wait for each connection's end; what comes before it is read and thrown away (an HTTP/2 server says goodbye)."""
     deadline_s = time.monotonic() + most_s
     found: dict[str, float] = {}
     while watched.get_map() and (left_s := deadline_s - time.monotonic()) > 0:

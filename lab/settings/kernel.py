@@ -16,7 +16,7 @@ Reading = int | str | None
 
 
 def seen(target: Target, port: int) -> dict[str, int | str]:
-    """What the kernel says of the server on `port`; what this user may not read is not in it."""
+    """Return what the kernel says of the server on `port`; what this user may not read is left out."""
     readings: dict[str, Callable[[], Reading]] = {
         "workers": lambda: len(_workers(target, port)) or None,
         "backlog": lambda: backlog(port),
@@ -30,7 +30,7 @@ def seen(target: Target, port: int) -> dict[str, int | str]:
 
 
 def backlog(port: int) -> int | None:
-    """Connections that may wait to be accepted on `port`, after the kernel's own limit; None: nothing listens there."""
+    """Return how many connections may wait to be accepted on `port`, after the kernel's limit; None: nothing listens there."""
     with DiagSocket() as diagnosis:
         diagnosis.bind()
         listening = diagnosis.get_sock_stats(family=socket.AF_INET, states=1 << _LISTENING)
@@ -38,7 +38,7 @@ def backlog(port: int) -> int | None:
 
 
 def _open_files(pid: int) -> int:
-    """The limit in force; prlimit(2), which psutil asks, tells it to the owner only."""
+    """Return the limit in force; prlimit(2), which psutil asks, tells it to the owner only."""
     lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
     return int(next(line.split()[3] for line in lines if line.startswith("Max open files")))
 
@@ -56,7 +56,7 @@ def _tree(target: Target) -> list[psutil.Process]:
 
 
 def _workers(target: Target, port: int) -> Sequence[psutil.Process]:
-    """The processes that accept connections: those that hold the listening socket and gave it to no child."""
+    """Return the processes that accept connections: those that hold the listening socket and gave it to no child."""
     holders = [process for process in _tree(target) if _listens(process, port)]
     parents = {process.ppid() for process in holders}
     return [process for process in holders if process.pid not in parents]

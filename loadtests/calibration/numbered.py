@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from fast import FastUser
+from client import FastUser
 
 
 class Numbered(FastUser):

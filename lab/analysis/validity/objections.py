@@ -4,7 +4,7 @@ The order says who is to blame. Wrong answers are the stack's, whatever the mach
 starved, dropped, behind) is the stack's only where nothing disturbed the machine. Limits are fixed beforehand.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from lab.analysis.validity.bounds import bound_by
 from lab.analysis.validity.causes import Cause
@@ -40,7 +40,7 @@ STARVING = 10
 """A user that waits for one answer during the whole window is starved, where the median user got so many."""
 CEILING_WAIT_MS = 10
 WRONG_BODIES = frozenset({"wrong body", "wrong length"})
-"""Reasons of loadtests/fast.py that are about a body."""
+"""Reasons of loadtests/client/fast.py that are about a body."""
 EARLY_MS = 1
 """A timer may wake this much too early."""
 
@@ -49,7 +49,7 @@ Check = Callable[[Sample, Limits], str | None]
 """Says what happened, with figures, or None where there is nothing to object to."""
 
 
-def unexpected_errors(sample: Sample, expected: frozenset[str]) -> int:
+def unexpected_errors(sample: Sample, expected: Container[str]) -> int:
     """Requests of the window that ended in an error no experiment declared."""
     return sum(count for reason, count in sample.driven.errors.items() if reason not in expected)
 

@@ -1,6 +1,6 @@
 """The verdict on one trial."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from lab.analysis.validity.bounds import bound_by
@@ -68,6 +68,6 @@ def _objection(cause: Cause, what: str) -> Objection:
     return Objection(cause, f"{what.rstrip('. ')}; {cause.advice}.")
 
 
-def unanswered(sample: Sample, expected: frozenset[str] = frozenset()) -> int:
+def unanswered(sample: Sample, expected: Container[str] = ()) -> int:
     """Requests of the window that erred unexpectedly, were dropped or stayed unfinished."""
     return unexpected_errors(sample, expected) + sample.driven.dropped

@@ -28,7 +28,7 @@ from lab.model.workload import Scenario
 GRACE_S = 1.0
 """How much longer than the timeout the drain may take before what is left counts as unfinished."""
 EXHAUSTED = "generator: "
-"""How a load test's reason begins that is this machine's fault and never the server's (`EXHAUSTED` of loadtests/wire.py)."""
+"""How a load test's reason begins that is this machine's fault and never the server's (`EXHAUSTED` of loadtests/client/wire.py)."""
 SPARE_DESCRIPTORS = 100
 """Files that the driver has open besides its connections."""
 

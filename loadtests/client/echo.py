@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from fast import FastUser
-from wire import Connection, Fault
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Event, Ping, RejectConnection, Request, TextMessage
 from wsproto.frame_protocol import FrameProtocol
 from wsproto.utilities import ProtocolError
+
+from client.fast import FastUser
+from client.wire import Connection, Fault
 
 
 class EchoConnection(Connection):

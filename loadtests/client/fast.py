@@ -21,7 +21,8 @@ from urllib.parse import urlencode, urlsplit
 
 from locust import User, task
 from locust.exception import StopTest
-from wire import Connection, Fault, Patience
+
+from client.wire import Connection, Fault, Patience
 
 RING = 4096
 """Requests with a different seed each that are built before the load begins."""
@@ -50,6 +51,14 @@ class FastUser(User):
     """Of the query; None leaves it to the server's default."""
     expected_errors: ClassVar[Mapping[str, list[str]]] = {}
     """Parameter -> reasons of errors that are the scenario's result, and not a failure, where that parameter is given."""
+    holds: ClassVar[str | None] = None
+    """What a request holds while it waits: worker, slots, db_pool or upstream_connections (loadtests/README.md)."""
+    at_once: ClassVar[str | None] = None
+    """How many of `holds` it has on average, by its parameters; None: one."""
+    waits_ms: ClassVar[str | None] = None
+    """How long it waits at least, by its parameters; None: it does not."""
+    streams: ClassVar[bool] = False
+    """Whether the answer comes in parts."""
     body: ClassVar[object] = None
     """Sent as JSON by POST; without it the request is a GET."""
     seeded: ClassVar[bool] = False

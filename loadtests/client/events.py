@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import Any
 
-from fast import FastUser
-from wire import Connection
+from client.fast import FastUser
+from client.wire import Connection
 
 DONE = "[DONE]"
 _END = f"data: {DONE}".encode()
@@ -38,6 +38,7 @@ class EventUser(FastUser):
     """Reads whole streams; the time to the first event and the gaps between events are kept beside the latency."""
 
     abstract = True
+    streams = True
     connection_class = EventConnection
 
     @classmethod

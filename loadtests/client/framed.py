@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-from fast import FastUser
 from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, DataReceived, Event, ResponseReceived, StreamEnded, StreamReset
 from h2.exceptions import ProtocolError
-from wire import Connection, Fault, Silent
+
+from client.fast import FastUser
+from client.wire import Connection, Fault, Silent
 
 PREFIX = "/h2"
 """Of the scenario's path: the server is asked for what comes after it."""
