@@ -133,23 +133,6 @@ def test_how_long_an_idle_connection_is_kept_is_measured() -> None:
     assert "not there" not in kept
 
 
-@pytest.mark.parametrize(
-    ("option", "time_s"),
-    [
-        ("--keep-alive=75", 75),
-        ("--keep-alive=5000", 5000),
-        ("--keep-alive=2.5", 2.5),
-        ("--timeout-keep-alive=75", 75),
-        ("--timeout-keep-alive 1000", 1000),
-        ("--http1-header-read-timeout=60000", 60),
-        ("--http1-header-read-timeout=1500", 1.5),
-    ],
-)
-def test_the_command_line_says_how_long_idle_connections_are_to_be_kept(option: str, time_s: float) -> None:
-    service = Service(name="one", command=("serve", *option.split(), "app"), environment={"LAB_KEEP_ALIVE_S": "1"})
-    assert configured(service)["keep_alive_s"] == Setting(value=time_s, source="configured")
-
-
 def test_settings_of_a_run_are_read_in_the_shape_of_the_first_runs_too() -> None:
     first = {"LAB_SLOTS": "40", "LAB_STACK": "one", "LAB_UPSTREAM_URL": "http://127.0.0.1:1", "command": "serve"}
     now = {"slots": {"value": 40, "source": "read"}}

@@ -14,7 +14,7 @@ def answer(framework: str, slots: int, db_pool: int | None, upstream_connections
 
     Args:
         framework: name of its package.
-        slots: threads of the application for work that blocks; a server that has threads of its own goes before.
+        slots: threads of the application for work that blocks; where a server has threads of its own, theirs count.
         db_pool: connections to PostgreSQL at most; None: no pool, one for each request at work.
         upstream_connections: at most, of all requests together; None: nothing bounds them.
     """
