@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from lab import contract
-from lab.contract import hold
+from lab.contract import conform
 from lab.model.stack import Model, Stack
 
 ALL_BUT_WAIT = {f"/{path}/": "not the point here" for path in ("parse", "crunch", "db", "http", "file", "hazard")}
@@ -95,18 +95,24 @@ def serving(handler: type[Obedient]) -> Iterator[str]:
             thread.join()
 
 
-def stack(model: Model = "async", omits: dict[str, str] | None = None) -> Stack:
+def stack(model: Model = "async", omits: dict[str, str] | None = None, serves: tuple[str, ...] = ()) -> Stack:
     """A fake stack that has health, json and wait."""
-    omits = (
-        {**ALL_BUT_WAIT, **dict.fromkeys(("/mixed", "/stream", "/ws", "/h2/json"), "not the point here")}
-        if omits is None
-        else omits
+    if omits is None and not serves:
+        omits = {**ALL_BUT_WAIT, **dict.fromkeys(("/mixed", "/stream", "/ws", "/h2/json"), "not the point here")}
+    return Stack(
+        name="fake",
+        framework="none",
+        server="http.server",
+        model=model,
+        port=1,
+        slots=8,
+        omits=omits or {},
+        serves=serves,
     )
-    return Stack(name="fake", framework="none", server="http.server", model=model, port=1, slots=8, omits=omits)
 
 
 def held(url: str, stack: Stack, *behaviours: Callable[[str, Stack], list[contract.Finding]]) -> list[str]:
     """Return what the stack breaks, in sentences: single requests, and of the behaviours these only."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(hold, "BEHAVIOURS", behaviours)
+        patched.setattr(conform, "BEHAVIOURS", behaviours)
         return [str(finding) for finding in contract.verify(url, stack)]

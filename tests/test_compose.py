@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.config import compose
+from lab.config import compose, openapi
 from lab.errors import LabError
 from lab.model.stack import Service
 from lab.paths import COMPOSE_FILE, ROOT
@@ -118,6 +118,34 @@ def test_a_declaration_of_another_form_is_refused_with_the_line_and_the_form(
     services = compose.read(written(tmp_path, f"{{command: [x], labels: {{{labels}}}}}"), {})
     with pytest.raises(LabError, match=re.escape(f"{label} has the line {line!r} instead of `{form}`")):
         compose.stacks(services)
+
+
+@pytest.mark.parametrize(
+    ("labels", "complaint"),
+    [
+        (
+            "lab.omits: '/mixd: why'",
+            r"lab\.omits names /mixd, which is no path of the contract; there are: /health, .*/mixed",
+        ),
+        ("lab.serves: '/json, /dbb/'", r"lab\.serves names /dbb/, which is no path of the contract; there are: "),
+        ("lab.serves: ''", r"lab\.serves names no path"),
+        ("lab.serves: /json, lab.omits: '/wait: why'", r"lab\.serves and lab\.omits exclude each other"),
+        ("lab.omit: '/wait: why'", r"has the label lab\.omit, which the lab does not know; there are: .*lab\.omits"),
+    ],
+)
+def test_what_a_stack_serves_is_named_by_paths_of_the_contract(tmp_path: Path, labels: str, complaint: str) -> None:
+    common = "lab.framework: F, lab.server: S, lab.model: async, lab.port: '1'"
+    with pytest.raises(LabError, match=complaint):
+        compose.stacks(compose.read(written(tmp_path, f"{{command: [x], labels: {{{common}, {labels}}}}}"), {}))
+
+
+def test_a_stack_that_says_what_it_serves_has_a_reason_for_all_else(tmp_path: Path) -> None:
+    labels = "lab.framework: F, lab.server: S, lab.model: async, lab.port: '1', lab.serves: '/json, /db/'"
+    stack = compose.stacks(compose.read(written(tmp_path, f"{{command: [x], labels: {{{labels}}}}}"), {}))["one"]
+    assert [path for path in openapi.paths() if stack.why_omitted(path) is None] == [
+        "/health", "/settings", "/json", "/db/one", "/db/sequential", "/db/batched",
+    ]  # fmt: skip
+    assert stack.why_omitted("/wait") == "it serves only /json, /db/"
 
 
 def test_stacks_declare_what_they_omit_and_why() -> None:

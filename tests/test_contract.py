@@ -10,7 +10,8 @@ from urllib.parse import parse_qsl
 import pytest
 
 from lab import contract
-from lab.contract.document import Parameter
+from lab.config.openapi import Parameter
+from lab.contract.conform import BEHAVIOURS
 from lab.contract.live import clients_that_go, events_at_once, long_lived
 from lab.contract.methods import methods
 from lab.contract.overlap import overlap
@@ -49,6 +50,35 @@ def test_a_path_that_is_declared_as_omitted_but_answers_is_found() -> None:
     with serving(Obedient) as url:
         findings = held(url, stack(omits={**stack().omits, "/wait": "cannot wait"}))
     assert findings[0] == "GET /wait: declared as omitted, but answered 200"
+
+
+def test_a_stack_that_says_what_it_serves_is_checked_on_that_alone() -> None:
+    class Smallest(Obedient):
+        def do_GET(self) -> None:
+            if self.path in ("/health", "/json"):
+                super().do_GET()
+            else:
+                self.headed(404, b"")  # without a reason, as a framework has it
+
+        def do_POST(self) -> None:
+            self.headed(404, b"")
+
+        do_DELETE = do_TRACE = do_OPTIONS = do_PUT = do_POST  # noqa: N815
+
+    with serving(Smallest) as url:
+        assert held(url, stack(serves=("/json",)), *BEHAVIOURS) == []
+        assert held(url, stack(serves=("/json", "/wait"))) == [
+            "/wait: 404, path not served: serve it, or leave it out of the label lab.serves"
+        ]
+
+
+def test_settings_that_are_wrong_are_found_whatever_a_stack_says_that_it_serves() -> None:
+    class Wrong(Obedient):
+        settings: ClassVar[dict[str, object]] = {}
+
+    with serving(Wrong) as url:
+        (finding,) = held(url, stack(serves=("/wait",)))
+    assert finding.startswith("GET /settings: {} instead of an object with slots")
 
 
 def test_another_server_on_the_port_is_found() -> None:

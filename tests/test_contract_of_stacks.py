@@ -13,10 +13,10 @@ import schemathesis
 from hypothesis import assume
 
 from lab import contract
+from lab.config.openapi import OPENAPI_FILE, parameters
 from lab.config.project import Project
 from lab.contract.ask import PATIENCE_S, ask
 from lab.contract.check import Check
-from lab.contract.document import OPENAPI_FILE, parameters
 from lab.model.stack import Stack
 from lab.run.servers import UPSTREAM
 from tests.conftest import ENGINE_MISSING, PORTS, all_started, until
@@ -41,7 +41,7 @@ def settings() -> schemathesis.Config:
                 "negative_data_rejection": {"expected-statuses": ["422"]},
                 # A failed call to upstream is 502, by the contract.
                 "not_a_server_error": {"expected-statuses": ["2xx", "3xx", "4xx", "502"]},
-                # The contract lets a framework answer 404 to another method; lab.contract holds stacks to what it says.
+                # The contract lets a framework answer 404 to another method; lab.contract checks what it says.
                 "unsupported_method": {"enabled": False},
             },
         }

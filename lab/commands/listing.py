@@ -23,6 +23,8 @@ def stacks(*, as_json: bool) -> Exit:
         stack.model_dump(mode="json") | {"runtimes": ["docker"] if lacks(stack.name) else ["docker", "process"]}
         for stack in project.stacks.values()
     ]
+    for row in rows if not as_json else ():
+        row["omits"] = f"all but {', '.join(served)}" if (served := row["serves"]) else row["omits"]
     columns = ("name", "framework", "server", "model", "runtimes", "omits")
     return _print(rows, columns, as_json=as_json)
 

@@ -1,12 +1,12 @@
-"""Reads docker-compose.yml, the only description of how stacks and services are started.
+"""Read docker-compose.yml, the only description of how stacks and services are started.
 
 The process runtime honours a part of the file and leaves out another part by name; any other key is refused, so that
-nobody believes a setting to be in force that is not. `docker compose config` stays the judge: a test holds this reading against it.
+nobody believes a setting to be in force that is not. `docker compose config` decides: a test compares this reading with its own.
 """
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import ValidationError
 
+from lab.config import openapi
 from lab.errors import LabError
 from lab.host.cpus import parse_cpus
-from lab.model.stack import AA_PORT_OFFSET, Exempt, Service, Stack
+from lab.model.stack import AA_PORT_OFFSET, Exempt, Service, Stack, covers
 
 NOT_APPLIED = (
     "image", "build", "labels", "profiles", "network_mode", "user", "read_only", "tmpfs", "cap_drop", "security_opt",
@@ -26,6 +27,10 @@ NOT_APPLIED = (
 """What the process runtime leaves out; named in run.json. (`labels`, `profiles` and `image` are read by the lab itself.
 What a stack depends on the lab starts itself, in both runtimes.)"""
 
+LABELS = (
+    "lab.framework", "lab.server", "lab.model", "lab.port", "lab.baseline", "lab.serves", "lab.omits", "lab.exceptions",
+    "lab.needs", "lab.lock",
+)  # fmt: skip
 _OMIT = re.compile(r"(?P<path>/\S*): +(?P<why>.+)")
 _EXCEPTION = re.compile(r"(?P<name>\w+)=(?P<value>0|[1-9]\d*|null): +(?P<why>.+)")
 _VARIABLE = re.compile(r"\$(?:(?P<escaped>\$)|\{(?P<name>[A-Z][A-Z0-9_]*):-(?P<default>[^}$]*)\})?")
@@ -131,6 +136,10 @@ def _service(name: str, node: Any) -> Service:
     values["stop_grace_period_s"] = _seconds(name, str(values.pop("stop_grace_period", "10s")))
     arguments = _mapping(_mapping(keys.get("build", {}), f"{where}, build").get("args", {}), f"{where}, build.args")
     labels = _mapping(keys.get("labels", {}), f"{where}, labels")
+    if unknown := [label for label in labels if label.startswith("lab.") and label not in LABELS]:
+        raise LabError(
+            f"{where} has the label {unknown[0]}, which the lab does not know; there are: {', '.join(LABELS)}."
+        )
     environment = _mapping(keys.get("environment", {}), f"{where}, environment")
     lock = arguments.get("LOCK")
     values["lock"] = f"locks/{lock}.txt" if lock else labels.get("lab.lock")
@@ -159,11 +168,12 @@ def _stack(service: Service) -> Stack:
             name=service.name,
             framework=labels["lab.framework"],
             server=labels["lab.server"],
-            model=labels["lab.model"],  # type: ignore[arg-type]  # pydantic holds it to the four models
+            model=labels["lab.model"],  # type: ignore[arg-type]  # pydantic refuses others than the four
             port=int(labels["lab.port"]),
             slots=int(service.environment.get("LAB_SLOTS", "40")),
             workers=int(workers or 1),
             upstream_port=urlsplit(service.environment.get("LAB_UPSTREAM_URL", "")).port,
+            serves=_serves(labels),
             omits=_omits(labels.get("lab.omits", "")),
             exceptions=exceptions,
             baseline=labels.get("lab.baseline") == "true",
@@ -174,8 +184,29 @@ def _stack(service: Service) -> Stack:
         raise LabError(f"docker-compose.yml: the labels of stack {service.name} are wrong: {error}.") from None
 
 
+def _serves(labels: Mapping[str, str]) -> tuple[str, ...]:
+    if "lab.serves" not in labels:
+        return ()
+    served = tuple(labels["lab.serves"].replace(",", " ").split())
+    if not served:
+        raise ValueError("lab.serves names no path")
+    if "lab.omits" in labels:
+        raise ValueError("lab.serves and lab.omits exclude each other; say what it serves, or what it does not")
+    _refuse_unknown_paths("lab.serves", served)
+    return served
+
+
 def _omits(text: str) -> dict[str, str]:
-    return {match["path"]: match["why"] for match in _lines(text, _OMIT, "lab.omits", "/path: why")}
+    omitted = {match["path"]: match["why"] for match in _lines(text, _OMIT, "lab.omits", "/path: why")}
+    _refuse_unknown_paths("lab.omits", omitted)
+    return omitted
+
+
+def _refuse_unknown_paths(label: str, declared: Iterable[str]) -> None:
+    known = openapi.paths() if declared else ()
+    for one in declared:
+        if not any(covers(one, path) for path in known):
+            raise ValueError(f"{label} names {one}, which is no path of the contract; there are: {', '.join(known)}")
 
 
 def _exceptions(text: str) -> dict[str, Exempt]:

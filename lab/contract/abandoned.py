@@ -27,7 +27,7 @@ _ESTABLISHED, _INFO = 1, 2
 
 def abandoned(address: str, stack: Stack) -> list[Finding]:
     """Clients reset before the first byte of a stream; one second later no connection to `upstream` streams."""
-    if stack.upstream_port is None or stack.why_omitted(STREAM.path) or stack.why_omitted(PATH):
+    if stack.upstream_port is None or stack.why_omitted(STREAM.path) or PATH in stack.omits:
         return []
     said = f"{STREAM} by {CLIENTS} clients that reset before the first byte"
     left = 0

@@ -13,6 +13,7 @@ PIECE_BYTES = 10_000
 SERVER = "/health"
 """Path of findings that concern the whole server; no scenario asks it, so a run leaves none out for them."""
 UNSERVED = "path not served: serve it, or name it with the reason in the label lab.omits"
+PROMISED = "path not served: serve it, or leave it out of the label lab.serves"
 
 
 @dataclass(frozen=True)

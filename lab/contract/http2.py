@@ -1,4 +1,4 @@
-"""Does a stack speak cleartext HTTP/2, by prior knowledge, as it declares?"""
+"""Check that a stack speaks cleartext HTTP/2, by prior knowledge, as it declares."""
 
 import json
 import socket
@@ -19,7 +19,9 @@ REFUSAL_S = 1.0
 
 
 def http2(address: str, stack: Stack) -> list[Finding]:
-    """`/json` is answered by HTTP/2 too, unless the stack declares that it cannot: then it must not speak it."""
+    """`/json` is answered by HTTP/2 too; a server of a stack that omits it must not speak it."""
+    if stack.serves and stack.why_omitted(PATH):
+        return []
     try:
         with connect(address) as peer:
             if stack.why_omitted(PATH):

@@ -1,4 +1,4 @@
-"""Does a stack answer methods that a path does not have as the contract says?"""
+"""Check that a stack answers methods that a path does not have as the contract says."""
 
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection, HTTPException, HTTPResponse
@@ -16,7 +16,7 @@ FREE = (("/json", "OPTIONS"), ("/no-such-path", "HEAD"))
 
 
 def methods(address: str, stack: Stack) -> list[Finding]:
-    """Asks on one connection, so that an answer that goes on too long is seen by the next."""
+    """Ask on one connection, so that an answer that goes on too long is seen by the next."""
     connection = HTTPConnection(address, timeout=PATIENCE_S)
     try:
         return [

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from types import NoneType
 from urllib.parse import quote
 
-from lab.contract import document, odd
+from lab.config.openapi import parameters
+from lab.contract import odd
 from lab.contract.check import Check
 
-PARAMETERS = document.parameters()
+PARAMETERS = parameters()
 """Path -> the parameters that it takes."""
 
 _AMOUNT, _NAME = (int, float, NoneType), (str, NoneType)
@@ -176,8 +177,8 @@ def _stream() -> Iterator[Check]:
 
 
 def _bad_parameters() -> Iterator[Check]:
-    for path, parameters in PARAMETERS.items():
-        for parameter in parameters:
+    for path, taken in PARAMETERS.items():
+        for parameter in taken:
             if not parameter.choices:
                 beyond = (str(parameter.low - 1), str(parameter.high + 1))
                 yield from (Check(path, f"{parameter.name}={quote(text)}", status=422) for text in beyond + NO_NUMBERS)

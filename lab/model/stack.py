@@ -16,6 +16,9 @@ AA = "@aa"
 AA_PORT_OFFSET = 100
 """The A/A arm listens this far above its stack."""
 
+ASKED_BY_LAB = ("/health", "/settings")
+"""Paths that the lab itself asks of each stack, whatever it serves; a stack that says what it serves may lack the second."""
+
 Model = Literal["sync", "threads", "greenlets", "async"]
 
 SettingValue = int | float | str | None
@@ -50,8 +53,10 @@ class Stack(Noun):
     """Processes that serve: what the stack declares as an exception, or LAB_WORKERS."""
     upstream_port: int | None = None
     """Where it calls upstream, from LAB_UPSTREAM_URL."""
+    serves: tuple[str, ...] = ()
+    """Paths (or prefixes ending in /) of the HTTP contract that it serves; empty: all but those of `omits`."""
     omits: dict[str, str] = Field(default_factory=dict)
-    """Path (or prefix ending in /) of the HTTP contract -> why this stack cannot do it."""
+    """Path (or prefix ending in /) of the HTTP contract -> why this stack does not serve it."""
     exceptions: dict[str, Exempt] = Field(default_factory=dict)
     """Setting -> what this stack has of it instead of the equal budget, by its own declaration."""
     baseline: bool = False
@@ -62,11 +67,18 @@ class Stack(Noun):
         return "keep_alive_s" in self.exceptions and self.exceptions["keep_alive_s"].value == 0
 
     def why_omitted(self, path: str) -> str | None:
-        """Why this stack cannot do a path of the contract, by its own declaration; None if it can."""
+        """Return why this stack does not serve a path, by its own declaration; None if it does."""
         for omitted, why in self.omits.items():
-            if path == omitted or (omitted.endswith("/") and path.startswith(omitted)):
+            if covers(omitted, path):
                 return why
+        if self.serves and path not in ASKED_BY_LAB and not any(covers(served, path) for served in self.serves):
+            return f"it serves only {', '.join(self.serves)}"
         return None
+
+
+def covers(declared: str, path: str) -> bool:
+    """Return whether a declared path, or prefix ending in /, means this path."""
+    return path == declared or (declared.endswith("/") and path.startswith(declared))
 
 
 def baseline(stacks: Sequence[Stack]) -> Stack:

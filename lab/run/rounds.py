@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from lab.contract import document
+from lab.config import openapi
 from lab.errors import LabError
 from lab.host import readings
 from lab.model.noun import Noun
@@ -54,7 +54,7 @@ def with_rounds(scenario: Scenario, rate: Rate) -> Scenario:
 
 
 def _most_rounds() -> int:
-    return next(parameter.high for parameter in document.parameters()[PATH] if parameter.name == "rounds")
+    return next(parameter.high for parameter in openapi.parameters()[PATH] if parameter.name == "rounds")
 
 
 def calibrated(runtime: Runtime, arms: Sequence[Arm], logs: Path, cpus: Collection[int]) -> Rate:

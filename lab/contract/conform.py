@@ -1,14 +1,15 @@
-"""Hold a running stack to the contract."""
+"""Check a running stack against the contract."""
 
 import contextlib
 import json
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
 from lab.contract.abandoned import abandoned
-from lab.contract.ask import PATIENCE_S, UNSERVED, Finding, ask
+from lab.contract.ask import PATIENCE_S, PROMISED, UNSERVED, Finding, ask
 from lab.contract.bodies import large_bodies
 from lab.contract.check import Check
 from lab.contract.framing import expects, head, pipelined
@@ -22,6 +23,8 @@ from lab.model.stack import Stack
 
 EARLY = 0.95
 """Timers may wake a little early; a wait counts as kept from this share of it on."""
+NOT_THERE = (404, 501)
+"""How a path that a stack does not have is answered."""
 BEHAVIOURS = (
     overlap, clients_that_go, abandoned, methods, head, long_lived, kept, pipelined, expects, large_bodies,
     long_line, events_at_once, echo, http2,
@@ -30,28 +33,34 @@ BEHAVIOURS = (
 
 
 def verify(base_url: str, stack: Stack) -> list[Finding]:
-    """Hold the stack that runs at `base_url` to the contract; no findings: it holds."""
+    """Return what the stack that runs at `base_url` does otherwise than the contract; nothing: it conforms."""
     address = urlsplit(base_url).netloc
     with contextlib.closing(HTTPConnection(address, timeout=PATIENCE_S)) as connection:
         unserved = list(_unserved(connection, stack))
-        findings = [Finding(path, f"{path}: 404, {UNSERVED}") for path in unserved]
-        stack = stack.model_copy(update={"omits": {**stack.omits, **dict.fromkeys(unserved, UNSERVED)}})
-        findings += [Finding(check.path, said) for check in checks_of(stack) for said in _hold(connection, check)]
+        why = PROMISED if stack.serves else UNSERVED
+        findings = [Finding(path, f"{path}: 404, {why}") for path in unserved]
+        stack = stack.model_copy(update={"omits": {**stack.omits, **dict.fromkeys(unserved, why)}})
+        findings += [Finding(check.path, said) for check in checks_of(stack) for said in _wrong(connection, check)]
     for behaviour in BEHAVIOURS:
         findings += behaviour(address, stack)
     return findings
 
 
 def checks_of(stack: Stack) -> Iterator[Check]:
-    """What this stack must pass; a path that it declares as omitted is asked for once, and must be absent."""
+    """Yield what this stack must pass; a path that it declares as omitted is asked for once, and must be absent.
+
+    A stack that says what it serves is asked for nothing else, and may have `/settings` or not.
+    """
     absent = set()
     for check in all_checks(stack.name):
-        if stack.why_omitted(check.path) is None:
+        if stack.serves and check.path == "/settings":
+            yield replace(check, also=NOT_THERE)
+        elif stack.why_omitted(check.path) is None:
             yield check
-        elif check.path not in absent:
+        elif not stack.serves and check.path not in absent:
             absent.add(check.path)
             yield Check(check.path, body=check.body and b"{}", absent=True)
-    if stack.why_omitted("/ws"):
+    if not stack.serves and stack.why_omitted("/ws"):
         yield Check("/ws", absent=True)
 
 
@@ -59,7 +68,7 @@ def _unserved(connection: HTTPConnection, stack: Stack) -> Iterator[str]:
     """Yield the paths that are not there and were not declared: one finding each, instead of one for each request."""
     firsts: dict[str, Check] = {}
     for check in checks_of(stack):
-        if check.status == 200 and not check.absent:
+        if check.status == 200 and not check.absent and 404 not in check.also:
             firsts.setdefault(check.path, check)
     for path, check in firsts.items():
         with contextlib.suppress(OSError, HTTPException):
@@ -68,7 +77,7 @@ def _unserved(connection: HTTPConnection, stack: Stack) -> Iterator[str]:
         connection.close()
 
 
-def _hold(connection: HTTPConnection, check: Check) -> Iterator[str]:
+def _wrong(connection: HTTPConnection, check: Check) -> Iterator[str]:
     start = time.monotonic()
     try:
         status, media_type, body = ask(connection, check)
@@ -78,7 +87,7 @@ def _hold(connection: HTTPConnection, check: Check) -> Iterator[str]:
         return
     took_s = time.monotonic() - start
     if check.absent:
-        if status not in (404, 501):
+        if status not in NOT_THERE:
             yield f"{check}: declared as omitted, but answered {status}"
         return
     if status in check.also:

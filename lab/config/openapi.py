@@ -1,7 +1,7 @@
-"""What the checks read from stacks/openapi.yaml: which parameters a path takes, their ranges and defaults."""
+"""What the lab reads from stacks/openapi.yaml: the paths of the contract, which parameters each takes, their ranges and defaults."""
 
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any
 
 import yaml
@@ -9,6 +9,8 @@ import yaml
 from lab.paths import ROOT
 
 OPENAPI_FILE = ROOT / "stacks" / "openapi.yaml"
+BESIDE = ("/ws", "/h2/json", "/stream/abandoned")
+"""What stacks/README.md has under a path and OpenAPI cannot say."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +24,14 @@ class Parameter:
     choices: tuple[int, ...] = ()
 
 
+def paths() -> tuple[str, ...]:
+    """Return every path of the contract, as the labels lab.serves and lab.omits may name it."""
+    return (*_document()["paths"], *BESIDE)
+
+
 def parameters() -> dict[str, tuple[Parameter, ...]]:
-    """Path -> the parameters that it takes; a path without any is in it too."""
-    document = yaml.safe_load(OPENAPI_FILE.read_text())
+    """Return path -> the parameters that it takes; a path without any is in it too."""
+    document = _document()
     return {
         path: tuple(
             _parameter(document, _resolved(document, listed))
@@ -33,6 +40,12 @@ def parameters() -> dict[str, tuple[Parameter, ...]]:
         )
         for path, item in document["paths"].items()
     }
+
+
+@lru_cache(maxsize=1)
+def _document() -> Any:
+    # Both loaders are the safe ones; every command asks for the paths.
+    return yaml.load(OPENAPI_FILE.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
 
 
 def _parameter(document: Any, described: Any) -> Parameter:
