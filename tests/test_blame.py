@@ -123,7 +123,7 @@ def test_a_lone_failure_that_time_can_cause_does_not_fail_six_valid_blocks_and_i
     outcomes = blocks(7, 1, **THREE_TIMEOUTS)
     cell = only(*outcomes)
     assert (cell.outcome, cell.reason, cell.blocks) == ("valid", "", 7)
-    assert cell.error_rate == pytest.approx(3 / (7 * 2000 + 3))
+    assert cell.amount("error_rate") == pytest.approx(3 / (7 * 2000 + 3))
     (note,) = cell.notes
     assert note.startswith("1 of 7 blocks failed: 3 of 2,003 requests went wrong (timeout: 3)")
     assert "not known to be the stack's fault" in note

@@ -20,14 +20,14 @@ def test_a_line_that_a_kill_cut_off_is_left_out_with_a_warning(tmp_path: Path) -
     run = write_run(tmp_path / "run", run_facts(STACKS, SCENARIOS, 8), outcomes())
     with (run / "trials.jsonl").open("a") as lines:
         lines.write('{"kind":"sample","trial":{"bl')
-    write_report(run)
+    write_report(view_of(run))
     assert "1 line(s) of the run's files were cut off" in (run / "report.md").read_text()
 
 
 @pytest.mark.parametrize("facts", [{}, {"format": formats.VERSION + 1}, {"format": 1}])
 def test_a_folder_that_is_no_run_is_refused_with_a_sentence(tmp_path: Path, facts: dict[str, Any]) -> None:
     with pytest.raises(LabError):
-        write_report(write_run(tmp_path / "run", facts, []))
+        view_of(write_run(tmp_path / "run", facts, []))
 
 
 def test_outcomes_of_a_stack_that_the_run_does_not_have_are_left_out_and_named(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_outcomes_of_a_stack_that_the_run_does_not_have_are_left_out_and_named(t
     assert shown.run.damaged == (
         "Outcomes of the stack 'nowhere' are left out: run.json does not have it. Restore the file that was changed.",
     )
-    write_report(run, shown)
+    write_report(shown)
     assert "Outcomes of the stack 'nowhere'" in (run / "report.md").read_text()
 
 

@@ -10,6 +10,8 @@ from lab.analysis.comparison.rows import MARGIN
 from lab.analysis.validity.use import foreign_beside
 from lab.model.outcome import Sample
 from lab.paths import RESULTS
+from lab.report import contents, markdown, tables
+from lab.report.write import view_of
 from lab.run.store import RunFolder
 
 RUNS = sorted(path.parent for path in (RESULTS / "reference").glob("*/run.json"))
@@ -35,6 +37,21 @@ def test_a_ratio_of_p99s_is_that_of_the_table_where_both_cells_have_the_same_blo
             assert float(own["p99_ms"]) / float(base["p99_ms"]) == pytest.approx(float(row["ratio"]), rel=1e-4)
             found += 1
     assert found
+
+
+def test_the_derived_files_are_what_this_lab_derives(run: Path, tmp_path: Path) -> None:
+    view = view_of(run)
+    written = [
+        tables.write_summary(tmp_path / "summary.csv", view.findings.cells),
+        tables.write_costs(tmp_path / "costs.csv", view.findings.costs),
+        tables.write_comparisons(tmp_path / "comparisons.csv", view.findings.comparisons),
+    ]
+    for path in written:
+        assert path.read_text() == (run / path.name).read_text(), (
+            f"call `python -m lab report --run=reference/{run.name}`"
+        )
+    page = contents.page(view, {picture.stem for picture in (run / "charts").iterdir()})
+    assert markdown.render(page) == (run / "report.md").read_text()
 
 
 def test_every_interval_holds_its_ratio_and_agrees_with_its_verdict(run: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from lab.analysis import stats
+from lab.analysis.columns import Counted, figures
 from lab.analysis.comparison.paired import MIN_BLOCKS
 from lab.analysis.comparison.pairs import Observation
 from lab.analysis.costs import Cost
@@ -13,7 +14,7 @@ from lab.analysis.costs import costs as costs_of
 from lab.analysis.validity.blocks import notes_of, outcome_of
 from lab.analysis.validity.limits import Limits
 from lab.analysis.validity.steady import trend
-from lab.analysis.validity.verdict import Verdict, judge, unanswered
+from lab.analysis.validity.verdict import Verdict, judge
 from lab.model.cell import Cell
 from lab.model.outcome import Outcome, Sample
 from lab.model.workload import Trial
@@ -39,12 +40,13 @@ class Judged:
 
 
 def judged(outcomes: Iterable[Outcome], limits_of: LimitsOf) -> list[Judged]:
-    """The outcomes that count, judged, in the order in which they were measured."""
-    return [_judged(outcome, limits_of(outcome.trial)) for outcome in counted(list(outcomes))]
+    """Return the outcomes that count with their verdicts, in the order in which they were measured."""
+    found = ((outcome, limits_of(outcome.trial)) for outcome in counted(list(outcomes)))
+    return [Judged(outcome, judge(outcome, limits), limits) for outcome, limits in found]
 
 
 def counted(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """The attempt of each block that counts: the last, or the last before one that was broken off.
+    """Return the attempt of each block that counts: the last, or the last before one that was broken off.
 
     Attempts are never mixed inside a block: its trials were measured together to be compared with each other.
     """
@@ -55,12 +57,8 @@ def counted(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return [outcome for outcome in outcomes if chosen[outcome.trial.block][1] == outcome.trial.attempt]
 
 
-def _judged(outcome: Outcome, limits: Limits) -> Judged:
-    return Judged(outcome, judge(outcome, limits), limits)
-
-
 def cells(trials: Iterable[Judged]) -> list[Cell]:
-    """One cell per stack x scenario x load, A/A arms included."""
+    """Return one cell per stack x scenario x load, A/A arms included."""
     ordered = sorted(trials, key=lambda trial: trial.key)
     return [_cell(list(group)) for _, group in groupby(ordered, key=lambda trial: trial.key)]
 
@@ -70,44 +68,22 @@ def _cell(trials: Sequence[Judged]) -> Cell:
     result, reason = outcome_of(verdicts, MIN_BLOCKS)
     trial = trials[0].trial
     counted = [t for t in trials if isinstance(t.outcome, Sample) and t.verdict.result != "invalid"]
-    named = Cell(
+    shown = [] if result == "invalid" else counted
+    return Cell(
         stack=trial.stack,
         scenario=trial.scenario,
         load=str(trial.load),
         blocks=len(counted) if result == "valid" else sum(verdict.result == "valid" for verdict in verdicts),
         outcome=result,
         reason=reason,
-        other_cpus_busy=stats.middle(t.outcome.other_cores_busy for t in trials if isinstance(t.outcome, Sample)),
+        bound_by=_bound(shown) if shown else "",
         notes=(*notes_of(verdicts, MIN_BLOCKS), *_trend(counted)),
+        figures=figures(Counted(_samples(shown), _samples(trials), trials[0].limits.expected_errors)),
     )
-    return named if result == "invalid" or not counted else _with_numbers(named, counted)
 
 
-def _with_numbers(cell: Cell, trials: Sequence[Judged]) -> Cell:
-    samples = [t.outcome for t in trials if isinstance(t.outcome, Sample)]
-    requests = sum(sample.driven.requests for sample in samples)
-    latency = [sample.driven.latency for sample in samples]
-    wrong = sum(unanswered(t.outcome, t.limits.expected_errors) for t in trials if isinstance(t.outcome, Sample))
-    return cell.model_copy(
-        update={
-            "rps": stats.geometric(map(stats.rps, samples)),
-            "mean_ms": stats.mean_ms(latency),
-            "p50_ms": stats.percentile_ms(latency, stats.P50),
-            "p95_ms": stats.percentile_ms(latency, stats.P95),
-            "p99_ms": stats.percentile_ms(latency, stats.P99),
-            "error_rate": wrong / requests if requests else None,
-            "expected_error_rate": _expected_error_rate(trials, requests),
-            "cpu_us_per_request": stats.geometric(map(stats.cpu_us_per_request, samples)),
-            "memory_mb": stats.memory_mb(samples),
-            "connects_per_request": stats.connects_per_request(samples),
-            "reconnects_per_request": stats.reconnects_per_request(samples),
-            "all_served_s": stats.all_served_s(samples),
-            "service_p99_ms": stats.percentile_ms([sample.driven.service for sample in samples], stats.P99),
-            "lag_p99_ms": stats.percentile_ms([sample.driven.lag for sample in samples], stats.P99),
-            "bound_by": _bound(trials),
-            **_of_streams(samples),
-        }
-    )
+def _samples(trials: Iterable[Judged]) -> list[Sample]:
+    return [trial.outcome for trial in trials if isinstance(trial.outcome, Sample)]
 
 
 def _bound(trials: Iterable[Judged]) -> str:
@@ -115,38 +91,14 @@ def _bound(trials: Iterable[Judged]) -> str:
 
 
 def _trend(trials: Sequence[Judged]) -> Iterator[str]:
-    """Whether the cell was steady; a full CPU serves its users one after the other, so that they are not in step."""
-    samples = [t.outcome for t in trials if isinstance(t.outcome, Sample)]
+    """Yield whether the cell was not steady; a full CPU serves its users one after the other, so that they are not in step."""
+    samples = _samples(trials)
     if samples and (found := trend(samples, MIN_BLOCKS, in_step=_bound(trials) != "server CPU")):
         yield found
 
 
-def _expected_error_rate(trials: Iterable[Judged], requests: int) -> float | None:
-    found = [
-        t.outcome.driven.errors.get(reason, 0)
-        for t in trials
-        if isinstance(t.outcome, Sample)
-        for reason in t.limits.expected_errors
-    ]
-    return sum(found) / requests if found and requests else None
-
-
-def _of_streams(samples: Sequence[Sample]) -> dict[str, float | None]:
-    """What only streams have; empty for other requests."""
-    if not any(sample.driven.secondary_timings for sample in samples):
-        return {}
-    first, gap = ([sample.driven.secondary_timings.get(name) for sample in samples] for name in ("first event", "gap"))
-    return {
-        "first_event_p50_ms": stats.percentile_ms(first, stats.P50),
-        "first_event_p99_ms": stats.percentile_ms(first, stats.P99),
-        "event_gap_p50_ms": stats.percentile_ms(gap, stats.P50),
-        "event_gap_p99_ms": stats.percentile_ms(gap, stats.P99),
-        "streams_held": stats.held_at_once(samples),
-    }
-
-
 def costs(trials: Iterable[Judged], cells: Iterable[Cell]) -> list[Cost]:
-    """What every role used, of the cells that have numbers."""
+    """Return what every role used, of the cells that have numbers."""
     measured = {(cell.scenario, cell.load, cell.stack) for cell in cells if cell.rps is not None}
     of_cell: dict[tuple[str, str, str], list[Sample]] = defaultdict(list)
     for trial in trials:
@@ -156,8 +108,9 @@ def costs(trials: Iterable[Judged], cells: Iterable[Cell]) -> list[Cost]:
 
 
 def observations(trials: Iterable[Judged], cells: Iterable[Cell]) -> list[Observation]:
-    """What each counted block of a valid cell measured: failed and invalid cells leave every comparison, and so does a p99
-    that too few requests stand for.
+    """Return what each counted block of a valid cell measured.
+
+    Failed and invalid cells leave every comparison, and so does a p99 of too few requests.
     """
     compared = {(cell.scenario, cell.load, cell.stack): cell for cell in cells if cell.outcome == "valid"}
     return [
@@ -165,7 +118,7 @@ def observations(trials: Iterable[Judged], cells: Iterable[Cell]) -> list[Observ
         for t in trials
         if t.key in compared and t.verdict.result != "invalid" and isinstance(t.outcome, Sample)
         for metric, value in _metrics(t.outcome).items()
-        if value is not None and value > 0 and (metric != "p99_ms" or compared[t.key].p99_ms is not None)
+        if value is not None and value > 0 and (metric != "p99_ms" or compared[t.key].amount("p99_ms") is not None)
     ]
 
 

@@ -146,10 +146,10 @@ def report(folder: RunFolder, say: Reporter, whole: bool) -> Exit:
     from lab.report.write import view_of, write_report  # late: scipy and Altair take seconds to import
 
     shown = view_of(folder.path)
-    written = write_report(folder.path, shown)
+    written = write_report(shown)
     if whole:
         store.point_latest(RESULTS, folder)
-    _tell(say, folder, shown, written, whole)
+    _tell(say, shown, written, whole)
     lacking = [] if whole else [f"the run is not whole; RUN={folder.path.name} resumes it"]
     lacking += [*shown.run.damaged, *_without_numbers(shown.findings.cells)]
     if lacking:
@@ -162,12 +162,12 @@ def _without_numbers(cells: Sequence[Cell]) -> list[str]:
     return [f"{cell.stack} {cell.scenario} {cell.load} is {cell.outcome}" for cell in cells if cell.rps is None]
 
 
-def _tell(say: Reporter, folder: RunFolder, shown: "View", written: Sequence[Path], whole: bool) -> None:
+def _tell(say: Reporter, shown: "View", written: Sequence[Path], whole: bool) -> None:
     """Print the overhead, the cells that are not valid, the answer, and the path of the report."""
     from lab.report import answer
     from lab.report.facts import overhead
 
-    costs = overhead(folder.read_run()["overhead"])
+    costs = overhead(shown.run.facts["overhead"])
     say.step("Beside warm-up and window: " + "; ".join(f"{name} {value}" for name, value in costs) + ".")
     for cell in shown.findings.cells:
         if cell.outcome != "valid":

@@ -1,6 +1,7 @@
-"""`readme`: write the tables that README and docs quote from committed runs; a test compares them with the runs.
+"""`readme`: write the tables in README, docs and results/README.md that follow from something else; a test compares them.
 
-A quoted table stands between `<!-- run results/reference/<name> -->` and `<!-- /run -->`.
+What a committed run says stands between `<!-- run results/reference/<name> -->` and `<!-- /run -->`, what the columns of a
+derived file mean between `<!-- columns <file> -->` and `<!-- /columns -->`.
 """
 
 import csv
@@ -9,34 +10,48 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lab.analysis import columns
 from lab.errors import Exit, LabError
 from lab.paths import ROOT
 from lab.report import words
 from lab.run.store import RunFolder
 
 Row = Mapping[str, str]
+_COLUMNS = re.compile(r"(<!-- columns (?P<file>\S+) -->\n).*?(?P<end><!-- /columns -->)", re.DOTALL)
 _QUOTED = re.compile(r"(<!-- run (?P<run>\S+) -->\n).*?(?P<end><!-- /run -->)", re.DOTALL)
 
 
 def readme() -> Exit:
-    """Write every quoted table of README.md and docs/ again."""
+    """Write all these tables again."""
     for path in quoting_files():
         path.write_text(quoted(path.read_text()))
     return Exit.DONE
 
 
 def quoting_files() -> list[Path]:
-    """Return the files that may quote runs."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    """Return the files that may have such tables."""
+    return [ROOT / "README.md", ROOT / "results/README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def quoted(text: str) -> str:
-    """Return the text with every quoted table as the runs have it.
+    """Return the text with every table as the runs and the registry of columns have it.
 
     Raises:
         LabError: it quotes a run that is not there.
     """
+    text = _COLUMNS.sub(lambda match: match[1] + _meanings(match["file"]) + match["end"], text)
     return _QUOTED.sub(lambda match: match[1] + table(ROOT / match["run"]) + match["end"], text)
+
+
+def _meanings(file: str) -> str:
+    """Return the columns of a derived file, with what each means."""
+    found = {
+        "summary.csv": {", ".join(column.names): column.meaning for column in columns.COLUMNS},
+        "costs.csv": {column.name: column.meaning for column in columns.COSTS},
+        "comparisons.csv": columns.COMPARISONS,
+    }
+    rows = (f"| {names} | {meaning} |" for names, meaning in found[file].items())
+    return "\n".join(["| Column | Meaning |", "| --- | --- |", *rows, ""])
 
 
 def table(run: Path) -> str:

@@ -1,4 +1,4 @@
-"""What a run ends with on the terminal: its answer, in the words of the report's first table."""
+"""The last lines of a run on the terminal: its answer, in the words of the report's first table."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from lab.report.view import View
 
 
 def lines(view: View) -> Iterator[str]:
-    """Yield the ratios and verdicts of each scenario, then what the run could have seen."""
+    """Yield the ratios and verdicts of each scenario, then the minimum detectable differences and the warnings."""
     if view.compared:
         yield f"Against {view.run.baseline}, by the ratio inside each block, with its interval:"
         for section in view.sections:

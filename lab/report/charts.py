@@ -17,11 +17,11 @@ _LATENCIES = {"mean_ms": "mean", "p50_ms": "p50", "p95_ms": "p95", "p99_ms": "p9
 Chart = altair.LayerChart | altair.FacetChart
 _ROW_PX, _WIDTH_PX = 30, 360
 _LABEL_PX = 7.5
-"""Width of a letter of a label: Vega measures text without the font that the reader will see."""
+"""Width of a character of a label: Vega measures text without the font that the reader will see."""
 
 
 def draw(cells: Sequence[Cell], baseline: str) -> str | None:
-    """Cells of one scenario and load -> SVG; None where no cell has numbers."""
+    """Return the SVG of the cells of one scenario and load; None where no cell has numbers."""
     rows = [_row(cell, baseline) for cell in cells if cell.rps is not None]
     if not rows:
         return None
@@ -32,15 +32,15 @@ def draw(cells: Sequence[Cell], baseline: str) -> str | None:
 
 
 def standalone(svg: str) -> str:
-    """The picture as a file of its own: it follows the reader's light or dark by itself."""
+    """Return the picture as a file of its own, which follows the reader's light or dark by itself."""
     style = "<style>svg { color: #1c2024 } @media (prefers-color-scheme: dark) { svg { color: #e4e7eb } }</style>"
     return svg.replace(">", f">{style}", 1)
 
 
 def _row(cell: Cell, baseline: str) -> dict[str, object]:
     role = "failed" if cell.outcome == "failed" else "baseline" if cell.stack == baseline else "compared"
-    row = cell.model_dump(include={"stack", *_LATENCIES})
-    return row | (cell.rps.model_dump() if cell.rps else {}) | {"role": role}
+    latencies = {name: cell.amount(name) for name in _LATENCIES}
+    return {"stack": cell.stack, **latencies, **(cell.rps.model_dump() if cell.rps else {}), "role": role}
 
 
 def _chart(rows: Sequence[dict[str, object]]) -> altair.Chart:
@@ -54,7 +54,7 @@ def _stacks(rows: Sequence[dict[str, object]], *, labels: bool) -> altair.Y:
 
 
 def _throughput(rows: Sequence[dict[str, object]]) -> Chart:
-    """Bars from zero, so that their lengths may be compared, with the 95 % interval on top."""
+    """Draw bars from zero, so that their lengths may be compared, with the 95 % interval on top."""
     colour = altair.Color("role:N", legend=None).scale(
         domain=["baseline", "compared", "failed"], range=[_BASE, _BAR, _FAILED]
     )
@@ -66,7 +66,7 @@ def _throughput(rows: Sequence[dict[str, object]]) -> Chart:
 
 
 def _latency(rows: Sequence[dict[str, object]]) -> Chart:
-    """Mean, p50, p95, p99 on a logarithmic axis: latencies of stacks differ by factors."""
+    """Draw mean, p50, p95 and p99 on a logarithmic axis: latencies of stacks differ by factors."""
     points = [
         {"stack": row["stack"], "figure": name, "ms": row[column]}
         for row in rows

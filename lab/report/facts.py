@@ -13,7 +13,7 @@ Table = dict[str, str]
 
 
 def setup(run: Run) -> str:
-    """One paragraph: when, on what, how much."""
+    """Return one paragraph: when, on what, how much."""
     return " ".join(_setup(run))
 
 
@@ -33,17 +33,17 @@ def _setup(run: Run) -> Iterator[str]:
 
 
 def _waited_for_users(run: Run) -> bool:
-    """Whether windows began when all were served; runs of earlier versions know nothing of that."""
+    """Return whether windows began when all users were served; runs of earlier versions do not record it."""
     return any(isinstance(one, Sample) and one.driven.all_served_s is not None for one in run.outcomes)
 
 
 def when(text: str) -> str:
-    """An ISO 8601 time to the minute, in UTC as it was written."""
+    """Return an ISO 8601 time to the minute, in UTC as it was written."""
     return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M} UTC"
 
 
 def tables(run: Run) -> dict[str, Table]:
-    """Title -> name -> value, without what is empty."""
+    """Return title -> name -> value, without what is empty."""
     found = {
         "Machine": {_name(name): _value(name, value) for name, value in run.facts.get("machine", {}).items()}
         | _cpus(run),
@@ -94,7 +94,7 @@ def _run(run: Run) -> Iterator[tuple[str, str]]:
 
 
 def _rounds(run: Run) -> Iterator[tuple[str, str]]:
-    """How many rounds of the digest stand for the CPU time that was asked for."""
+    """Yield how many rounds of the digest stand for the CPU time that was asked for."""
     if rate := run.facts.get("cpu_ms"):
         yield "1 ms of CPU time", f"{rate['rounds_per_ms']:,.0f} rounds, measured on {rate['stack']} at the start"
     for scenario in run.scenarios:
@@ -103,10 +103,10 @@ def _rounds(run: Run) -> Iterator[tuple[str, str]]:
 
 
 def _noise(run: Run) -> Iterator[tuple[str, str]]:
-    """How steady the machine was."""
+    """Yield how steady the machine was."""
     if not run.blocks:
         return
-    yield "blocks that were run again", str(sum(block.attempt > 0 for block in run.blocks))
+    yield "blocks that were re-run", str(sum(block.attempt > 0 for block in run.blocks))
     references_ms = [s * 1e3 for block in run.blocks for s in (block.reference_before_s, block.reference_after_s)]
     usual_ms = median(references_ms)
     yield "reference workload (fixed work on the server's CPU), median", f"{words.number(usual_ms)} ms"
@@ -133,7 +133,7 @@ def overhead(costs: Mapping[str, float | None]) -> Iterator[tuple[str, str]]:
 
 
 def _versions(found: Mapping[str, Mapping[str, str]]) -> Table:
-    """Stacks that run the same packages share a row."""
+    """Return the packages of each stack; stacks that run the same packages share a row."""
     same: dict[str, list[str]] = {}
     for stack, packages in found.items():
         same.setdefault(", ".join(f"{name} {version}" for name, version in sorted(packages.items())), []).append(stack)

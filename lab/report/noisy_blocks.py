@@ -6,7 +6,7 @@ from lab.model.outcome import Block
 
 
 def warnings(blocks: Sequence[Block]) -> Iterator[str]:
-    """Sentences on attempts at blocks, in the order in which they were made; none where all were quiet."""
+    """Yield sentences on attempts at blocks, in the order in which they were made; none where all were quiet."""
     noisy = [block for block in blocks if block.noise]
     if not noisy:
         return

@@ -14,7 +14,7 @@ NAMED = 14
 
 
 def sentences(run: Run, sections: Iterable[Section]) -> list[str]:
-    """How many ratios met the profile's target, which missed it, why there are no more blocks; empty without a target."""
+    """Say how many ratios met the profile's target, which missed it, why there are no more blocks; empty without a target."""
     target = run.profile.precision
     return [] if target is None else list(_sentences(list(sections), target, run.facts.get("stopped")))
 
@@ -47,12 +47,12 @@ def _throughput(closed: list[Line], target: float) -> Iterator[str]:
 
 
 def _compared(section: Section) -> list[Line]:
-    """The lines that are to be compared, whether they could be or not."""
+    """Return the lines that are to be compared, whether they could be or not."""
     return [line for line in section.lines if line.base is not line.cell]
 
 
 def half_width(row: Comparison | None) -> float:
-    """Half of the Holm-adjusted interval of the log ratio, which the run's stopping rule looks at; without end where there is none."""
+    """Return half of the Holm-adjusted interval of the log ratio, as in the stopping rule; infinite where there is none."""
     return inf if row is None or row.adjusted_half is None else row.adjusted_half
 
 

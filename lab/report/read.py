@@ -36,7 +36,7 @@ _MAPPINGS = (
 class Run:
     """A run's originals; `facts` is run.json, of which a report shows what is there."""
 
-    name: str
+    folder: Path
     facts: Mapping[str, Any]
     profile: Profile
     stacks: tuple[Stack, ...]
@@ -52,13 +52,17 @@ class Run:
     """Sentences on lines that are left out, though no kill explains them."""
 
     @property
+    def name(self) -> str:
+        return self.folder.resolve().name
+
+    @property
     def baseline(self) -> str:
-        """The stack labelled so, else the first one chosen."""
+        """Return the stack labelled so, else the first one chosen."""
         return baseline(self.stacks).name
 
 
 def read(path: Path) -> Run:
-    """The run in a folder.
+    """Return the run in a folder.
 
     Raises:
         LabError: a file is missing, broken, or of another format version.
@@ -77,7 +81,7 @@ def read(path: Path) -> Run:
             raise LabError(f"{path / 'run.json'} is damaged: {name} is no object. Restore the file.")
     strange = tuple(filter(None, (_stranger(one.trial, stacks, scenarios) for one in trials.values)))
     return Run(
-        name=path.resolve().name,
+        folder=path,
         facts=facts,
         profile=profile,
         stacks=stacks,

@@ -1,4 +1,4 @@
-"""What differences a run could have seen, one sentence per metric and kind of load: they differ by a factor of ten."""
+"""Minimum detectable differences of a run, one sentence per metric and kind of load: they differ by a factor of ten."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import median

@@ -12,6 +12,8 @@ from lab.model.outcome import Role
 from lab.model.workload import Scenario
 from lab.report import words
 
+NOT_SUPPORTED = "not supported"
+
 
 def headline(load: str) -> str:
     """Return the metric that decides: throughput where users push, the 99th percentile where the rate is given."""
@@ -20,11 +22,11 @@ def headline(load: str) -> str:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the short answer says of one stack in one scenario; `tone` is better, worse or plain."""
+    """What the short answer says of one stack in one scenario; `tone` is better, worse or empty."""
 
     label: str
     detail: str = ""
-    tone: str = "plain"
+    tone: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Line:
 
     @property
     def _throttled(self) -> str:
-        """Whose quota was measured instead of the stack, which is then neither slow nor fast; empty where none was."""
+        """Say whose quota was measured instead of the stack, which is then neither slow nor fast; empty where none was."""
         if self.cell.bound_by == QUOTA:
             return "throttled"
         return "no comparison, the baseline was throttled" if self.base and self.base.bound_by == QUOTA else ""
@@ -57,13 +59,13 @@ class Line:
     @property
     def _why_not_compared(self) -> str:
         if self.base is None:
-            return "the baseline cannot do this"
+            return "the baseline does not support this"
         return "the baseline is not valid" if self.base.outcome != "valid" else "too few requests for a p99"
 
     @staticmethod
     def _tone(row: Comparison) -> str:
         if row.verdict != "different":
-            return "plain"
+            return ""
         return "better" if (row.ratio > 1) == (row.metric == "rps") else "worse"
 
 
@@ -74,8 +76,8 @@ class Section:
     scenario: Scenario
     load: str
     lines: tuple[Line, ...]
-    cannot: Mapping[str, str]
-    """Stack -> why it cannot do this."""
+    not_supported: Mapping[str, str]
+    """Stack -> why it does not support this."""
     comparisons: tuple[Comparison, ...]
     aa: tuple[Comparison, ...]
     metric: str
@@ -98,42 +100,46 @@ class Section:
         return re.sub(r"[^a-z0-9]+", "-", f"{self.scenario.id} {self.load}".lower()).strip("-")
 
     @property
-    def answers(self) -> list[str]:
-        """The headline comparisons as sentences."""
-        return [self._sentence(row) for row in self.comparisons if row.metric == self.metric]
-
-    @property
-    def other_metrics(self) -> list[str]:
-        return [self._sentence(row) for row in self.comparisons if row.metric != self.metric]
+    def sentences(self) -> list[str]:
+        """Return every comparison as a sentence, those of the headline metric first; the A/A arm's headline is a remark."""
+        rows = sorted(self.comparisons, key=lambda row: row.metric != self.metric)
+        return [
+            *map(self._sentence, rows),
+            *(f"A/A, {words.sentence(row)}" for row in self.aa if row.metric != self.metric),
+        ]
 
     def _sentence(self, row: Comparison) -> str:
         throttled = {line.cell.stack for line in self.lines if line.cell.bound_by == QUOTA}
         return words.of_a_quota(row) if throttled & {row.stack, row.baseline} else words.sentence(row)
 
-    @property
-    def most_blocks(self) -> int:
-        """Blocks of the cell that has most."""
-        return max((line.cell.blocks for line in self.lines), default=0)
+    def reservation(self, cell: Cell) -> str:
+        """Return what stands beside a stack's name: that it is not valid, or how many blocks it has where others have more."""
+        if not cell.valid:
+            return f"({cell.outcome})"
+        most = max(line.cell.blocks for line in self.lines)
+        return "" if cell.blocks == most else f"({cell.blocks} of {most} blocks)"
 
     @property
     def is_open(self) -> bool:
-        """Whether the rate was given, so that there is a lag."""
+        """Whether the rate was given."""
         return self.load.startswith("open:")
 
     @property
     def costly(self) -> tuple[Line, ...]:
-        """The lines of which is known what they used."""
+        """Return the lines with known costs."""
         return tuple(line for line in self.lines if (line.cell.stack, "server") in self.costs)
 
     @property
     def streams(self) -> tuple[Line, ...]:
-        """The lines that have times of events, the quickest first event first."""
-        held = [line for line in self.lines if line.cell.first_event_p50_ms is not None]
-        return tuple(sorted(held, key=lambda line: line.cell.first_event_p50_ms or 0))
+        """Return the lines that have times of events, the quickest first event first."""
+        held = [
+            (first_ms, line) for line in self.lines if (first_ms := line.cell.amount("first_event_p50_ms")) is not None
+        ]
+        return tuple(line for _, line in sorted(held, key=lambda item: item[0]))
 
     @property
     def stream_note(self) -> str:
-        """What the times of events are held against."""
+        """Say what the times of events are compared with."""
         ms = self.scenario.params.get("ms")
         return (
             f"Upstream waits {ms} ms before each event: a stack that adds nothing has its first event after {ms} ms and "
@@ -142,14 +148,14 @@ class Section:
         )
 
     def added_ms(self, event_ms: float | None) -> float | None:
-        """How much longer than upstream's own wait a time of events is."""
+        """Return how much longer than upstream's own wait a time of events is."""
         ms = self.scenario.params.get("ms")
         return event_ms - ms if event_ms is not None and isinstance(ms, int) else None
 
     @property
     def late(self) -> list[str]:
-        """Which stacks needed longer than the warm-up until they had served every user once."""
-        served = {line.cell.stack: line.cell.all_served_s for line in self.lines}
+        """Say which stacks needed longer than the warm-up until they had served every user once."""
+        served = {line.cell.stack: line.cell.amount("all_served_s") for line in self.lines}
         return [
             f"{stack}: it took {words.number(after_s, 2)} s until each of the {self.load_words} had been answered once; the "
             "window began after that."
@@ -159,12 +165,12 @@ class Section:
 
     @property
     def warning_bounds(self) -> dict[str, str]:
-        """Bound -> what it means, of those that occur and are not what one wants to measure."""
+        """Return bound -> what it means, of those that occur and are not what one wants to measure."""
         found = {line.cell.bound_by for line in self.lines}
         return {bound: meaning for bound, meaning in MEANING.items() if bound in found and bound != "server CPU"}
 
     def answer(self, stack: str) -> Answer:
-        """What the short answer says of a stack, or why it says nothing."""
-        if stack in self.cannot:
-            return Answer("cannot")
+        """Return what the short answer says of a stack, or why it says nothing."""
+        if stack in self.not_supported:
+            return Answer(NOT_SUPPORTED)
         return next((line.answer for line in self.lines if line.cell.stack == stack), Answer("not measured"))

@@ -1,4 +1,4 @@
-"""The table of settings: what each stack really ran with, and where it could not have the equal budget."""
+"""The table of settings: what each stack ran with, and where it had something else than the equal budget."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ _NAMED = 3
 
 @dataclass(frozen=True)
 class Cell:
-    """What one stack has of a setting; `odd` is what it alone or few have, where most have the same."""
+    """The value of a setting on one stack; `odd` where most stacks have another one."""
 
     text: str
     odd: bool
@@ -29,7 +29,7 @@ class Row:
     cells: tuple[Cell, ...]
 
     def by_value(self, stacks: Sequence[str]) -> list[tuple[Cell, str]]:
-        """Each value with who has it, what most have first: many stacks make no columns."""
+        """Return each value with the stacks that have it, the most frequent first: many stacks make no columns."""
         users: dict[Cell, list[str]] = {}
         for cell, stack in zip(self.cells, stacks, strict=True):
             users.setdefault(cell, []).append(stack)
@@ -38,21 +38,21 @@ class Row:
 
 
 def _named(names: Sequence[str], of: int) -> str:
-    """Few are named; the most of many are all others."""
+    """Name a few stacks; the most of many are "all others"."""
     if len(names) == of:
         return "all"
     return "all others" if len(names) > max(of / 2, _NAMED) else ", ".join(names)
 
 
 def rows(run: Run) -> list[Row]:
-    """Every setting that is known of any stack."""
+    """Return every setting that is known of any stack."""
     settings = recorded(run.facts)
     found = [(name, [settings.get(stack.name, {}).get(name) for stack in run.stacks]) for name in NAMES]
     return [_row(name, values) for name, values in found if any(values)]
 
 
 def exceptions(run: Run) -> list[str]:
-    """What the stacks declared to have instead of the equal budget."""
+    """Return what the stacks declared to have instead of the equal budget."""
     return [
         f"{stack.name}, {NAMES.get(name, name)}: {'none' if exempt.value is None else exempt.value} ({exempt.why})"
         for stack in run.stacks
@@ -61,7 +61,7 @@ def exceptions(run: Run) -> list[str]:
 
 
 def unequal(run: Run) -> list[str]:
-    """Where a stack had something else without having declared it."""
+    """Say where a stack had something else without having declared it."""
     found: Mapping[str, list[str]] = run.facts.get("unequal", {})
     return [f"Not the equal budget: {sentence}." for sentences in found.values() for sentence in sentences]
 

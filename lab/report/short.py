@@ -6,28 +6,25 @@ from itertools import groupby
 
 from lab.model.cell import Cell
 from lab.report import words
-from lab.report.section import Answer, Line, Section
+from lab.report.section import NOT_SUPPORTED, Answer, Line, Section
 
 _KINDS = ("faster", "shorter p99", "slower", "longer p99", "throttled", "equal within", "inconclusive", "no claim", "no comparison",
-          "failed", "invalid", "not measured", "cannot")  # fmt: skip
-"""In the order in which they are told; labels that begin so."""
+          "failed", "invalid", "not measured", NOT_SUPPORTED)  # fmt: skip
+"""How labels begin, in the order in which they are shown."""
 
 
 @dataclass(frozen=True)
 class Phrase:
-    """A kind of verdict, and whom it concerns."""
+    """A kind of verdict, and the stacks that it concerns."""
 
     label: str
     tone: str
     stacks: tuple[str, ...]
     """Names with their ratio, where there is one."""
 
-    def __str__(self) -> str:
-        return f"{self.label}: {', '.join(self.stacks)}"
-
 
 def phrases(section: Section, compared: Sequence[str]) -> list[Phrase]:
-    """Of all compared stacks, the kinds in a fixed order; inside a kind as the scenario's table ranks them."""
+    """Return the verdicts on all compared stacks, kind by kind; inside a kind as the scenario's table ranks them."""
     ranked = [line.cell.stack for line in section.lines if line.cell.stack in compared]
     named = [*ranked, *(name for name in compared if name not in ranked)]
     answers = sorted(
@@ -37,16 +34,14 @@ def phrases(section: Section, compared: Sequence[str]) -> list[Phrase]:
 
 
 def _told(section: Section, stack: str) -> str:
-    """A stack with its ratio and, under open load, where latency is no echo of throughput, with its latency."""
+    """Return a stack with its ratio and, under open load, its latency, which does not follow from throughput there."""
     line = next((line for line in section.lines if line.cell.stack == stack), None)
     latency = _open_latency(line.cell) if line and section.is_open else ""
     return " ".join(filter(None, [stack, latency, section.answer(stack).detail]))
 
 
 def _open_latency(cell: Cell) -> str:
-    known = [
-        f"{name} {words.number(ms)}" for name, ms in (("p50", cell.p50_ms), ("p99", cell.p99_ms)) if ms is not None
-    ]
+    known = [f"{name} {words.number(ms)}" for name in ("p50", "p99") if (ms := cell.amount(f"{name}_ms")) is not None]
     return f"{', '.join(known)} ms," if known else ""
 
 
@@ -60,7 +55,7 @@ def _phrase(answers: Sequence[tuple[str, Answer]]) -> Phrase:
 
 
 def baseline(section: Section) -> str:
-    """What the baseline itself did, in the headline metric; empty where it has no numbers."""
+    """Return what the baseline itself did, in the headline metric; empty where it has no numbers."""
     line = next((line for line in section.lines if line.base is line.cell), None)
     if line is None:
         return ""
@@ -70,13 +65,13 @@ def baseline(section: Section) -> str:
 
 
 def noted(section: Section) -> str:
-    """Which stacks have notes that a reader must know before quoting their figures; empty where none has."""
+    """Say which stacks have notes that a reader must know before quoting their figures; empty where none has."""
     stacks = [line.cell.stack for line in section.lines if line.cell.notes]
     return f"See the notes on {', '.join(stacks)}." if stacks else ""
 
 
 def not_by_cpu(section: Section) -> str:
-    """Which stacks were bound by something else than the server's CPU; empty where none was."""
+    """Say which stacks were bound by something else than the server's CPU; empty where none was."""
     return "; ".join(_bounds([line for line in section.lines if line.cell.bound_by]))
 
 

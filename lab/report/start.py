@@ -1,12 +1,13 @@
 """What it takes to start a stack: the image, the time to the first healthy answer, the memory before the first request."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
-from statistics import median
 
 from lab.analysis import stats
 from lab.model.outcome import Sample
+from lab.report import words
+from lab.report.page import Head, Text
 from lab.report.read import Run
 
 
@@ -28,15 +29,30 @@ class Start:
 
     @property
     def median_s(self) -> float | None:
-        return median(self.cold_start_s) if self.cold_start_s else None
+        return stats.middle(self.cold_start_s)
 
     @property
     def known(self) -> bool:
         return bool(self.image_mb or self.alone_s or self.cold_start_s or self.idle_mb)
 
 
+def _range(start: Start) -> Text:
+    return Text(words.number(start.median_s), words.range_s(start.cold_start_s))
+
+
+COLUMNS: Mapping[Head, Callable[[Start], Text]] = {
+    Head("CPU time to start", "s, median"): lambda start: Text(words.number(start.cpu_s)),
+    Head("cold start", "s, before the first block"): lambda start: Text(words.number(start.alone_s)),
+    Head("cold start", "s, median over blocks (range)"): _range,
+    Head("memory", "MB, idle"): lambda start: Text(words.number(start.idle_mb)),
+    Head("image", "MB"): lambda start: Text(words.number(start.image_mb)),
+    Head("of it its own", "MB"): lambda start: Text(words.number(start.own_mb)),
+}
+"""Head of a column -> what a stack has there."""
+
+
 def starts(run: Run) -> list[Start]:
-    """Every stack of which anything is known, the one that costs least to start first."""
+    """Return every stack of which anything is known, the one that costs least to start first."""
     found = [start for start in _starts(run) if start.known]
     return sorted(found, key=lambda start: (start.cpu_s or inf, start.median_s or inf, start.stack))
 
@@ -68,7 +84,7 @@ def _mb(bytes_: int | None) -> float | None:
 
 
 def note(run: Run) -> str:
-    """What the numbers are of."""
+    """Say what was measured, and how."""
     return " ".join(_note(run))
 
 

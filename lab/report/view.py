@@ -1,4 +1,4 @@
-"""What both reports show, in the order a reader wants it; the templates only lay it out."""
+"""What a run's report and its last lines on the terminal say: derived once, shown by both."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,6 +11,7 @@ from lab.analysis.summary import Judged
 from lab.model.outcome import Failure, Outcome
 from lab.model.stack import NOT_OPTIMIZED
 from lab.model.workload import Scenario
+from lab.paths import RESULTS
 from lab.report import facts, noisy_blocks, precision, resolution, settings_table, short, start
 from lab.report.derive import Findings
 from lab.report.read import Run
@@ -29,7 +30,7 @@ HOW_TO_READ = (
     "Under closed load latency follows from throughput: the mean is users over requests per second (Little's law).",
     "Failed is the stack's result (errors, refusals, falling behind) and is ranked last. Invalid is the lab's fault "
     f"and carries no numbers; blocks that the machine disturbed are left out where most are valid, and a claim needs {MIN_BLOCKS}. "
-    "Cannot: the stack does not offer this technique.",
+    "Not supported: the stack does not offer this technique.",
     "Memory is read at the end of the window and depends on what ran before in the block.",
 )
 _NAMED = 4
@@ -61,7 +62,7 @@ class View:
             scenario=scenario,
             load=load,
             lines=tuple(sorted(lines, key=_best_first)),
-            cannot=self._cannot(scenario),
+            not_supported=self._not_supported(scenario),
             comparisons=tuple(row for row in rows if not row.is_aa),
             aa=tuple(row for row in rows if row.is_aa),
             metric=metric,
@@ -73,20 +74,20 @@ class View:
             },
         )
 
-    def _cannot(self, scenario: Scenario) -> dict[str, str]:
+    def _not_supported(self, scenario: Scenario) -> dict[str, str]:
         reasons = {stack.name: stack.why_omitted(scenario.path) for stack in self.run.stacks}
         return {stack: reason for stack, reason in reasons.items() if reason is not None}
 
     @cached_property
     def blocks_measured(self) -> int:
-        """Blocks in which every planned trial ended in some outcome."""
+        """Return the number of blocks in which every planned trial ended in some outcome."""
         sizes = Counter(judged.trial.block for judged in self.findings.trials)
         whole = self.run.facts.get("trials_per_block", max(sizes.values(), default=0))
         return sum(size == whole for size in sizes.values())
 
     @cached_property
     def partial(self) -> str | None:
-        """Why this is no whole run, if it is none."""
+        """Say why this is no whole run; None where it is one."""
         measured, planned = self.blocks_measured, self.run.profile.blocks
         if measured >= planned and self.run.facts.get("ended_at", ""):
             return None
@@ -94,12 +95,12 @@ class View:
 
     @cached_property
     def resolution(self) -> list[str]:
-        """What differences the run could have seen in the metrics that decide."""
+        """Return the minimum detectable differences of the metrics that decide."""
         return resolution.sentences(self.sections, headlines=True)
 
     @property
     def precision(self) -> list[str]:
-        """Whether the headline ratios are known as well as the profile wanted: the answer first, then what is behind it."""
+        """Say whether the headline ratios are known as well as the profile wanted: the answer first, then its reasons."""
         return precision.sentences(self.run, self.sections)
 
     @property
@@ -112,7 +113,7 @@ class View:
 
     @property
     def how_to_read(self) -> Sequence[str]:
-        """What the words and numbers mean, after what the run could have seen in the metrics that do not decide."""
+        """Say what words and numbers mean, after the minimum detectable differences of the metrics that do not decide."""
         return [*resolution.sentences(self.sections, headlines=False), *HOW_TO_READ, *self._latency_to_quote]
 
     @property
@@ -123,7 +124,7 @@ class View:
 
     @property
     def title(self) -> str:
-        """Who is compared; many are counted."""
+        """Name the stacks that are compared; many are counted."""
         names = self.stack_names
         return ", ".join(names) if len(names) <= _NAMED else f"{len(names)} stacks, {len(self.run.scenarios)} scenarios"
 
@@ -140,7 +141,7 @@ class View:
         return start.note(self.run)
 
     def phrases(self, section: Section) -> list[short.Phrase]:
-        """The short answer of a scenario."""
+        """Return the short answer of a scenario."""
         return short.phrases(section, self.compared)
 
     @property
@@ -186,8 +187,15 @@ class View:
         return settings_table.exceptions(self.run)
 
     @property
+    def glossary(self) -> str:
+        """Return the address of the glossary, from the run's folder; a run outside of results/ has it as if it were inside."""
+        folder = self.run.folder
+        depth = len(folder.relative_to(RESULTS).parts) if folder.is_relative_to(RESULTS) else 1
+        return f"{'../' * (depth + 1)}docs/glossary.md"
+
+    @property
     def command(self) -> str:
-        """The command that makes such a run again."""
+        """Return the command that makes such a run again."""
         words_ = {
             "PROFILE": self.run.profile.name,
             "STACKS": ",".join(stack.name for stack in self.run.stacks),
@@ -199,7 +207,7 @@ class View:
 
 
 def _quoted(text: str) -> str:
-    """For a shell: a question mark would be a pattern."""
+    """Quote for a shell: a question mark would be a pattern."""
     return f"'{text}'" if "?" in text else text
 
 
@@ -208,8 +216,8 @@ def log_tail(outcome: Outcome) -> Sequence[str]:
 
 
 def _best_first(line: Line) -> tuple[int, float, str]:
-    """By throughput; where the rate was given, by p99. Failed comes after valid, invalid last."""
+    """Rank by throughput; where the rate was given, by p99. Failed comes after valid, invalid last."""
     cell = line.cell
     if headline(cell.load) == "p99_ms":
-        return _RANK[cell.outcome], cell.p99_ms or inf, cell.stack
+        return _RANK[cell.outcome], cell.amount("p99_ms") or inf, cell.stack
     return _RANK[cell.outcome], -(cell.rps.mean if cell.rps else 0), cell.stack

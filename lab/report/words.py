@@ -18,7 +18,7 @@ _MORE_AND_LESS = {
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Three significant digits with thousands separated: 0.0123, 1.23, 12.3, 12,300."""
+    """Write three significant digits with thousands separated: 0.0123, 1.23, 12.3, 12,300."""
     if value is None:
         return NOTHING
     rounded = float(f"{value:.{digits}g}")
@@ -28,49 +28,44 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def _leading_zeros(value: float) -> int:
-    """Zeros between the point and the first digit of a number below 1."""
+    """Count the zeros between the point and the first digit of a number below 1."""
     return -int(f"{value:e}".partition("e")[2]) - 1
 
 
-def interval(value: Value | None) -> str:
-    if value is None or value.lo is None or value.hi is None:
-        return ""
-    return f"{number(value.lo)} to {number(value.hi)}"
-
-
-def bracketed(value: Value | None) -> str:
-    return f"({interval(value)})" if interval(value) else ""
+def bracketed(value: Value) -> str:
+    """Return an interval in brackets; empty where there is none."""
+    return "" if value.lo is None or value.hi is None else f"({number(value.lo)} to {number(value.hi)})"
 
 
 def percent(share: float | None) -> str:
-    """A share (0 to 1) as a percentage; small ones keep two digits, so that one error in a thousand is seen."""
+    """Write a share (0 to 1) as a percentage; small ones keep two digits, so that one error in a thousand is seen."""
     if share is None:
         return NOTHING
     return f"{share * 100:.0f} %" if share == 0 or share >= 0.1 else f"{number(share * 100, 2)} %"
 
 
 def clipped(text: str) -> str:
-    """A reason without its middle where it is longer than anybody reads."""
+    """Return a reason, without its middle where it is longer than anybody reads."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
 
 
-def seconds(values: Sequence[float]) -> str:
-    """The range of some seconds; nothing where there is only one."""
-    return f"{min(values):.2f} to {max(values):.2f}" if len(values) > 1 else ""
+def range_s(values: Sequence[float]) -> str:
+    """Return the range of some seconds in brackets; empty where there is only one."""
+    return f"({min(values):.2f} to {max(values):.2f})" if len(values) > 1 else ""
 
 
 def ratio(row: Comparison) -> str:
-    """`1.53 x (1.45 to 1.62)`; the level is said where it is not the usual one."""
+    """Write `1.53 x (1.45 to 1.62)`; the level is named where it is not the usual one."""
     return f"{times(row.ratio)} x{_span(row)}"
 
 
 def times(ratio: float) -> str:
-    """A ratio with two decimals; a small one with two digits: 0.0044 and not 0.00."""
+    """Write a ratio with two decimals, a small one with two digits: 0.0044 and not 0.00."""
     return f"{ratio:.2f}" if ratio >= 0.1 else number(ratio, 2)
 
 
 def _span(row: Comparison) -> str:
-    """The interval that decided, in brackets; empty where there is none."""
+    """Return the interval that decided, in brackets; empty where there is none."""
     if row.lo is None or row.hi is None:
         return ""
     level = "90 %: " if row.verdict == "equivalent" else ""
@@ -83,7 +78,7 @@ def direction(row: Comparison) -> str:
 
 
 def label(row: Comparison) -> str:
-    """A comparison in one or two words."""
+    """Return the verdict of a comparison in a few words."""
     if row.blocks < MIN_BLOCKS:
         return "no claim"
     match row.verdict:
@@ -96,13 +91,13 @@ def label(row: Comparison) -> str:
 
 
 def detail(row: Comparison) -> str:
-    """The ratio with its interval; without a difference also what difference would have been seen."""
+    """Return the ratio with its interval and, without a difference, the minimum detectable difference."""
     detectable = "" if row.verdict == "different" or row.mde is None else f", detectable {percent(row.mde)}"
     return f"{ratio(row)}{detectable}"
 
 
 def of_a_quota(row: Comparison) -> str:
-    """A comparison that says nothing of the stacks, since a CPU quota kept one of them from running."""
+    """Return the sentence of a comparison in which a CPU quota kept a stack from running: it says nothing of the stacks."""
     return f"{_subject(row)}: a CPU quota was measured, not the stack."
 
 
@@ -111,15 +106,15 @@ def _subject(row: Comparison) -> str:
 
 
 def sentence(row: Comparison) -> str:
-    """A comparison as a whole sentence, never without what the run could have seen."""
+    """Return a comparison as a sentence, with its minimum detectable difference."""
     subject = _subject(row)
     if row.blocks < MIN_BLOCKS:
         return f"{subject}. No claim: {row.blocks} block{'s' * (row.blocks != 1)}, at least {MIN_BLOCKS} are needed."
-    sees = f"minimum detectable difference {percent(row.mde)}; signed-rank p {number(row.p_signed_rank, 2)}"
+    evidence = f"minimum detectable difference {percent(row.mde)}; signed-rank p {number(row.p_signed_rank, 2)}"
     match row.verdict:
         case "different":
-            return f"{subject}: different ({direction(row)}) over {row.blocks} blocks; {sees}."
+            return f"{subject}: different ({direction(row)}) over {row.blocks} blocks; {evidence}."
         case "equivalent":
-            return f"{subject}: equal within {MARGIN[row.metric] * 100:.0f} % over {row.blocks} blocks; {sees}."
+            return f"{subject}: equal within {MARGIN[row.metric] * 100:.0f} % over {row.blocks} blocks; {evidence}."
         case _:
-            return f"{subject}: inconclusive over {row.blocks} blocks; {sees}."
+            return f"{subject}: inconclusive over {row.blocks} blocks; {evidence}."

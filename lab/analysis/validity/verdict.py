@@ -1,13 +1,13 @@
 """The verdict on one trial."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lab.analysis.validity.bounds import bound_by
 from lab.analysis.validity.causes import Cause, Result
 from lab.analysis.validity.limits import Limits
 from lab.analysis.validity.notes import Note, noted
-from lab.analysis.validity.objections import CHECKS, unexpected_errors
+from lab.analysis.validity.objections import CHECKS
 from lab.model.outcome import Failure, Outcome, Sample
 
 
@@ -66,8 +66,3 @@ def _objections(sample: Sample, limits: Limits) -> Iterator[Objection]:
 
 def _objection(cause: Cause, what: str) -> Objection:
     return Objection(cause, f"{what.rstrip('. ')}; {cause.advice}.")
-
-
-def unanswered(sample: Sample, expected: Container[str] = ()) -> int:
-    """Requests of the window that erred unexpectedly, were dropped or stayed unfinished."""
-    return unexpected_errors(sample, expected) + sample.driven.dropped

@@ -1,0 +1,292 @@
+"""The columns of the derived tables, each written once: summary.csv, costs.csv, both reports and results/README.md have them from here.
+
+A new figure is one more `Column`, or `CostColumn` for what each role used.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from lab.analysis import stats
+from lab.analysis.stats import P50, P95, P99
+from lab.analysis.validity.objections import unexpected_errors
+from lab.model.cell import Cell, Figure, Value
+from lab.model.outcome import Driven, Role, Sample, Usage
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What a cell is computed from."""
+
+    samples: Sequence[Sample]
+    """Those of the blocks that count; none where the cell is invalid."""
+    measured: Sequence[Sample]
+    """All of them."""
+    expected_errors: frozenset[str]
+    """Reasons of errors that the scenario declares."""
+
+    @property
+    def latency(self) -> list[str | None]:
+        return [sample.driven.latency for sample in self.samples]
+
+    def share(self, requests: int) -> float | None:
+        """Return so many requests as a share of all in the windows; None without a request."""
+        sent = sum(sample.driven.requests for sample in self.samples)
+        return requests / sent if sent else None
+
+    def timings(self, name: str) -> list[str | None]:
+        return [sample.driven.secondary_timings.get(name) for sample in self.samples]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of summary.csv, with how a report shows it."""
+
+    name: str
+    meaning: str
+    """For people: what it is, and when it is empty."""
+    measure: Callable[[Counted], Figure] | None = None
+    """None: not a figure but an attribute of the cell."""
+    title: str = ""
+    unit: str = ""
+    table: Literal["numbers", "costs", "streams", ""] = ""
+    """Where a report shows it, if any cell of the table has it."""
+    digits: int = 3
+    is_share: bool = False
+    interval: str = ""
+    """What the names of the two columns of its interval begin with; empty where it has none."""
+
+    @property
+    def names(self) -> list[str]:
+        return [self.name, *([f"{self.interval}_lo", f"{self.interval}_hi"] if self.interval else [])]
+
+    def fields(self, cell: Cell) -> dict[str, object]:
+        """Return the column's fields in the cell's row of summary.csv."""
+        if self.measure is None:
+            return {self.name: getattr(cell, self.name)}
+        found = cell.figures[self.name]
+        bounds = (found.lo, found.hi) if isinstance(found, Value) else (None, None)
+        return dict(zip(self.names, (cell.amount(self.name), *bounds), strict=False))
+
+
+def _error_rate(of: Counted) -> float | None:
+    wrong = (unexpected_errors(s, of.expected_errors) + s.driven.dropped for s in of.samples)
+    return of.share(sum(wrong))
+
+
+def _expected_error_rate(of: Counted) -> float | None:
+    if not of.expected_errors:
+        return None
+    return of.share(sum(s.driven.errors.get(reason, 0) for s in of.samples for reason in of.expected_errors))
+
+
+def _streams_held(of: Counted) -> float | None:
+    return stats.held_at_once(of.samples) if any(s.driven.secondary_timings for s in of.samples) else None
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("stack", "a service of docker-compose.yml"),
+    Column("scenario", "the path and its parameters"),
+    Column("load", "`closed:<users>` or `open:<requests per second>`"),
+    Column("blocks", "valid blocks"),
+    Column("valid", "`true` or `false`: whether the outcome is `valid`"),
+    Column("outcome", "`valid`, `failed` (the stack's result) or `invalid` (the lab's fault)"),
+    Column("reason", "why it is not valid; of a valid cell, which blocks were left out"),
+    Column(
+        "rps",
+        "correct responses per second that ended in the window; geometric mean over blocks with its 95 % interval",
+        lambda of: stats.geometric(map(stats.rps, of.samples)),
+        "requests/s", "95 % interval", "numbers", interval="rps",
+    ),
+    Column(
+        "mean_ms",
+        "mean latency of the requests that started in the window; this and the percentiles are geometric means over blocks of each block's own",
+        lambda of: stats.mean_ms(of.latency),
+        "mean", "ms", "numbers",
+    ),
+    Column(
+        "p50_ms",
+        "median latency; it needs 20 requests",
+        lambda of: stats.percentile_ms(of.latency, P50),
+        "p50", "ms", "numbers",
+    ),
+    Column(
+        "p95_ms",
+        "95th percentile of the latency; it needs 200 requests",
+        lambda of: stats.percentile_ms(of.latency, P95),
+        "p95", "ms", "numbers",
+    ),
+    Column(
+        "p99_ms",
+        "99th percentile of the latency; it needs 1,000 requests",
+        lambda of: stats.percentile_ms(of.latency, P99),
+        "p99", "ms", "numbers",
+    ),
+    Column(
+        "error_rate",
+        "share of the window's requests that ended in an unexpected error, were dropped or stayed unfinished",
+        _error_rate, "errors", "", "numbers", is_share=True,
+    ),
+    Column(
+        "cpu_us_per_request",
+        "CPU time of the server per correct response, in µs; geometric mean over blocks with its 95 % interval",
+        lambda of: stats.geometric(map(stats.cpu_us_per_request, of.samples)),
+        "CPU/request", "µs, 95 % interval", "numbers", interval="cpu_us",
+    ),
+    Column(
+        "memory_mb",
+        "memory of the server at the window's end (MB = 10^6 bytes), median over blocks: PSS as processes, the control group's in containers",
+        lambda of: stats.memory_mb(of.samples),
+        "memory", "MB", "numbers",
+    ),
+    Column(
+        "connects_per_request",
+        "share of the requests sent in the window for which a connection was opened: 0 with perfect keep-alive, 1 where the "
+        "server closes after each response; empty in runs of format 1",
+        lambda of: stats.connects_per_request(of.samples),
+        "connects", "/request", "numbers", digits=2,
+    ),
+    Column(
+        "other_cpus_busy",
+        "share of the CPUs outside the server's that was busy: generator, database, upstream and whatever else ran there",
+        lambda of: stats.middle(sample.other_cores_busy for sample in of.measured),
+        "other CPUs", "busy", "numbers", is_share=True,
+    ),
+    Column("bound_by", "CPU quota, server CPU, server slots, generator, database, upstream, stall, or offered rate"),
+    Column(
+        "first_event_p50_ms",
+        "streams: median time from the request to the first event",
+        lambda of: stats.percentile_ms(of.timings("first event"), P50),
+        "first event p50", "ms", "streams",
+    ),
+    Column(
+        "first_event_p99_ms",
+        "streams: its 99th percentile",
+        lambda of: stats.percentile_ms(of.timings("first event"), P99),
+        "first event p99", "ms", "streams",
+    ),
+    Column(
+        "event_gap_p50_ms",
+        "streams: median time from an event to the next",
+        lambda of: stats.percentile_ms(of.timings("gap"), P50),
+        "gap p50", "ms", "streams",
+    ),
+    Column(
+        "event_gap_p99_ms",
+        "streams: its 99th percentile",
+        lambda of: stats.percentile_ms(of.timings("gap"), P99),
+        "gap p99", "ms", "streams",
+    ),
+    Column(
+        "streams_held",
+        "streams that were open at once: mean over the window, from how long each was open",
+        _streams_held, "held at once", "streams, mean", "streams",
+    ),
+    Column(
+        "reconnects_per_request",
+        "share of the requests whose kept connection the server had closed; empty in runs of format 1",
+        lambda of: stats.reconnects_per_request(of.samples),
+        "reconnects", "/request", "costs", digits=2,
+    ),
+    Column(
+        "service_p99_ms",
+        "open load: 99th percentile of the time from the actual send; the latency counts from the intended one",
+        lambda of: stats.percentile_ms([sample.driven.service for sample in of.samples], P99),
+        "service p99", "ms, from the send", "costs",
+    ),
+    Column(
+        "lag_p99_ms",
+        "open load: how late the generator sent, 99th percentile",
+        lambda of: stats.percentile_ms([sample.driven.lag for sample in of.samples], P99),
+        "lag p99", "ms, generator", "costs",
+    ),
+    Column(
+        "expected_error_rate",
+        "share that ended in an error that the scenario declares (a full upstream's refusal), which is not in error_rate; "
+        "empty where it declares none",
+        _expected_error_rate, "expected errors", "", "numbers", is_share=True,
+    ),
+    Column(
+        "all_served_s",
+        "closed load: seconds until each user had been answered once, median over blocks; the window begins after it; empty "
+        "in open load, and where in some block a user was not",
+        lambda of: stats.all_served_s(of.samples),
+    ),
+    Column(
+        "notes",
+        "what must be known before the figures are quoted: replaced workers, quotas, stalls, a mean far above the p50, "
+        "throughput that was not steady, a lone failed block",
+    ),
+)  # fmt: skip
+"""In the order of summary.csv."""
+
+
+def figures(of: Counted) -> dict[str, Figure]:
+    """Return every figure of a cell by the name of its column."""
+    return {column.name: column.measure(of) for column in COLUMNS if column.measure}
+
+
+@dataclass(frozen=True)
+class CostColumn:
+    """One column of costs.csv: how much a role used in a block."""
+
+    name: str
+    meaning: str
+    measure: Callable[[Usage, Driven], float | None]
+    title: str = ""
+    unit: str = ""
+    roles: tuple[Role, ...] = ()
+    """Those of which a report shows it."""
+    digits: int = 3
+
+
+def _per(amount: float | None, of: float, scale: float = 1) -> float | None:
+    return None if amount is None or not of else amount / of * scale
+
+
+COSTS: tuple[CostColumn, ...] = (
+    CostColumn(
+        "cpu_us_per_request",
+        "CPU time per correct response, in µs",
+        lambda used, driven: _per(used.cpu_s, driven.completed, 1e6),
+        "CPU/request", "µs", ("generator", "database", "upstream"),
+    ),
+    CostColumn("cores", "CPUs kept busy: 1.0 is one whole CPU", lambda used, driven: _per(used.cpu_s, driven.window_s)),
+    CostColumn(
+        "memory_mb",
+        "memory at the window's end (MB = 10^6 bytes): PSS of processes, or the control group's memory without its page cache",
+        lambda used, _: _per(used.memory_bytes, 1e6),
+    ),
+    CostColumn("threads", "threads at the window's end", lambda used, _: used.threads, "threads", "", ("server",)),
+    CostColumn(
+        "context_switches_per_request",
+        "context switches per correct response",
+        lambda used, driven: _per(used.context_switches, driven.completed),
+        "context switches", "/request", ("server",), digits=2,
+    ),
+    CostColumn(
+        "connections",
+        "database: the most that were executing something at any of a few moments of the window",
+        lambda used, _: used.connections,
+        "connections busy", "", ("database",),
+    ),
+)  # fmt: skip
+"""In the order of costs.csv, after stack, scenario, load and role."""
+
+COMPARISONS: Mapping[str, str] = {
+    "scenario": "the path and its parameters",
+    "load": "as in summary.csv",
+    "stack": "the stack, or the A/A arm (`@aa`): the baseline a second time",
+    "baseline": "what it is compared with",
+    "metric": "`rps`, `cpu_us_per_request` or `p99_ms`",
+    "ratio": "stack over baseline, from the ratio inside each block",
+    "lo": "lower end of the interval that decided: 90 % where the verdict is `equivalent`, else Holm-adjusted",
+    "hi": "its upper end",
+    "verdict": "`different`, `equivalent` or `inconclusive`",
+    "mde": "minimum detectable difference of this pair (0.08: 8 %), with a power of 80 %",
+    "blocks": "blocks that both have",
+    "confidence": "level of the interval",
+    "p_holm": "Holm-adjusted p of Student's test that the mean log ratio is 0",
+    "p_signed_rank": "exact p of Wilcoxon's signed-rank test",
+}
+"""Column of comparisons.csv, an attribute of `Comparison` -> what it means."""
