@@ -92,131 +92,52 @@ COLUMNS: tuple[Column, ...] = (
     Column("valid", "`true` or `false`: whether the outcome is `valid`"),
     Column("outcome", "`valid`, `failed` (the stack's result) or `invalid` (the lab's fault)"),
     Column("reason", "why it is not valid; of a valid cell, which blocks were left out"),
-    Column(
-        "rps",
-        "correct responses per second that ended in the window; geometric mean over blocks with its 95 % interval",
-        lambda of: stats.geometric(map(stats.rps, of.samples)),
-        "requests/s", "95 % interval", "numbers", interval="rps",
-    ),
-    Column(
-        "mean_ms",
-        "mean latency of the requests that started in the window; this and the percentiles are geometric means over blocks of each block's own",
-        lambda of: stats.mean_ms(of.latency),
-        "mean", "ms", "numbers",
-    ),
-    Column(
-        "p50_ms",
-        "median latency; it needs 20 requests",
-        lambda of: stats.percentile_ms(of.latency, P50),
-        "p50", "ms", "numbers",
-    ),
-    Column(
-        "p95_ms",
-        "95th percentile of the latency; it needs 200 requests",
-        lambda of: stats.percentile_ms(of.latency, P95),
-        "p95", "ms", "numbers",
-    ),
-    Column(
-        "p99_ms",
-        "99th percentile of the latency; it needs 1,000 requests",
-        lambda of: stats.percentile_ms(of.latency, P99),
-        "p99", "ms", "numbers",
-    ),
-    Column(
-        "error_rate",
-        "share of the window's requests that ended in an unexpected error, were dropped or stayed unfinished",
-        _error_rate, "errors", "", "numbers", is_share=True,
-    ),
-    Column(
-        "cpu_us_per_request",
-        "CPU time of the server per correct response, in µs; geometric mean over blocks with its 95 % interval",
-        lambda of: stats.geometric(map(stats.cpu_us_per_request, of.samples)),
-        "CPU/request", "µs, 95 % interval", "numbers", interval="cpu_us",
-    ),
-    Column(
-        "memory_mb",
-        "memory of the server at the window's end (MB = 10^6 bytes), median over blocks: PSS as processes, the control group's in containers",
-        lambda of: stats.memory_mb(of.samples),
-        "memory", "MB", "numbers",
-    ),
-    Column(
-        "connects_per_request",
-        "share of the requests sent in the window for which a connection was opened: 0 with perfect keep-alive, 1 where the "
-        "server closes after each response; empty in runs of format 1",
-        lambda of: stats.connects_per_request(of.samples),
-        "connects", "/request", "numbers", digits=2,
-    ),
-    Column(
-        "other_cpus_busy",
-        "share of the CPUs outside the server's that was busy: generator, database, upstream and whatever else ran there",
-        lambda of: stats.middle(sample.other_cores_busy for sample in of.measured),
-        "other CPUs", "busy", "numbers", is_share=True,
-    ),
+    Column("rps", "correct responses per second that ended in the window; geometric mean over blocks with its 95 % interval",
+           lambda of: stats.geometric(map(stats.rps, of.samples)), "requests/s", "95 % interval", "numbers", interval="rps"),
+    Column("mean_ms", "mean latency of the requests that started in the window; this and the percentiles are geometric means over "
+           "blocks of each block's own", lambda of: stats.mean_ms(of.latency), "mean", "ms", "numbers"),
+    Column("p50_ms", "median latency; it needs 20 requests",
+           lambda of: stats.percentile_ms(of.latency, P50), "p50", "ms", "numbers"),
+    Column("p95_ms", "95th percentile of the latency; it needs 200 requests",
+           lambda of: stats.percentile_ms(of.latency, P95), "p95", "ms", "numbers"),
+    Column("p99_ms", "99th percentile of the latency; it needs 1,000 requests",
+           lambda of: stats.percentile_ms(of.latency, P99), "p99", "ms", "numbers"),
+    Column("error_rate", "share of the window's requests that ended in an unexpected error, were dropped or stayed unfinished",
+           _error_rate, "errors", "", "numbers", is_share=True),
+    Column("cpu_us_per_request", "CPU time of the server per correct response, in µs; geometric mean over blocks with its 95 % interval",
+           lambda of: stats.geometric(map(stats.cpu_us_per_request, of.samples)), "CPU/request", "µs, 95 % interval", "numbers",
+           interval="cpu_us"),
+    Column("memory_mb", "memory of the server at the window's end (MB = 10^6 bytes), median over blocks: PSS as processes, the control "
+           "group's in containers", lambda of: stats.memory_mb(of.samples), "memory", "MB", "numbers"),
+    Column("connects_per_request", "share of the requests sent in the window for which a connection was opened: 0 with perfect "
+           "keep-alive, 1 where the server closes after each response; empty in runs of format 1",
+           lambda of: stats.per_request(of.samples, lambda driven: driven.connects), "connects", "/request", "numbers", digits=2),
+    Column("other_cpus_busy", "share of the CPUs outside the server's that was busy: generator, database, upstream and whatever else "
+           "ran there", lambda of: stats.middle(sample.other_cores_busy for sample in of.measured), "other CPUs", "busy", "numbers",
+           is_share=True),
     Column("bound_by", "CPU quota, server CPU, server slots, generator, database, upstream, stall, or offered rate"),
-    Column(
-        "first_event_p50_ms",
-        "streams: median time from the request to the first event",
-        lambda of: stats.percentile_ms(of.timings("first event"), P50),
-        "first event p50", "ms", "streams",
-    ),
-    Column(
-        "first_event_p99_ms",
-        "streams: its 99th percentile",
-        lambda of: stats.percentile_ms(of.timings("first event"), P99),
-        "first event p99", "ms", "streams",
-    ),
-    Column(
-        "event_gap_p50_ms",
-        "streams: median time from an event to the next",
-        lambda of: stats.percentile_ms(of.timings("gap"), P50),
-        "gap p50", "ms", "streams",
-    ),
-    Column(
-        "event_gap_p99_ms",
-        "streams: its 99th percentile",
-        lambda of: stats.percentile_ms(of.timings("gap"), P99),
-        "gap p99", "ms", "streams",
-    ),
-    Column(
-        "streams_held",
-        "streams that were open at once: mean over the window, from how long each was open",
-        _streams_held, "held at once", "streams, mean", "streams",
-    ),
-    Column(
-        "reconnects_per_request",
-        "share of the requests whose kept connection the server had closed; empty in runs of format 1",
-        lambda of: stats.reconnects_per_request(of.samples),
-        "reconnects", "/request", "costs", digits=2,
-    ),
-    Column(
-        "service_p99_ms",
-        "open load: 99th percentile of the time from the actual send; the latency counts from the intended one",
-        lambda of: stats.percentile_ms([sample.driven.service for sample in of.samples], P99),
-        "service p99", "ms, from the send", "costs",
-    ),
-    Column(
-        "lag_p99_ms",
-        "open load: how late the generator sent, 99th percentile",
-        lambda of: stats.percentile_ms([sample.driven.lag for sample in of.samples], P99),
-        "lag p99", "ms, generator", "costs",
-    ),
-    Column(
-        "expected_error_rate",
-        "share that ended in an error that the scenario declares (a full upstream's refusal), which is not in error_rate; "
-        "empty where it declares none",
-        _expected_error_rate, "expected errors", "", "numbers", is_share=True,
-    ),
-    Column(
-        "all_served_s",
-        "closed load: seconds until each user had been answered once, median over blocks; the window begins after it; empty "
-        "in open load, and where in some block a user was not",
-        lambda of: stats.all_served_s(of.samples),
-    ),
-    Column(
-        "notes",
-        "what must be known before the figures are quoted: replaced workers, quotas, stalls, a mean far above the p50, "
-        "throughput that was not steady, a lone failed block",
-    ),
+    Column("first_event_p50_ms", "streams: median time from the request to the first event",
+           lambda of: stats.percentile_ms(of.timings("first event"), P50), "first event p50", "ms", "streams"),
+    Column("first_event_p99_ms", "streams: 99th percentile of the time from the request to the first event",
+           lambda of: stats.percentile_ms(of.timings("first event"), P99), "first event p99", "ms", "streams"),
+    Column("event_gap_p50_ms", "streams: median time from an event to the next",
+           lambda of: stats.percentile_ms(of.timings("gap"), P50), "gap p50", "ms", "streams"),
+    Column("event_gap_p99_ms", "streams: 99th percentile of the time from an event to the next",
+           lambda of: stats.percentile_ms(of.timings("gap"), P99), "gap p99", "ms", "streams"),
+    Column("streams_held", "streams that were open at once: mean over the window, from how long each was open",
+           _streams_held, "held at once", "streams, mean", "streams"),
+    Column("reconnects_per_request", "share of the requests whose kept connection the server had closed; empty in runs of format 1",
+           lambda of: stats.per_request(of.samples, lambda driven: driven.reconnects), "reconnects", "/request", "costs", digits=2),
+    Column("service_p99_ms", "open load: 99th percentile of the time from the actual send; the latency counts from the intended one",
+           lambda of: stats.percentile_ms([sample.driven.service for sample in of.samples], P99), "service p99", "ms, from the send", "costs"),
+    Column("lag_p99_ms", "open load: how late the generator sent, 99th percentile",
+           lambda of: stats.percentile_ms([sample.driven.lag for sample in of.samples], P99), "lag p99", "ms, generator", "costs"),
+    Column("expected_error_rate", "share that ended in an error that the scenario declares (a full upstream's refusal), which is not in "
+           "error_rate; empty where it declares none", _expected_error_rate, "expected errors", "", "numbers", is_share=True),
+    Column("all_served_s", "closed load: seconds until each user had been answered once, median over blocks; the window begins after "
+           "it; empty in open load, and where in some block a user was not", lambda of: stats.all_served_s(of.samples)),
+    Column("notes", "what must be known before the figures are quoted: replaced workers, quotas, stalls, a mean far above the p50, "
+           "throughput that was not steady, a lone failed block"),
 )  # fmt: skip
 """In the order of summary.csv."""
 
@@ -245,31 +166,16 @@ def _per(amount: float | None, of: float, scale: float = 1) -> float | None:
 
 
 COSTS: tuple[CostColumn, ...] = (
-    CostColumn(
-        "cpu_us_per_request",
-        "CPU time per correct response, in µs",
-        lambda used, driven: _per(used.cpu_s, driven.completed, 1e6),
-        "CPU/request", "µs", ("generator", "database", "upstream"),
-    ),
+    CostColumn("cpu_us_per_request", "CPU time per correct response, in µs", lambda used, driven: _per(used.cpu_s, driven.completed, 1e6),
+               "CPU/request", "µs", ("generator", "database", "upstream")),
     CostColumn("cores", "CPUs kept busy: 1.0 is one whole CPU", lambda used, driven: _per(used.cpu_s, driven.window_s)),
-    CostColumn(
-        "memory_mb",
-        "memory at the window's end (MB = 10^6 bytes): PSS of processes, or the control group's memory without its page cache",
-        lambda used, _: _per(used.memory_bytes, 1e6),
-    ),
+    CostColumn("memory_mb", "memory at the window's end (MB = 10^6 bytes): PSS of processes, or the control group's memory without its "
+               "page cache", lambda used, _: _per(used.memory_bytes, 1e6)),
     CostColumn("threads", "threads at the window's end", lambda used, _: used.threads, "threads", "", ("server",)),
-    CostColumn(
-        "context_switches_per_request",
-        "context switches per correct response",
-        lambda used, driven: _per(used.context_switches, driven.completed),
-        "context switches", "/request", ("server",), digits=2,
-    ),
-    CostColumn(
-        "connections",
-        "database: the most that were executing something at any of a few moments of the window",
-        lambda used, _: used.connections,
-        "connections busy", "", ("database",),
-    ),
+    CostColumn("context_switches_per_request", "context switches per correct response",
+               lambda used, driven: _per(used.context_switches, driven.completed), "context switches", "/request", ("server",), digits=2),
+    CostColumn("connections", "database: the most that were executing something at any of a few moments of the window",
+               lambda used, _: used.connections, "connections busy", "", ("database",)),
 )  # fmt: skip
 """In the order of costs.csv, after stack, scenario, load and role."""
 

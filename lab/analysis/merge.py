@@ -1,4 +1,4 @@
-"""Several drivers may share a load; what they saw is put together exactly, histogram by histogram."""
+"""Several drivers may share a load; what they counted is merged exactly, histogram by histogram."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ from lab.model.outcome import Driven
 
 
 def merged(parts: Sequence[Driven]) -> Driven:
-    """One trial as all its drivers saw it together.
+    """Merge what all drivers of one trial counted.
 
-    Counts add up and histograms merge bucket by bucket, so percentiles are those of one driver that had seen every request.
+    Counts add up and histograms merge bucket by bucket, so percentiles are those of one driver with every request.
     The edges of the window are the first driver's: drivers on several machines share no clock.
     """
     first = parts[0]

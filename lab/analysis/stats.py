@@ -4,7 +4,7 @@ The block is the unit of replication, never the request.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import median
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from lab.analysis.student import half_width
 from lab.model.cell import Value
 from lab.model.histogram import Histogram
-from lab.model.outcome import Sample
+from lab.model.outcome import Driven, Sample
 
 CONFIDENCE = 0.95
 
@@ -79,15 +79,15 @@ def _ms(microseconds: float | None) -> float | None:
 
 
 def held_at_once(samples: Sequence[Sample]) -> float | None:
-    """Requests that were open at once, mean over all windows: the time they were open over the windows' length."""
+    """Return the requests that were open at once, mean over all windows: the time they were open over the windows' length."""
     window_s = sum(sample.driven.window_s for sample in samples)
     return sum(sample.driven.in_flight_s for sample in samples) / window_s if window_s else None
 
 
 def geometric(values: Iterable[float | None]) -> Value | None:
-    """Geometric mean with its 95 % t-interval over blocks: computed from the logs, transformed back.
+    """Return the geometric mean with its 95 % t-interval over blocks: computed from the logs, transformed back.
 
-    Rates, costs and latencies vary in proportion to their size, so that their logs are closer to normal than they are.
+    Rates, costs and latencies vary in proportion to their size: their logs are closer to normal than they are.
     None where no block gave a value; without interval where only one did, or where one was 0 (plain mean then).
     """
     known = [value for value in values if value is not None]
@@ -101,12 +101,12 @@ def geometric(values: Iterable[float | None]) -> Value | None:
 
 
 def rps(sample: Sample) -> float:
-    """Correct responses that ended in the window, per second of it."""
+    """Return the correct responses that ended in the window, per second of it."""
     return sample.driven.completed / sample.driven.window_s
 
 
 def cpu_us_per_request(sample: Sample) -> float | None:
-    """Server CPU time of the window over the correct responses that ended in it, in us."""
+    """Return the server's CPU time in the window over the correct responses that ended in it, in us."""
     usage = sample.usage.get("server")
     if usage is None or usage.cpu_s is None or not sample.driven.completed:
         return None
@@ -114,36 +114,29 @@ def cpu_us_per_request(sample: Sample) -> float | None:
 
 
 def block_p99_ms(sample: Sample) -> float | None:
-    """One block's own 99th percentile in ms, for ratios inside the block; None with too few requests."""
+    """Return one block's own 99th percentile in ms, for ratios inside the block; None with too few requests."""
     block = latencies(sample.driven.latency)
     return block.percentile_ms(P99.percent) if block.count >= P99.in_block else None
 
 
 def memory_mb(samples: Iterable[Sample]) -> float | None:
-    """Median over blocks of the server's memory at the window's end, in 10^6 bytes."""
+    """Return the median over blocks of the server's memory at the window's end, in 10^6 bytes."""
     usages = (sample.usage.get("server") for sample in samples)
     return middle(usage.memory_bytes / 1e6 for usage in usages if usage is not None and usage.memory_bytes is not None)
 
 
-def connects_per_request(samples: Sequence[Sample]) -> float | None:
-    """Return the share of the requests sent in the window for which a connection was opened; None if not counted."""
-    return _per_request([sample.driven.connects for sample in samples], samples)
+def per_request(samples: Sequence[Sample], count: Callable[[Driven], int | None]) -> float | None:
+    """Divide what was counted by the requests that the same windows sent (one that was dropped needed no connection).
 
-
-def reconnects_per_request(samples: Sequence[Sample]) -> float | None:
-    """Return the share of them whose kept connection the server had closed; None if not counted."""
-    return _per_request([sample.driven.reconnects for sample in samples], samples)
-
-
-def _per_request(counts: Sequence[int | None], samples: Iterable[Sample]) -> float | None:
-    """Divide by the requests that the same windows sent: one that was dropped needed no connection."""
-    known = [count for count in counts if count is not None]
+    None where it was not counted in each of them.
+    """
+    known = [counted for sample in samples if (counted := count(sample.driven)) is not None]
     sent = sum(sample.driven.requests - sample.driven.dropped for sample in samples)
-    return sum(known) / sent if sent and len(known) == len(counts) else None
+    return sum(known) / sent if sent and len(known) == len(samples) else None
 
 
 def all_served_s(samples: Sequence[Sample]) -> float | None:
-    """Median over blocks of how long it took until each user had been answered once; None where not known of each."""
+    """Return the median over blocks of how long it took until each user had been answered once; None where not known of each."""
     known = [sample.driven.all_served_s for sample in samples]
     return None if None in known else middle(known)
 

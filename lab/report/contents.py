@@ -5,106 +5,110 @@ from dataclasses import replace
 from typing import TypeVar
 
 from lab.analysis import columns
+from lab.analysis.comparison.paired import MIN_BLOCKS
 from lab.analysis.costs import ROLES
 from lab.analysis.summary import Judged
 from lab.model.cell import Figure, Value
 from lab.model.outcome import Role
-from lab.report import settings_table, short, start, words
-from lab.report.page import (
-    Block,
-    Bullets,
-    Code,
-    Details,
-    Entry,
-    Head,
-    Item,
-    Page,
-    Paragraph,
-    Picture,
-    Row,
-    Section,
-    ShortAnswer,
-    Table,
-    Text,
-    row,
-)
-from lab.report.section import NOT_SUPPORTED, Line
-from lab.report.section import Section as Measured
+from lab.report import facts, page, precision, resolution, settings_table, short, start, words
+from lab.report.section import NOT_SUPPORTED, Line, Section
 from lab.report.view import View, log_tail
 
 T = TypeVar("T")
-Shown = Mapping[Head, Callable[[T], Text]]
+Shown = Mapping[page.Head, Callable[[T], page.Text]]
 """Columns of a table, each with what a row has there."""
-STACK = Head("stack", numeric=False)
+HOW_TO_READ = (
+    "A block runs every stack once, close together in time; compared is the ratio inside each block. "
+    "Intervals come from the blocks, never from single requests.",
+    "Different: the interval (Holm-adjusted over the stacks and loads of the scenario) excludes 1 and the effect is "
+    "beyond the margin. Equal: the 90 % interval, which is then the one shown, lies inside the margin (5 % for throughput "
+    "and CPU, 10 % for p99); it is not adjusted, since each such statement stands for its own pair. "
+    "Anything else is inconclusive.",
+    "The A/A arm is the baseline measured a second time under another label: what it shows is noise.",
+    "Mean latency and percentiles are the geometric mean over blocks of each block's own, as in every ratio. A p50 needs 20 "
+    "requests, a p95 200, a p99 1,000.",
+    "Under closed load latency follows from throughput: the mean is users over requests per second (Little's law).",
+    "Failed is the stack's result (errors, refusals, falling behind) and is ranked last. Invalid is the lab's fault "
+    f"and carries no numbers; blocks that the machine disturbed are left out where most are valid, and a claim needs {MIN_BLOCKS}. "
+    "Not supported: the stack does not offer this technique.",
+    "Memory is read at the end of the window and depends on what ran before in the block.",
+)
+STACK = page.Head("stack", numeric=False)
 
 
-def page(view: View, drawn: Collection[str]) -> Page:
+def of(view: View, drawn: Collection[str]) -> page.Page:
     """Return the whole report; `drawn` are the slugs of the sections that have a picture."""
     profile = view.run.profile
-    intro = Paragraph(f"Profile {profile.name}: {profile.about}. {view.setup}")
-    warnings = (Paragraph(warning, "warning") for warning in view.warnings)
-    return Page(view.run.name, view.title, (intro, *warnings), tuple(_sections(view, drawn)))
+    intro = page.Paragraph(f"Profile {profile.name}: {profile.about}. {facts.setup(view.run)}")
+    warnings = (page.Paragraph(warning, "warning") for warning in view.warnings)
+    return page.Page(view.run.name, view.title, (intro, *warnings), tuple(_sections(view, drawn)))
 
 
-def _sections(view: View, drawn: Collection[str]) -> Iterator[Section]:
-    yield Section("The short answer", tuple(_short_answer(view)))
+def _sections(view: View, drawn: Collection[str]) -> Iterator[page.Section]:
+    yield page.Section("The short answer", tuple(_short_answer(view)))
     for one in view.sections:
         blocks = tuple(_scenario(one, view.run.baseline, one.slug in drawn))
-        yield Section(one.scenario.id, blocks, one.load_words, one.slug)
-    if view.starts:
-        heads, rows = _filled(start.COLUMNS, view.starts, [one.stack for one in view.starts])
-        table = Table("What it takes to start", heads, rows, "narrow")
-        yield Section("What it takes to start", (table, Paragraph(view.start_note, "soft")))
-    yield Section("How to read this", tuple(_how_to_read(view)))
-    yield Section("How to reproduce this run", (Code((view.command,)),))
-    for title, facts in view.fact_tables.items():
-        heads = (Head("fact", numeric=False), Head("value", numeric=False))
-        yield Section(title, (Table(title, heads, tuple(row(*fact) for fact in facts.items()), "facts"),))
-    if view.settings:
-        yield Section("Settings", tuple(_settings(view)))
+        yield page.Section(one.scenario.id, blocks, one.load_words, one.slug)
+    if starts := start.starts(view.run):
+        heads, rows = _filled(start.COLUMNS, starts, [one.stack for one in starts])
+        table = page.Table("What it takes to start", heads, rows, "narrow")
+        yield page.Section("What it takes to start", (table, page.Paragraph(start.note(view.run), "soft")))
+    yield page.Section("How to read this", tuple(_how_to_read(view)))
+    yield page.Section("How to reproduce this run", (page.Code((view.command,)),))
+    for title, found in facts.tables(view.run).items():
+        heads = (page.Head("fact", numeric=False), page.Head("value", numeric=False))
+        yield page.Section(
+            title, (page.Table(title, heads, tuple(page.row(*fact) for fact in found.items()), "facts"),)
+        )
+    if settings := settings_table.rows(view.run):
+        yield page.Section("Settings", tuple(_settings(view, settings)))
     if view.not_valid:
-        yield Section("Trials that are not valid", tuple(_not_valid(view)))
+        yield page.Section("Trials that are not valid", tuple(_not_valid(view)))
 
 
-def _short_answer(view: View) -> Iterator[Block]:
+def _short_answer(view: View) -> Iterator[page.Block]:
     against = f"Each stack against {view.run.baseline}, by the ratio inside each block, with its interval."
-    yield Paragraph(" ".join([against, *view.resolution]))
-    if precision := view.precision:
-        yield Details(precision[0], tuple(map(Paragraph, precision[1:])))
-    yield ShortAnswer(view.run.baseline, tuple(_entry(view, section) for section in view.sections))
+    yield page.Paragraph(" ".join([against, *view.resolution]))
+    if found := precision.sentences(view.run, view.sections):
+        yield page.Details(found[0], tuple(map(page.Paragraph, found[1:])))
+    yield page.ShortAnswer(view.run.baseline, tuple(_entry(view, section) for section in view.sections))
 
 
-def _entry(view: View, section: Measured) -> Entry:
+def _entry(view: View, section: Section) -> page.Entry:
     base, bounds = short.baseline(section), short.not_by_cpu(section)
     beside = f"{section.load_words}{f', baseline {base}' if base else ''}"
     notes = (f"Not bound by the server's CPU: {bounds}." if bounds else "", short.noted(section))
-    return Entry(section.scenario.id, section.slug, beside, tuple(view.phrases(section)), tuple(filter(None, notes)))
+    return page.Entry(
+        section.scenario.id, section.slug, beside, tuple(view.phrases(section)), tuple(filter(None, notes))
+    )
 
 
-def _scenario(section: Measured, baseline: str, drawn: bool) -> Iterator[Block]:
+def _scenario(section: Section, baseline: str, drawn: bool) -> Iterator[page.Block]:
     if drawn:
-        yield Picture(section.slug, f"Throughput and latency of {section.title}")
+        yield page.Picture(section.slug, f"Throughput and latency of {section.title}")
     yield _numbers(section, baseline)
     if lines := section.costly:
-        table = Table(f"What else {section.title} took", *_filled(_costs(section), lines, _stacks(lines)), "narrow")
-        yield Details("What else it took, median over blocks: server, generator, database, upstream", (table,))
+        table = page.Table(
+            f"What else {section.title} took", *_filled(_costs(section), lines, _stacks(lines)), "narrow"
+        )
+        yield page.Details("What else it took, median over blocks: server, generator, database, upstream", (table,))
     if lines := section.streams:
         shown = {**_figures("streams"), **_added(section)}
-        yield Table(f"Events of {section.title}", *_filled(shown, lines, _stacks(lines)), "narrow")
-        yield Paragraph(section.stream_note, "soft")
+        yield page.Table(f"Events of {section.title}", *_filled(shown, lines, _stacks(lines)), "narrow")
+        yield page.Paragraph(section.stream_note, "soft")
     if items := tuple(_remarks(section)):
-        yield Bullets(items)
+        yield page.Bullets(items)
     if sentences := section.sentences:
         summary = f"Every comparison as a sentence: {', '.join(words.METRICS.values())}"
-        yield Details(summary, (Bullets(tuple(map(Item, sentences))),))
+        yield page.Details(summary, (page.Bullets(tuple(map(page.Item, sentences))),))
 
 
 def _filled(
-    shown: Shown[T], rows: Sequence[T], names: Sequence[str | Text]
-) -> tuple[tuple[Head, ...], tuple[Row, ...]]:
+    shown: Shown[T], rows: Sequence[T], names: Sequence[str | page.Text]
+) -> tuple[tuple[page.Head, ...], tuple[page.Row, ...]]:
     """Return a table's heads and rows, without the columns that no row has anything for."""
     filled = {head: show for head, show in shown.items() if any(show(one).text != words.NOTHING for one in rows)}
-    cells = (row(name, *(show(one) for show in filled.values())) for name, one in zip(names, rows, strict=True))
+    cells = (page.row(name, *(show(one) for show in filled.values())) for name, one in zip(names, rows, strict=True))
     return (STACK, *filled), tuple(cells)
 
 
@@ -112,21 +116,23 @@ def _stacks(lines: Sequence[Line]) -> list[str]:
     return [line.cell.stack for line in lines]
 
 
-def _numbers(section: Measured, baseline: str) -> Table:
+def _numbers(section: Section, baseline: str) -> page.Table:
     """Return the main table; stacks without numbers have their outcome instead, and their reason among the remarks."""
     first, *rest = _figures("numbers").items()
-    against: Shown[Line] = {Head(f"against {baseline}", words.METRICS[section.metric], numeric=False): _against}
-    bound: Shown[Line] = {Head("bound by", numeric=False): lambda line: Text(line.cell.bound_by or words.NOTHING)}
+    against: Shown[Line] = {page.Head(f"against {baseline}", words.METRICS[section.metric], numeric=False): _against}
+    bound: Shown[Line] = {
+        page.Head("bound by", numeric=False): lambda line: page.Text(line.cell.bound_by or words.NOTHING)
+    }
     known = [line for line in section.lines if line.cell.rps is not None]
-    names = [Text(line.cell.stack, section.reservation(line.cell)) for line in known]
+    names = [page.Text(line.cell.stack, section.reservation(line.cell)) for line in known]
     heads, rows = _filled({**dict([first]), **against, **dict(rest), **bound}, known, names)
     measured = (replace(one, outcome=line.cell.outcome) for one, line in zip(rows, known, strict=True))
     without: dict[str, str] = {line.cell.stack: line.cell.outcome for line in section.lines if line.cell.rps is None}
     without |= dict.fromkeys(section.not_supported, NOT_SUPPORTED)
-    return Table(
+    return page.Table(
         f"Numbers of {section.title}",
-        heads if known else (STACK, Head("outcome", numeric=False)),
-        (*measured, *(row(stack, outcome, outcome=outcome) for stack, outcome in without.items())),
+        heads if known else (STACK, page.Head("outcome", numeric=False)),
+        (*measured, *(page.row(stack, outcome, outcome=outcome) for stack, outcome in without.items())),
     )
 
 
@@ -134,32 +140,32 @@ def _figures(table: str) -> Shown[Line]:
     return {_head(column): _figure_of(column) for column in columns.COLUMNS if column.table == table}
 
 
-def _head(column: columns.Column) -> Head:
-    return Head(column.title, column.unit, column.meaning)
+def _head(column: columns.Column) -> page.Head:
+    return page.Head(column.title, column.unit, column.meaning)
 
 
-def _figure_of(column: columns.Column) -> Callable[[Line], Text]:
+def _figure_of(column: columns.Column) -> Callable[[Line], page.Text]:
     return lambda line: _text(line.cell.figures[column.name], column.digits, column.is_share)
 
 
-def _text(figure: Figure, digits: int, is_share: bool = False) -> Text:
+def _text(figure: Figure, digits: int, is_share: bool = False) -> page.Text:
     if isinstance(figure, Value):
-        return Text(words.number(figure.mean, digits), words.bracketed(figure))
-    return Text(words.percent(figure) if is_share else words.number(figure, digits))
+        return page.Text(words.number(figure.mean, digits), words.bracketed(figure))
+    return page.Text(words.percent(figure) if is_share else words.number(figure, digits))
 
 
-def _against(line: Line) -> Text:
-    return Text(line.answer.label, line.answer.detail, line.answer.tone)
+def _against(line: Line) -> page.Text:
+    return page.Text(line.answer.label, line.answer.detail, line.answer.tone)
 
 
-def _costs(section: Measured) -> Shown[Line]:
+def _costs(section: Section) -> Shown[Line]:
     """Return what each role used, then what else the cells have."""
 
-    def used(role: Role, column: columns.CostColumn) -> Callable[[Line], Text]:
+    def used(role: Role, column: columns.CostColumn) -> Callable[[Line], page.Text]:
         return lambda line: _text(section.costs[line.cell.stack, role].figures[column.name], column.digits)
 
     by_role = {
-        Head(column.title, f"{column.unit} ({role})".strip(), column.meaning): used(role, column)
+        page.Head(column.title, f"{column.unit} ({role})".strip(), column.meaning): used(role, column)
         for role in ROLES
         for column in columns.COSTS
         if role in column.roles
@@ -167,28 +173,38 @@ def _costs(section: Measured) -> Shown[Line]:
     return {**by_role, **_figures("costs")}
 
 
-def _added(section: Measured) -> Shown[Line]:
-    head = Head("added to a gap, p99", "ms", "how much longer than upstream's own wait the p99 of the gaps is")
+def _added(section: Section) -> Shown[Line]:
+    head = page.Head("added to a gap, p99", "ms", "how much longer than upstream's own wait the p99 of the gaps is")
     return {head: lambda line: _text(section.added_ms(line.cell.amount("event_gap_p99_ms")), 3)}
 
 
-def _remarks(section: Measured) -> Iterator[Item]:
+def _remarks(section: Section) -> Iterator[page.Item]:
     """Yield what must be said beside the table: reasons, notes, the A/A arm, what the bounds mean."""
     for cell in (line.cell for line in section.lines):
         if cell.reason:
-            yield Item(words.clipped(cell.reason), f"{cell.stack} {cell.outcome}")
+            yield page.Item(words.clipped(cell.reason), f"{cell.stack} {cell.outcome}")
     for cell in (line.cell for line in section.lines):
-        yield from (Item(note, cell.stack) for note in cell.notes)
+        yield from (page.Item(note, cell.stack) for note in cell.notes)
     for stack, reason in section.not_supported.items():
-        yield Item(f"{reason}.", f"{stack} {NOT_SUPPORTED}")
-    yield from (Item(words.sentence(row_), "A/A") for row_ in section.aa if row_.metric == section.metric)
-    yield from (Item(sentence, style="soft") for sentence in section.late)
+        yield page.Item(f"{reason}.", f"{stack} {NOT_SUPPORTED}")
+    yield from (page.Item(words.sentence(row_), "A/A") for row_ in section.aa if row_.metric == section.metric)
+    yield from (page.Item(sentence, style="soft") for sentence in section.late)
     for bound, meaning in section.warning_bounds.items():
-        yield Item(f"{meaning}.", f"Bound by {bound}", "soft")
+        yield page.Item(f"{meaning}.", f"Bound by {bound}", "soft")
 
 
-def _how_to_read(view: View) -> Iterator[Block]:
-    yield Bullets(tuple(map(Item, view.how_to_read)))
+def how_to_read(view: View) -> Iterator[str]:
+    """Yield the minimum detectable differences of the metrics that do not decide, then what words and numbers mean."""
+    yield from resolution.sentences(view.sections, headlines=False)
+    yield from HOW_TO_READ
+    if any(load.kind == "open" for load in view.run.profile.loads):
+        yield "Latency to quote is that under open load."
+    else:
+        yield "Latency to quote comes from open load, which this run does not have; PROFILE=standard has it."
+
+
+def _how_to_read(view: View) -> Iterator[page.Block]:
+    yield page.Bullets(tuple(map(page.Item, how_to_read(view))))
     known = [
         column
         for column in columns.COLUMNS
@@ -197,34 +213,36 @@ def _how_to_read(view: View) -> Iterator[Block]:
     shown = [(column.title, column.meaning) for column in known] + [
         (cost.title, cost.meaning) for cost in columns.COSTS
     ]
-    yield Details(
-        "What each column means", (Bullets(tuple(Item(f"{what}.", title) for title, what in shown if title)),)
+    yield page.Details(
+        "What each column means", (page.Bullets(tuple(page.Item(f"{what}.", title) for title, what in shown if title)),)
     )
-    yield Paragraph(
+    yield page.Paragraph(
         "Arm, block, cell, slot, bound, window and the other terms are explained in the",
         link=("glossary", view.glossary),
     )
 
 
-def _settings(view: View) -> Iterator[Block]:
-    yield Paragraph(
+def _settings(view: View, settings: Sequence[settings_table.Row]) -> Iterator[page.Block]:
+    yield page.Paragraph(
         "Read from the running servers before the first block, except what is marked as asked for. "
         "Bold: differs from most stacks.",
         "soft",
     )
-    heads = Head("setting", numeric=False), Head("value, and the stacks that have it", numeric=False)
-    yield Table("Settings of each stack", heads, tuple(_setting(one, view.stack_names) for one in view.settings))
-    if view.exceptions:
-        yield Paragraph("Declared exceptions from the equal budget:")
-        yield Bullets(tuple(map(Item, view.exceptions)))
+    heads = page.Head("setting", numeric=False), page.Head("value, and the stacks that have it", numeric=False)
+    yield page.Table("Settings of each stack", heads, tuple(_setting(one, view.stack_names) for one in settings))
+    if exceptions := settings_table.exceptions(view.run):
+        yield page.Paragraph("Declared exceptions from the equal budget:")
+        yield page.Bullets(tuple(map(page.Item, exceptions)))
 
 
-def _setting(setting: settings_table.Row, stacks: Sequence[str]) -> Row:
-    values = (Text(cell.text, f"({named})", "strong" if cell.odd else "") for cell, named in setting.by_value(stacks))
-    return row(setting.title, tuple(values))
+def _setting(setting: settings_table.Row, stacks: Sequence[str]) -> page.Row:
+    values = (
+        page.Text(cell.text, f"({named})", "strong" if cell.odd else "") for cell, named in setting.by_value(stacks)
+    )
+    return page.row(setting.title, tuple(values))
 
 
-def _not_valid(view: View) -> Iterator[Block]:
+def _not_valid(view: View) -> Iterator[page.Block]:
     titles = {
         "stack": False,
         "scenario": False,
@@ -234,15 +252,17 @@ def _not_valid(view: View) -> Iterator[Block]:
         "outcome": False,
         "reason": False,
     }
-    heads = tuple(Head(title, numeric=numeric) for title, numeric in titles.items())
-    yield Table("Trials that are not valid", heads, tuple(map(_rejected, view.not_valid)))
+    heads = tuple(page.Head(title, numeric=numeric) for title, numeric in titles.items())
+    yield page.Table("Trials that are not valid", heads, tuple(map(_rejected, view.not_valid)))
     for judged in view.not_valid:
         if log := log_tail(judged.outcome):
             trial = judged.trial
-            yield Details(f"The end of {trial.stack}'s log, block {trial.block}, {trial.scenario}", (Code(tuple(log)),))
+            yield page.Details(
+                f"The end of {trial.stack}'s log, block {trial.block}, {trial.scenario}", (page.Code(tuple(log)),)
+            )
 
 
-def _rejected(judged: Judged) -> Row:
+def _rejected(judged: Judged) -> page.Row:
     trial, verdict = judged.trial, judged.verdict
     where = (trial.stack, trial.scenario, str(trial.load), str(trial.block), str(trial.attempt))
-    return row(*where, verdict.result, words.clipped(verdict.reason), outcome=verdict.result)
+    return page.row(*where, verdict.result, words.clipped(verdict.reason), outcome=verdict.result)

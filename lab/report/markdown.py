@@ -3,64 +3,49 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from lab.report.page import (
-    Block,
-    Bullets,
-    Code,
-    Details,
-    Entry,
-    Head,
-    Item,
-    Page,
-    Paragraph,
-    Picture,
-    Section,
-    ShortAnswer,
-    Table,
-    Text,
-)
+from lab.report import page
 
 
-def render(page: Page) -> str:
-    """Return the page as Markdown."""
-    parts = [f"# {_plain(page.title)}", *map(_block, page.intro), *map(_section, page.sections)]
+def render(whole: page.Page) -> str:
+    """Return a report as Markdown."""
+    parts = [f"# {_plain(whole.title)}", *map(_block, whole.intro), *map(_section, whole.sections)]
     return "\n\n".join(parts) + "\n"
 
 
-def _section(section: Section) -> str:
+def _section(section: page.Section) -> str:
     title = ", ".join(filter(None, [section.title, section.beside]))
     return "\n\n".join([f"## {_plain(title)}", *map(_block, section.blocks)])
 
 
-def _block(block: Block) -> str:
+def _block(block: page.Block) -> str:
     match block:
-        case Paragraph():
+        case page.Paragraph():
             link = f" [{block.link[0]}]({block.link[1]})." if block.link else ""
             return f"{'> ' if block.style == 'warning' else ''}{_plain(block.text)}{link}"
-        case Bullets():
+        case page.Bullets():
             return "\n".join(map(_item, block.items))
-        case ShortAnswer():
+        case page.ShortAnswer():
             return "\n".join(map(_entry, block.entries))
-        case Picture():
+        case page.Picture():
             return f"![{_plain(block.label)}](charts/{block.slug}.svg)"
-        case Code():
+        case page.Code():
             return _fenced("\n".join(block.lines))
-        case Details():
+        case page.Details():
             return "\n\n".join([f"**{_plain(block.summary)}**", *map(_block, block.blocks)])
-        case Table():
+        case page.Table():
             return "\n".join(_table(block))
 
 
-def _item(item: Item) -> str:
+def _item(item: page.Item) -> str:
     return f"- {f'**{_plain(item.lead)}**: ' if item.lead else ''}{_plain(item.text)}"
 
 
-def _entry(entry: Entry) -> str:
+def _entry(entry: page.Entry) -> str:
     phrases = (f"*{phrase.label}*: {', '.join(phrase.stacks)}." for phrase in entry.phrases)
     return f"- **{_plain(entry.scenario)}**, {_plain(' '.join([f'{entry.beside}.', *phrases, *entry.notes]))}"
 
 
-def _table(table: Table) -> Iterator[str]:
+def _table(table: page.Table) -> Iterator[str]:
     yield _line(map(_head, table.heads))
     yield _line("--:" if head.numeric else "---" for head in table.heads)
     for row in table.rows:
@@ -68,7 +53,7 @@ def _table(table: Table) -> Iterator[str]:
         yield _line([*cells, *[""] * (len(table.heads) - len(cells))])
 
 
-def _head(head: Head) -> str:
+def _head(head: page.Head) -> str:
     """Return a title with its unit: `p50, ms`, `connects/request`, `threads (server)`."""
     joint = {"": "", "/": "", "(": " "}.get(head.unit[:1], ", ")
     return f"{head.title}{joint}{head.unit}"
@@ -80,7 +65,7 @@ def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(escaped)} |"
 
 
-def _text(text: Text) -> str:
+def _text(text: page.Text) -> str:
     marked = f"**{text.text}**" if text.tone == "strong" else text.text
     return " ".join(filter(None, [marked, text.small]))
 

@@ -121,7 +121,7 @@ class Section:
 
     @property
     def is_open(self) -> bool:
-        """Whether the rate was given."""
+        """Return whether the rate was given."""
         return self.load.startswith("open:")
 
     @property

@@ -6,33 +6,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import inf
 
-from lab.analysis.comparison.paired import MIN_BLOCKS
 from lab.analysis.summary import Judged
 from lab.model.outcome import Failure, Outcome
 from lab.model.stack import NOT_OPTIMIZED
 from lab.model.workload import Scenario
 from lab.paths import RESULTS
-from lab.report import facts, noisy_blocks, precision, resolution, settings_table, short, start
+from lab.report import noisy_blocks, resolution, settings_table, short
 from lab.report.derive import Findings
 from lab.report.read import Run
 from lab.report.section import Line, Section, headline
 
-HOW_TO_READ = (
-    "A block runs every stack once, close together in time; compared is the ratio inside each block. "
-    "Intervals come from the blocks, never from single requests.",
-    "Different: the interval (Holm-adjusted over the stacks and loads of the scenario) excludes 1 and the effect is "
-    "beyond the margin. Equal: the 90 % interval, which is then the one shown, lies inside the margin (5 % for throughput "
-    "and CPU, 10 % for p99); it is not adjusted, since each such statement stands for its own pair. "
-    "Anything else is inconclusive.",
-    "The A/A arm is the baseline measured a second time under another label: what it shows is noise.",
-    "Mean latency and percentiles are the geometric mean over blocks of each block's own, as in every ratio. A p50 needs 20 "
-    "requests, a p95 200, a p99 1,000.",
-    "Under closed load latency follows from throughput: the mean is users over requests per second (Little's law).",
-    "Failed is the stack's result (errors, refusals, falling behind) and is ranked last. Invalid is the lab's fault "
-    f"and carries no numbers; blocks that the machine disturbed are left out where most are valid, and a claim needs {MIN_BLOCKS}. "
-    "Not supported: the stack does not offer this technique.",
-    "Memory is read at the end of the window and depends on what ran before in the block.",
-)
 _NAMED = 4
 """So many stacks are named in the title."""
 _RANK = {"valid": 0, "failed": 1, "invalid": 2}
@@ -99,30 +82,6 @@ class View:
         return resolution.sentences(self.sections, headlines=True)
 
     @property
-    def precision(self) -> list[str]:
-        """Say whether the headline ratios are known as well as the profile wanted: the answer first, then its reasons."""
-        return precision.sentences(self.run, self.sections)
-
-    @property
-    def setup(self) -> str:
-        return facts.setup(self.run)
-
-    @property
-    def fact_tables(self) -> dict[str, facts.Table]:
-        return facts.tables(self.run)
-
-    @property
-    def how_to_read(self) -> Sequence[str]:
-        """Say what words and numbers mean, after the minimum detectable differences of the metrics that do not decide."""
-        return [*resolution.sentences(self.sections, headlines=False), *HOW_TO_READ, *self._latency_to_quote]
-
-    @property
-    def _latency_to_quote(self) -> list[str]:
-        if any(load.kind == "open" for load in self.run.profile.loads):
-            return ["Latency to quote is that under open load."]
-        return ["Latency to quote comes from open load, which this run does not have; PROFILE=standard has it."]
-
-    @property
     def title(self) -> str:
         """Name the stacks that are compared; many are counted."""
         names = self.stack_names
@@ -131,14 +90,6 @@ class View:
     @property
     def stack_names(self) -> list[str]:
         return [stack.name for stack in self.run.stacks]
-
-    @cached_property
-    def starts(self) -> list[start.Start]:
-        return start.starts(self.run)
-
-    @property
-    def start_note(self) -> str:
-        return start.note(self.run)
 
     def phrases(self, section: Section) -> list[short.Phrase]:
         """Return the short answer of a scenario."""
@@ -177,14 +128,6 @@ class View:
             for row in section.aa:
                 if row.verdict == "different":
                     yield f"{section.title}: the baseline came out different from itself; distrust these verdicts."
-
-    @cached_property
-    def settings(self) -> list[settings_table.Row]:
-        return settings_table.rows(self.run)
-
-    @property
-    def exceptions(self) -> list[str]:
-        return settings_table.exceptions(self.run)
 
     @property
     def glossary(self) -> str:

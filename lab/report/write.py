@@ -26,7 +26,7 @@ def view_of(folder: Path) -> View:
 def write_report(view: View) -> list[Path]:
     """Write all derived files into the run's folder and return their paths."""
     folder, found, drawn = view.run.folder, view.findings, _charts(view)
-    page = contents.page(view, drawn)
+    page = contents.of(view, drawn)
     return [
         tables.write_summary(folder / "summary.csv", found.cells),
         tables.write_costs(folder / "costs.csv", found.costs),

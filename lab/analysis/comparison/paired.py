@@ -1,4 +1,4 @@
-"""Statistics of one pair: Student's interval of the mean log ratio, the verdict, what could have been seen."""
+"""Statistics of one pair: Student's interval of the mean log ratio, the verdict, the minimum detectable difference."""
 
 import math
 from collections.abc import Sequence
@@ -31,7 +31,10 @@ MIN_BLOCKS = 6
 
 
 def verdict(logs: Sequence[float], level: float, margin: float) -> Verdict:
-    """Different: interval outside 1, effect outside the margin. Equivalent: 90 % interval inside the margin (TOST)."""
+    """Return the verdict.
+
+    Different: interval outside 1, effect outside the margin. Equivalent: 90 % interval inside the margin (TOST).
+    """
     decides, tost = half_width(logs, 1 - level), half_width(logs, TOST_CONFIDENCE)
     if len(logs) < MIN_BLOCKS or decides is None or tost is None:
         return "inconclusive"
@@ -42,7 +45,7 @@ def verdict(logs: Sequence[float], level: float, margin: float) -> Verdict:
 
 
 def is_wide(logs: Sequence[float], family: int, precision: float) -> bool:
-    """Whether the interval of a ratio, one of `family`, reaches further than `precision` (0.05: 5 %) from it.
+    """Return whether the interval of a ratio, one of `family`, reaches further than `precision` (0.05: 5 %) from it.
 
     At the level of the first step of Holm: that of a later step depends on the p values, and its interval is narrower.
     """
@@ -51,7 +54,7 @@ def is_wide(logs: Sequence[float], family: int, precision: float) -> bool:
 
 
 def p_value(logs: Sequence[float]) -> float | None:
-    """Two-sided p of Student's test that the mean log ratio is 0."""
+    """Return the two-sided p of Student's test that the mean log ratio is 0."""
     if len(logs) < 2:
         return None
     error, mean = standard_error(logs), math.fsum(logs) / len(logs)
@@ -61,13 +64,13 @@ def p_value(logs: Sequence[float]) -> float | None:
 
 
 def signed_rank_p(logs: Sequence[float]) -> float | None:
-    """Exact two-sided p of Wilcoxon's signed-rank test; with n blocks it is never below 2 / 2^n."""
+    """Return the exact two-sided p of Wilcoxon's signed-rank test; with n blocks it is never below 2 / 2^n."""
     changed = [log for log in logs if log]
     return float(distributions.wilcoxon(changed, method="exact").pvalue) if changed else None
 
 
 def mde(logs: Sequence[float], level: float, margin: float) -> float | None:
-    """Smallest relative difference that `verdict` calls different with 80 % power, at this pair's own spread.
+    """Return the smallest relative difference that `verdict` calls different with 80 % power, at this pair's own spread.
 
     Never less than the margin. None with too few blocks for any claim; else a ratio above 1, minus 1.
     """
@@ -80,10 +83,10 @@ def mde(logs: Sequence[float], level: float, margin: float) -> float | None:
 
 
 def detectable(n: int, level: float, limit: float) -> float:
-    """Standardised mean of n paired differences that is found beyond `limit` and by Student's test with 80 % power.
+    """Return the standardised mean of n paired differences that is found beyond `limit` and by Student's test with 80 % power.
 
     The power of the t-test (Cohen 1988, "Statistical power analysis", 2.2), written as the mean over the distribution
-    of the sample's standard deviation, so that the mean can be held against the fixed limit as well.
+    of the sample's standard deviation, so that the mean can be compared with the fixed limit as well.
     """
     needed = numpy.maximum(_t_needs(n, level), limit)
 
@@ -95,7 +98,7 @@ def detectable(n: int, level: float, limit: float) -> float:
 
 @cache
 def _t_needs(n: int, level: float) -> NDArray[numpy.float64]:
-    """The mean that Student's test needs, for each of many equally probable standard deviations of n values around 1."""
+    """Return the mean that Student's test needs, for each of many equally probable standard deviations of n values around 1."""
     shares = (numpy.arange(DEVIATIONS) + 0.5) / DEVIATIONS
     deviations = numpy.sqrt(distributions.chi2.ppf(shares, n - 1) / (n - 1))
     needed: NDArray[numpy.float64] = distributions.t.ppf(1 - level / 2, n - 1) * deviations / math.sqrt(n)

@@ -33,12 +33,12 @@ class Pair:
 
     @property
     def is_aa(self) -> bool:
-        """The reference stack against itself."""
+        """Return whether this is the baseline against itself."""
         return self.stack.endswith(AA)
 
 
 def pairs(observations: Iterable[Observation], baseline: str) -> list[Pair]:
-    """Arms and the baseline joined inside their blocks; an arm that shares no block with the baseline gives no pair."""
+    """Join arms and the baseline inside their blocks; an arm that shares no block with the baseline gives no pair."""
     logs: dict[tuple[str, str, str], dict[str, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
     for seen in observations:
         logs[seen.scenario, seen.load, seen.metric][seen.arm][seen.block] = math.log(seen.value)

@@ -20,7 +20,7 @@ class Comparison:
 
     That is the 90 % interval where the verdict is equivalent, else the Holm-adjusted one; `confidence` is its level.
     `adjusted_half` is half of the Holm-adjusted interval of the log ratio, whatever the verdict.
-    `mde` is the smallest relative difference (0.08: 8 %) that this pair would have shown with 80 % power.
+    `mde` is the minimum detectable difference of this pair (0.08: 8 %), with 80 % power.
     What needs two blocks is None with one.
     """
 
@@ -42,12 +42,12 @@ class Comparison:
 
     @property
     def is_aa(self) -> bool:
-        """The reference stack against itself: what this row shows is noise."""
+        """Return whether this is the baseline against itself: what the row shows is noise then."""
         return self.stack.endswith(AA)
 
 
 def compare(observations: Iterable[Observation], baseline: str) -> list[Comparison]:
-    """Every arm against the baseline, per scenario, load and metric.
+    """Compare every arm with the baseline, per scenario, load and metric.
 
     A family for Holm is one metric of one scenario under one kind of load: all stacks and amounts. Throughput decides in
     closed load and hardly differs in open load, where p99 decides: kept in one family they would cost each other power.
@@ -69,10 +69,10 @@ def _family(family: Sequence[Pair]) -> list[Comparison]:
 
 
 def holm(p_values: Sequence[float]) -> tuple[list[float], list[float]]:
-    """Level at which each hypothesis is decided, and the adjusted p values.
+    """Return the level at which each hypothesis is decided, and the adjusted p values.
 
     Holm (1979) decides the i-th smallest of m at alpha / (m - i + 1) and stops at the first that is not rejected;
-    all that follow are held to that one's level. Intervals at these levels exclude 1 exactly where Holm rejects
+    all that follow are decided at that one's level. Intervals at these levels exclude 1 exactly where Holm rejects
     (Serlin 1993, "Confidence intervals and the scientific method: a case for Holm on the range"; Ludbrook 2000).
     Written out, because statsmodels' multipletests collects garbage at each call, which takes ten times the rest.
     """

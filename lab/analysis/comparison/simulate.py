@@ -88,14 +88,14 @@ class Share:
 
 
 def runs(world: World, seed: int, number: int = RUNS) -> Iterator[list[Comparison]]:
-    """Comparisons of simulated runs of one scenario under one load."""
+    """Yield the comparisons of simulated runs of one scenario under one load."""
     random = numpy.random.default_rng(seed)
     for _ in range(number):
         yield compare(_until_precise(world, _blocks(world, random)), BASELINE)
 
 
 def said_different(world: World, stack: str | None, seed: int, number: int = RUNS) -> Share:
-    """How many runs say "different" of a stack; None: of any stack."""
+    """Return how many runs say "different" of a stack; None: of any stack."""
     hits = sum(
         any(row.verdict == "different" and stack in (None, row.stack) for row in rows)
         for rows in runs(world, seed, number)
@@ -104,7 +104,7 @@ def said_different(world: World, stack: str | None, seed: int, number: int = RUN
 
 
 def _until_precise(world: World, blocks: Iterator[list[Observation]]) -> list[Observation]:
-    """As many blocks as a run of this kind would have measured."""
+    """Return as many blocks as a run of this kind measures."""
     seen = [one for _ in range(world.blocks) for one in next(blocks)]
     for _ in range(world.blocks, world.most_blocks):
         found = pairs(seen, BASELINE)
@@ -132,7 +132,7 @@ def _rps(world: World, speed: float, log_noise: float, random: numpy.random.Gene
 
 
 def main(seed: int = 1) -> None:
-    """Prints, for each world, how often "different" is said where it is false and where it is true."""
+    """Print, for each world, how often "different" is said where it is false and where it is true."""
     print(f"{RUNS:,} simulated runs each, seed {seed}; in brackets: one-sided 95 % limit")  # noqa: T201 - a command's answer
     for world in WORLDS:
         slower = next((arm for arm, speed in world.speeds.items() if speed != 1), None)

@@ -62,7 +62,7 @@ def notes_of(verdicts: Sequence[Verdict], enough: int) -> Iterator[str]:
 
 
 def _further(verdicts: Sequence[Verdict]) -> Iterator[str]:
-    """What else was objected to where another objection decided, once for each cause."""
+    """Yield the further objections, where another one decided, once for each cause."""
     found = [objection for verdict in verdicts for objection in verdict.objections[1:]]
     for cause, count in Counter(objection.cause for objection in found).items():
         first = next(objection.sentence for objection in found if objection.cause is cause)
@@ -70,6 +70,6 @@ def _further(verdicts: Sequence[Verdict]) -> Iterator[str]:
 
 
 def _of_blocks(verdicts: Sequence[Verdict], blocks: int) -> str:
-    """Their most frequent reason, and in how many blocks they were so."""
+    """Return the most frequent reason, and in how many blocks there was one."""
     reason = Counter(verdict.reason for verdict in verdicts).most_common(1)[0][0]
     return reason if blocks == 1 else f"{len(verdicts)} of {blocks} blocks: {reason}"

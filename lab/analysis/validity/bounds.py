@@ -34,7 +34,7 @@ SERVED = 0.95
 
 
 def bound_by(sample: Sample, limits: Limits) -> Bound:
-    """The first limit that was reached, the server's own first."""
+    """Return the first limit that was reached, the server's own first."""
     if not sample.driven.completed:
         return ""
     if _quota_reached(sample, limits):
@@ -58,7 +58,7 @@ def _quota_reached(sample: Sample, limits: Limits) -> bool:
 
 
 def _server_full(sample: Sample, limits: Limits) -> bool:
-    """All its CPUs are full of its own work, or exactly one is: an interpreter with a global lock cannot use a second.
+    """Return whether all its CPUs are full of its own work, or exactly one is: an interpreter with a global lock cannot use a second.
 
     Interrupts that the server causes are counted to the CPU and not to it, so of a full CPU most is enough; where
     others filled it, the trial is invalid (FOREIGN) and the server was not the bound. What the hypervisor took was not
@@ -72,7 +72,7 @@ def _server_full(sample: Sample, limits: Limits) -> bool:
 
 
 def _slots_full(sample: Sample, limits: Limits) -> bool:
-    """Only more users than slots can fill the slots; with fewer, the users are the limit."""
+    """Return whether all slots are taken. Fewer users than slots cannot fill them: the users are the limit then."""
     ceiling, load = ceiling_per_s(limits), sample.trial.load
     if ceiling is None or (load.kind == "closed" and load.amount <= (limits.slots or 0)):
         return False
@@ -80,13 +80,13 @@ def _slots_full(sample: Sample, limits: Limits) -> bool:
 
 
 def _users_queue(sample: Sample, limits: Limits) -> bool:
-    """More users than slots always have a request waiting for one: where nothing else is full, more users change nothing."""
+    """Return whether there are more users than slots: some always wait, and further users change nothing."""
     load = sample.trial.load
     return load.kind == "closed" and limits.slots is not None and load.amount > limits.slots
 
 
 def _load_served(sample: Sample, limits: Limits) -> bool:
-    """All that was offered was answered: the schedule (open), or each user as often as the wait allows (closed)."""
+    """Return whether all that was offered was answered: the schedule (open), or each user as often as the wait allows (closed)."""
     load = sample.trial.load
     if load.kind == "open":
         return sample.driven.completed >= SERVED * sample.driven.requests
@@ -98,7 +98,7 @@ def _rps(sample: Sample) -> float:
 
 
 def _largest_beside_server(sample: Sample) -> Bound:
-    """Who filled the generator's core; unless it was clearly another role, the generator could not run freely."""
+    """Return which role filled the generator's core; unless it was clearly another role, the generator could not run freely."""
     roles: tuple[Literal["database", "upstream"], ...] = ("database", "upstream")
     largest = max(roles, key=lambda role: cpu_share(sample, role) or 0)
     share = cpu_share(sample, largest) or 0

@@ -1,4 +1,4 @@
-"""Everything that makes a trial something else than valid."""
+"""The causes for which a trial is not valid."""
 
 from enum import Enum
 from typing import Literal
@@ -16,21 +16,21 @@ class Cause(Enum):
     OFF_CONTRACT = "failed", "so it was not measured there: call `make verify` to see what else it answers otherwise"
     LAB = (
         "invalid",
-        "the lab or the machine is at fault, not the stack: read the driver's log and run the block again",
+        "the lab or the machine is at fault, not the stack: read the driver's log and re-run the block",
         True,
     )
     ERRED = "failed", "it may be overloaded past its limits or broken: read its log, or lower the load"
     ACCOUNTS = "invalid", "the driver may have lost sight of requests: report this as a bug of the lab"
-    STOLEN = "invalid", "the machine is shared with others that are busy: run again at a quieter time", True
-    FOREIGN = "invalid", "other programs use the server's CPUs: quieten the machine and run again", True
-    FOREIGN_BESIDE = "invalid", "other programs use the generator's CPUs: quieten the machine and run again", True
+    STOLEN = "invalid", "the machine is shared with others that are busy: measure again at a quieter time", True
+    FOREIGN = "invalid", "other programs use the server's CPUs: close other programs and measure again", True
+    FOREIGN_BESIDE = "invalid", "other programs use the generator's CPUs: close other programs and measure again", True
     QUOTA = "invalid", "the lab itself has a CPU quota: raise it, or run where there is none", True
     LATE = (
         "invalid",
-        "the generator may share its core with something else: quieten the machine or lower the rate",
+        "the generator may share its core with something else: close other programs or lower the rate",
         True,
     )
-    IDLE = "invalid", "the generator may have been starved or stuck: quieten the machine and run again", True
+    IDLE = "invalid", "the generator may have been starved or stuck: close other programs and measure again", True
     NEIGHBOURS = "invalid", "a stack that should have slept took CPU time: find out what it does when idle", True
     NOTHING = "failed", "the server may refuse connections, answer wrongly, or too slowly for this window: read its log"
     UNANSWERED = "failed", "it may be overloaded past its limits: read its log, or lower the load", True

@@ -51,14 +51,14 @@ def _idle(sample: Sample) -> bool:
 
 
 def _kept_busy(sample: Sample) -> float:
-    """CPUs that all roles together used, and what a hypervisor or a quota withheld, as a share of the window."""
+    """Return the CPUs that all roles together used, and what a hypervisor or a quota withheld, as a share of the window."""
     roles: tuple[Role, ...] = get_args(Role)
     used = sum(cpu_share(sample, role) or 0 for role in roles)
     return used + (sample.stolen or 0) + (quota_share(sample) or 0)
 
 
 def _rounds(sample: Sample, limits: Limits) -> float:
-    """How many waits pass until a request has had its own: one, or more where more requests than slots are in flight."""
+    """Return how many waits pass until a request has had its own: one, or more where more requests than slots are in flight."""
     load, driven = sample.trial.load, sample.driven
     at_once = load.amount if load.kind == "closed" else driven.in_flight_s / driven.window_s
     return 1 if limits.slots is None else max(1, at_once / limits.slots)

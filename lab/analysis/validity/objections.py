@@ -1,6 +1,6 @@
 """The checks of a measured trial: a table, asked in order; all objections are kept, the first decides.
 
-The order says who is to blame. Wrong answers are the stack's, whatever the machine did. What time can cause (no answer,
+The order decides whose result it is. Wrong answers are the stack's, whatever the machine did. What time can cause (no answer,
 starved, dropped, behind) is the stack's only where nothing disturbed the machine. Limits are fixed beforehand.
 """
 
@@ -24,7 +24,7 @@ IN_FLIGHT_SHARE = 0.9
 USERS_ACCOUNTED = 4
 """Fewer users than this are reported, not judged: their gaps weigh too much."""
 NEIGHBOURS_BUSY = 0.05
-"""Share of the window that the idle stacks' servers together may have computed."""
+"""Share of the window for which the idle stacks' servers together may have used a CPU."""
 FOREIGN = 0.1
 """Share of the server's CPUs that other programs may have used; interrupts, which are counted here on some kernels, were at most 0.035."""
 FOREIGN_BESIDE = 0.2
@@ -50,7 +50,7 @@ Check = Callable[[Sample, Limits], str | None]
 
 
 def unexpected_errors(sample: Sample, expected: Container[str]) -> int:
-    """Requests of the window that ended in an error no experiment declared."""
+    """Count the requests of the window that ended in an error that the scenario does not declare."""
     return sum(count for reason, count in sample.driven.errors.items() if reason not in expected)
 
 
@@ -100,7 +100,7 @@ def _wrong_body(sample: Sample) -> str:
 
 
 def _accounts_do_not_add_up(sample: Sample, _: Limits) -> str | None:
-    """In open load `latency` also holds what timed out, as having taken at least so long; `service` holds it not."""
+    """Compare arrivals and ends. In open load `latency` includes what timed out, `service` does not."""
     driven = sample.driven
     if driven.scheduled not in (None, driven.requests):
         return f"{driven.scheduled:,} requests were due but {driven.requests:,} are accounted for"
@@ -129,7 +129,7 @@ def _generator_busy(sample: Sample, limits: Limits) -> str | None:
 
 
 def _requests_not_in_flight(sample: Sample, limits: Limits) -> str | None:
-    """Where most requests erred this is no sign of a disturbance: a refused user waits for its turn to ask again."""
+    """Compare users and requests in flight; where most requests erred, a refused user waits until it may ask again."""
     load = sample.trial.load
     if load.kind == "open" or load.amount < USERS_ACCOUNTED:
         return None
@@ -149,7 +149,7 @@ def _neighbours_busy(sample: Sample, _: Limits) -> str | None:
 
 
 def _steps(sample: Sample) -> float:
-    """What /proc/stat, which counts in steps of 10 ms, may be off at both edges of a window, as a share of it."""
+    """Return how far off /proc/stat, which counts in steps of 10 ms, may be at both edges, as a share of the window."""
     return 2 * STEP_S / sample.driven.window_s
 
 
@@ -174,7 +174,7 @@ def _foreign_load(sample: Sample, limits: Limits) -> str | None:
 
 
 def _foreign_beside(sample: Sample, limits: Limits) -> str | None:
-    """Whatever the limit was: requests that wait for a turn of the generator are counted as the server's latency."""
+    """Object whatever the bound is: requests that wait for the generator's CPU count as the server's latency."""
     share = foreign_beside(sample, limits.other_cpus)
     if share is None or share <= FOREIGN_BESIDE + _steps(sample) or (sample.other_cores_busy or 0) <= GENERATOR_BUSY:
         return None
@@ -182,7 +182,7 @@ def _foreign_beside(sample: Sample, limits: Limits) -> str | None:
 
 
 def _ceiling_exceeded(sample: Sample, limits: Limits) -> str | None:
-    """At most slots x (T + d) / d responses end in a window T; d is shortened by what timers may wake early."""
+    """Compare responses with the slots: at most slots x (T + d) / d end in a window T; timers may shorten d a little."""
     ceiling = ceiling_per_s(limits, early_ms=EARLY_MS)
     if ceiling is None or limits.slots is None or limits.wait_ms < CEILING_WAIT_MS:
         return None
@@ -193,7 +193,7 @@ def _ceiling_exceeded(sample: Sample, limits: Limits) -> str | None:
 
 
 def _starved(sample: Sample, _: Limits) -> str | None:
-    """In closed load who is never served asks no more: neither the percentiles nor the error rate would show it."""
+    """Count users without an answer: they send nothing more, so neither percentiles nor the error rate show them."""
     users = sample.trial.load.amount
     if sample.driven.starved <= STARVED_ALLOWED * users:
         return None
@@ -210,7 +210,7 @@ def _dropped(sample: Sample, _: Limits) -> str | None:
 
 
 def _fell_behind(sample: Sample, _: Limits) -> str | None:
-    """Arrivals and responses differ by the change of what is in flight: by about sqrt(2 x mean) in a stable queue."""
+    """Compare arrivals and responses: in a stable queue they differ by about sqrt(2 x mean of those in flight)."""
     driven = sample.driven
     if sample.trial.load.kind == "closed":
         return None

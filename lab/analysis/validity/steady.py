@@ -1,7 +1,7 @@
 """Steady state: the halves of each window compared, with the blocks as replicates (after Kalibera and Jones, 2013).
 
-A mean says little of a series that still climbs. A single window is too noisy to know, so the ratio of the halves is
-averaged over the blocks and has an interval over them.
+A mean says little of a series that still climbs. One window is too noisy to decide it: the ratio of the halves is averaged
+over the blocks and has an interval over them.
 """
 
 import math

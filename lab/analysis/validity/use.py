@@ -1,16 +1,16 @@
-"""How busy the CPUs were in a trial, by whom, and what kept a role from running."""
+"""How busy the CPUs were in a trial, with what, and what kept a role from running."""
 
 from lab.model.outcome import Role, Sample
 
 
 def cpu_share(sample: Sample, role: Role) -> float | None:
-    """CPUs that a role kept busy during the window (1.0: one whole CPU)."""
+    """Return the CPUs that a role kept busy during the window (1.0: one whole CPU)."""
     usage = sample.usage.get(role)
     return None if usage is None or usage.cpu_s is None else usage.cpu_s / sample.driven.window_s
 
 
 def generator_share(sample: Sample, other_cpus: int = 1) -> float | None:
-    """How busy the generator's core was, by all that runs on it; of several CPUs no less than the generator alone."""
+    """Return how busy the generator's core was, by all that runs on it; of several CPUs no less than the generator alone."""
     alone, together = cpu_share(sample, "generator"), _own_beside(sample, other_cpus)
     if sample.other_cores_busy is not None:
         return max(alone or 0, sample.other_cores_busy)
@@ -18,7 +18,7 @@ def generator_share(sample: Sample, other_cpus: int = 1) -> float | None:
 
 
 def _own_beside(sample: Sample, other_cpus: int) -> float | None:
-    """Share of the CPUs beside the server's that generator, database and upstream used."""
+    """Return the share of the CPUs beside the server's that generator, database and upstream used."""
     alone = cpu_share(sample, "generator")
     if alone is None:
         return None
@@ -26,13 +26,13 @@ def _own_beside(sample: Sample, other_cpus: int) -> float | None:
 
 
 def quota_share(sample: Sample) -> float | None:
-    """Share of the window for which a CPU quota of the server's own kept it from running: above 1 on several CPUs."""
+    """Return the share of the window for which a CPU quota of the server's own kept it from running: above 1 on several CPUs."""
     throttled_s = sample.server_throttled_s
     return None if throttled_s is None else throttled_s / sample.driven.window_s
 
 
 def foreign_share(sample: Sample, server_cpus: int = 1) -> float | None:
-    """Share of the server's CPUs that was taken by something that is neither the server nor a stack of the run."""
+    """Return the share of the server's CPUs that was taken by something that is neither the server nor a stack of the run."""
     own = cpu_share(sample, "server")
     if sample.server_cores_busy is None or own is None:
         return None
@@ -41,7 +41,7 @@ def foreign_share(sample: Sample, server_cpus: int = 1) -> float | None:
 
 
 def foreign_beside(sample: Sample, other_cpus: int = 1) -> float | None:
-    """Share of the CPUs beside the server's that was taken by something else than generator, database and upstream.
+    """Return the share of the CPUs beside the server's that was taken by something else than generator, database and upstream.
 
     The lab itself, interrupts and the engine are in it. In the reference runs it is below 0.1 in 99 of 100 trials; where the
     engine wrote a stack's access log (variants-docker) it is up to 0.44.

@@ -32,7 +32,7 @@ class Verdict:
 
     @property
     def cause(self) -> Cause | None:
-        """The first objection's; None where there is none."""
+        """Return the first objection's cause; None where there is none."""
         return self.objections[0].cause if self.objections else None
 
     @property
@@ -41,7 +41,7 @@ class Verdict:
 
     @property
     def reason(self) -> str:
-        """The first objection as a sentence; empty where there is none."""
+        """Return the first objection as a sentence; empty where there is none."""
         return self.objections[0].sentence if self.objections else ""
 
 
