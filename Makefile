@@ -11,12 +11,14 @@ ifneq ($(filter-out $(KNOWN) MAKEFLAGS MAKEOVERRIDES GNUMAKEFLAGS MFLAGS -*-comm
 $(error Unknown variable $(firstword $(filter-out $(KNOWN),$(GIVEN))): choose from $(KNOWN))
 endif
 
-.PHONY: help bench test check verify up down report doctor calibrate base-image lock clean
+.PHONY: help bench test test-full check verify up down report doctor calibrate base-image lock clean
 help: .venv/stamp ## list the targets
 	$(LAB) help
 bench: .venv/stamp ## measure and report: [PROFILE=quick] [STACKS=a,b] [SCENARIOS=a,b] [RUNTIME=auto] [RUN=name]
 	$(LAB) bench
-test: .venv/stamp ## run the test suite: [ARGS="-k histogram"]
+test: .venv/stamp ## run the tests that are not slow, with the floor of coverage: [ARGS="-k histogram"]
+	@$(PYTHON) -m pytest -m "not slow" $(or $(ARGS),--cov --cov-report=)
+test-full: .venv/stamp ## run all tests, with staged faults, every stack and simulations: [ARGS="-m slow"]
 	@$(PYTHON) -m pytest $(ARGS)
 check: .venv/stamp ## check lint, format, types, layers, words
 	@.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy && .venv/bin/lint-imports && $(PYTHON) -m pytest tests/test_words_of_the_project.py

@@ -73,7 +73,19 @@ PORTS = reserved_hundred()
 """Copies of the checkout use ports 91xx instead of 81xx, so that neither a running lab nor another suite is in the way."""
 
 ENGINE_MISSING = engine_missing()
-needs_engine = needs(ENGINE_MISSING)
+without_engine = needs(ENGINE_MISSING)
+needs_engine = pytest.mark.engine
+PATIENCE_S = 600
+"""Seconds that a slow test may take, or one for which the engine may have to build images first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out the tests that need an engine where there is none, and give long tests a longer timeout."""
+    for item in items:
+        if item.get_closest_marker("engine"):
+            item.add_marker(without_engine)
+        if item.get_closest_marker("engine") or item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(PATIENCE_S))
 
 
 @pytest.fixture(autouse=True, scope="module")
