@@ -1,6 +1,6 @@
 """Measures trials one by one with faults put beside them, by the parts that a run is made of: `python -m tests.staged [docker]`.
 
-It runs inside a copy of the checkout whose applications may be broken on purpose, so no stack is held to the contract.
+It runs inside a copy of the checkout whose applications may be broken on purpose, so no stack is compared with the contract.
 Standard input: a JSON list of scenes, each the stacks that run together and the trials on them. Standard output: one
 JSON line per trial, its outcome and what the trial could do at most.
 """

@@ -224,7 +224,7 @@ def test_users_that_are_served_only_after_the_window_are_counted(driver: Driver)
 
 
 def test_the_window_waits_until_every_user_was_served(driver: Driver) -> None:
-    """The sixth connection is let in when half of the window would be over; nobody starves, and all are in the sample."""
+    """The sixth connection is accepted when half of the window would be over; nobody starves, and all are in the sample."""
     admitted_s: list[float] = []
 
     async def late(peer: Peer) -> None:

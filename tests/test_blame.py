@@ -34,7 +34,7 @@ DISTURBED: dict[Cause, dict[str, Any]] = {
     Cause.FOREIGN: {"server_cores_busy": 0.95, "usage": {"server": Usage(cpu_s=1.0)}},
     Cause.FOREIGN_BESIDE: {"other_cores_busy": 0.98, "usage": {"generator": Usage(cpu_s=0.8)}},
     Cause.QUOTA: {"lab_throttled_s": 0.4},
-    Cause.NEIGHBOURS: {"idle_cpu_s": 0.2},
+    Cause.NOT_IDLE: {"idle_cpu_s": 0.2},
 }
 
 
@@ -106,7 +106,7 @@ def test_a_wrong_body_is_shown_with_the_errors_that_it_is_one_of_and_no_others()
     assert "Hullo" not in judge(sample(CLOSED, **wrong | {"errors": {"status 500": 3}}), Limits()).reason
 
 
-def test_a_disturbed_block_with_timeouts_is_run_again_and_an_undisturbed_one_is_not() -> None:
+def test_a_disturbed_block_with_timeouts_is_rerun_and_an_undisturbed_one_is_not() -> None:
     """A re-run for what the stack did would choose its best attempt."""
     assert list(stopping.invalid([sample(CLOSED, stolen=0.6, **THREE_TIMEOUTS)], limits_of)) == [
         ("a", "json", "closed:8")

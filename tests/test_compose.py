@@ -1,4 +1,4 @@
-"""The process runtime's reading of docker-compose.yml, held against Compose's own."""
+"""The process runtime's reading of docker-compose.yml, compared with Compose's own."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Every stack as a plain process, held to the contract: test_contract_of_stacks.py has them in containers where it can."""
+"""Every stack as a plain process, compared with the contract: test_contract_of_stacks.py has them in containers where it can."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ def stands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Stack
 
 
 @pytest.mark.parametrize("name", PROJECT.stacks)
-def test_a_stack_holds_the_contract_as_a_process(name: str, stands: dict[str, Stack]) -> None:
+def test_a_stack_conforms_to_the_contract_as_a_process(name: str, stands: dict[str, Stack]) -> None:
     if lack := auto.runtime(PROJECT, "process").lacks(name):
         assert name not in stands
         assert "is not on this machine" in lack

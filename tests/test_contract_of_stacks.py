@@ -1,4 +1,4 @@
-"""Every stack of docker-compose.yml, running, held to the contract: by the lab's own check, and by schemathesis."""
+"""Every stack of docker-compose.yml, running, compared with the contract: by the lab's own check, and by schemathesis."""
 
 import contextlib
 import json
@@ -73,7 +73,7 @@ def started(stands: dict[str, Stack], name: str) -> Stack:
     return found
 
 
-def test_a_stack_holds_the_contract(stack: Stack) -> None:
+def test_a_stack_conforms_to_the_contract(stack: Stack) -> None:
     assert contract.verify(f"http://127.0.0.1:{stack.port}", stack) == []
 
 

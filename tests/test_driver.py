@@ -14,7 +14,7 @@ import pytest
 
 from lab.load.client import Driver, DriverError
 from lab.load.driver.schedule import schedule
-from lab.load.driver.turns import TURN_NS
+from lab.load.driver.turns import SLICE_NS
 from lab.model.histogram import Histogram
 from lab.model.outcome import Driven
 from lab.model.workload import Load
@@ -153,23 +153,23 @@ def test_loads_of_a_trial_read_as_text() -> None:
 SCHEDULING = Path("/proc/self/sched")
 
 
-def test_the_driver_takes_short_turns_and_no_priority() -> None:
-    """What the kernel says of a process before and after it asks; a kernel that heeds no turns changes nothing."""
+def test_the_driver_takes_a_short_slice_and_no_priority() -> None:
+    """What the kernel says of a process before and after it asks; a kernel that ignores it changes nothing."""
     says = (
-        "import os; from pathlib import Path; from lab.load.driver.turns import ask_for_short_turns\n"
+        "import os; from pathlib import Path; from lab.load.driver.turns import ask_for_short_slice\n"
         f"told_in = Path({str(SCHEDULING)!r})\n"
         "def told():\n"
         "    lines = [line.split() for line in told_in.read_text().splitlines()] if told_in.exists() else []\n"
         "    return next((line[-1] for line in lines if line[:1] == ['se.slice']), '0')\n"
-        "usual = told(); ask_for_short_turns()\n"
+        "usual = told(); ask_for_short_slice()\n"
         "print(usual, told(), os.nice(0), os.sched_getscheduler(0))"
     )
     done = subprocess.run([sys.executable, "-c", says], cwd=ROOT, capture_output=True, text=True, check=True)
     usual, turn, nice, policy = done.stdout.split()
-    assert int(turn) in (TURN_NS, int(usual))
+    assert int(turn) in (SLICE_NS, int(usual))
     assert (int(nice), int(policy)) == (os.nice(0), os.SCHED_OTHER)
     if linux() >= (6, 12) and SCHEDULING.exists() and platform.machine() == "x86_64":
-        assert int(turn) == TURN_NS
+        assert int(turn) == SLICE_NS
 
 
 def linux() -> tuple[int, ...]:

@@ -63,7 +63,7 @@ CASES: list[tuple[Cause, dict[str, Any]]] = [
     (Cause.BUSY, {"of": CLOSED, "usage": usage(generator=0.95)}),
     (Cause.BUSY, {"of": CLOSED, "other_cores_busy": 0.95, "usage": usage(generator=0.8)}),
     (Cause.IDLE, {"of": CLOSED, "in_flight_s": 0.89 * 64 * 2}),
-    (Cause.NEIGHBOURS, {"of": CLOSED, "idle_cpu_s": 0.2}),
+    (Cause.NOT_IDLE, {"of": CLOSED, "idle_cpu_s": 0.2}),
     (Cause.FOREIGN, {"of": CLOSED, "server_cores_busy": 0.95, "usage": usage(server=0.6)}),
     (Cause.FOREIGN_BESIDE, {"of": CLOSED, "other_cores_busy": 0.95, "usage": usage(generator=0.3, database=0.3)}),
     (Cause.STOLEN, {"of": CLOSED, "stolen": 0.25}),

@@ -1,4 +1,4 @@
-"""How large images are, what they share, and when they are built anew."""
+"""How large images are, what they share, and when they are built again."""
 
 import subprocess
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def engine(checkout: Path) -> Iterator[docker.DockerClient]:
 
 
 @needs_engine
-def test_an_image_is_built_anew_when_its_inputs_change_and_only_then(
+def test_an_image_is_built_again_when_its_inputs_change_and_only_then(
     checkout: Path, engine: docker.DockerClient
 ) -> None:
     def built() -> tuple[str, dict[str, int]]:

@@ -1,4 +1,4 @@
-"""Outcomes and bounds brought about: real servers, PostgreSQL, `upstream` and driver, with a real fault in one of them.
+"""Outcomes and bounds, caused: real servers, PostgreSQL, `upstream` and driver, with a real fault in one of them.
 
 All trials run once, on one copy of the checkout. On a machine that others use too a check asked earlier may object first,
 so a test asks the check that it is about, and of the verdict only what no noise can change.
@@ -250,7 +250,7 @@ OBJECTIONS = {
     "server's CPU taken": Cause.FOREIGN,
     "generator's CPU taken": Cause.LATE,
     "generator's CPU taken, closed": Cause.FOREIGN_BESIDE,
-    "neighbour awake": Cause.NEIGHBOURS,
+    "neighbour awake": Cause.NOT_IDLE,
 }
 
 
@@ -265,7 +265,7 @@ def test_each_fault_is_objected_to(staged: Staged, name: str) -> None:
         assert verdict.result == cause.result
 
 
-def test_every_cause_is_brought_about_in_one_of_these_files() -> None:
+def test_every_cause_is_tested_in_one_of_these_files() -> None:
     here = Path(__file__).parent
     texts = [path.read_text() for path in (*here.glob("test_outcomes_*.py"), here / "test_bench.py")]
     assert {name for text in texts for name in re.findall(r"Cause\.([A-Z_]+)", text)} == {cause.name for cause in Cause}

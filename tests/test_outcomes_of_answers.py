@@ -1,4 +1,4 @@
-"""Outcomes that a server's answers alone bring about: a real driver, a server written in the test."""
+"""Outcomes that a server's answers alone cause: a real driver, a server written in the test."""
 
 import asyncio
 from datetime import UTC, datetime

@@ -213,7 +213,7 @@ def test_an_interrupted_run_says_how_far_it_came(tmp_path: Path) -> None:
         )
 
 
-def test_blocks_that_were_run_again_are_counted(tmp_path: Path) -> None:
+def test_blocks_that_were_rerun_are_counted(tmp_path: Path) -> None:
     again = [sample(trial(0, arm, scenario_.id, attempt=1)) for arm in SPEEDS for scenario_ in SCENARIOS]
     report = written(tmp_path, [*outcomes(), *again])
     assert "11 trials of interrupted or noisy blocks were measured again" in report["report.md"].read_text()

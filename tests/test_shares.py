@@ -1,4 +1,4 @@
-"""Drivers that share a load see together what one would have seen."""
+"""Drivers that share a load measure together what one would measure."""
 
 import threading
 from pathlib import Path

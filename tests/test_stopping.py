@@ -1,4 +1,4 @@
-"""When a block is run again, and when a run knows enough."""
+"""When a block is re-run, and when a run knows enough."""
 
 from datetime import UTC, datetime
 
@@ -44,7 +44,7 @@ def test_a_slow_drift_is_quiet_and_a_jump_is_not() -> None:
     assert noisy == [False] * 6 + [True] * 2 + [False] * 4
 
 
-def test_the_first_block_is_held_against_itself() -> None:
+def test_the_first_block_is_compared_with_itself() -> None:
     assert "instead of 3.00 ms" in stopping.speed_changed(block(1.0, 5.0), [])
     assert stopping.speed_changed(block(1.0, 1.3), []) == ""
 
@@ -90,7 +90,7 @@ def test_a_cell_that_stayed_invalid_in_the_reruns_of_two_blocks_causes_no_more_o
     assert persistent.without({("b", "json", "closed:8"): "Late."}) != {}
 
 
-def test_a_failure_of_the_stack_is_a_result_and_no_reason_to_run_again() -> None:
+def test_a_failure_of_the_stack_is_a_result_and_no_reason_for_a_rerun() -> None:
     assert stopping.invalid([synthetic.failure()], limits_of) == {}
 
 
@@ -186,7 +186,7 @@ def test_a_block_that_was_killed_before_its_record_was_written_is_measured_again
     assert stopping.unmeasured([0], measured((0, 0, 3)), 3) == [(0, 1)]
 
 
-def test_a_noisy_block_whose_rerun_was_broken_off_is_run_again_and_no_more_often_than_allowed() -> None:
+def test_a_noisy_block_whose_rerun_was_broken_off_is_repeated_and_no_more_often_than_allowed() -> None:
     noisy = [
         block().model_copy(update={"noise": "The reference workload was off.", "attempt": attempt})
         for attempt in range(2)
@@ -205,7 +205,7 @@ def test_an_attempt_that_was_broken_off_uses_up_no_rerun() -> None:
     assert stopping.unmeasured([0], [*outcomes, *measured((0, 2, 3))], 3, [noisy, again], reruns=1) == []
 
 
-def test_a_block_beyond_the_planned_ones_that_was_broken_off_is_attempted_anew() -> None:
+def test_a_block_beyond_the_planned_ones_that_was_broken_off_is_attempted_again() -> None:
     """Its outcomes of before the interruption must not be counted together with the new ones."""
     assert stopping.unmeasured([10], measured((10, 0, 2)), 3) == [(10, 1)]
     assert stopping.unmeasured([10], measured((10, 0, 3)), 3, [recorded(10)]) == []

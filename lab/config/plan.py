@@ -1,7 +1,7 @@
 """Plans trials as randomised complete blocks: a block runs every stack x scenario x load once.
 
 Scenarios come in seeded order; within a scenario the stacks follow a seeded cyclic Latin square, so that over as many
-blocks as there are arms each arm takes each position once (and, every other round, the neighbours swap sides).
+blocks as there are arms each arm takes each position once (and, every other round, in the reverse order).
 Everything follows from the seed: the plan can be made again from run.json.
 """
 

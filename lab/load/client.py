@@ -30,7 +30,7 @@ class DriverError(LabError):
 
 
 class Driver:
-    """The driver process while the `with` block lasts; one that died or fell silent is started anew for the next trial.
+    """The driver process while the `with` block lasts; one that died or fell silent is started again for the next trial.
 
     `log` gets what it has to say; `cpus` are the cores it may use, all where None.
     """

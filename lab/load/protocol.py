@@ -32,7 +32,7 @@ class Order(Noun):
     part: int = Field(default=0, ge=0)
     """Which part of the load this driver takes, counted from 0 …"""
     parts: int = Field(default=1, ge=1)
-    """… of so many drivers that share it; `lab.shares.merged` puts together what they saw."""
+    """… of so many drivers that share it; `lab.analysis.merge` merges their answers."""
 
     @property
     def longest_ramp_s(self) -> float:

@@ -133,7 +133,7 @@ class Failure(Noun):
     log_tail: tuple[str, ...] = ()
     """Last lines of the server's log."""
     lab_fault: bool = False
-    """The lab broke (driver, database, upstream), not the stack: the trial is invalid, and is run again."""
+    """The lab broke (driver, database, upstream), not the stack: the trial is invalid, and its block is re-run."""
     off_contract: bool = False
     """The stack answers this path otherwise than it must, by the contract check or the first request, so it was not loaded there."""
 
@@ -159,7 +159,7 @@ class Block(Noun):
     start_cpu_s: dict[str, Amount] = Field(default_factory=dict)
     """Label -> CPU time that a server had used when it was healthy (older runs: when all were): what its start costs."""
     noise: str = ""
-    """Why the block was or should have been run again; empty where nothing was wrong."""
+    """Why the block was or should have been re-run; empty where nothing was wrong."""
 
 
 Outcome = Annotated[Sample | Failure, Field(discriminator="kind")]

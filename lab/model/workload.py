@@ -76,13 +76,13 @@ class Profile(Noun):
     aa_scenarios: tuple[str, ...] = ()
     """Scenarios that the A/A arm runs too."""
     reruns: int = Field(default=2, ge=0, le=5)
-    """How often a noisy block is run again at most."""
+    """How often a disturbed block is re-run at most."""
     precision: float | None = Field(default=None, gt=0, lt=1)
     """Go on beyond `blocks` until every headline ratio's interval is within this share of it (0.05: 5 %) …"""
     most_blocks: int | None = Field(default=None, ge=1, le=100)
     """… or until so many blocks are done."""
     limit_min: float | None = Field(default=None, gt=0)
-    """Minutes of measuring after which no block more than `blocks` is begun, and none is run again."""
+    """Minutes of measuring after which no block more than `blocks` is begun, and none is re-run."""
 
     @model_validator(mode="after")
     def _has_an_end(self) -> Self:

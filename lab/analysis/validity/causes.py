@@ -31,7 +31,7 @@ class Cause(Enum):
         True,
     )
     IDLE = "invalid", "the generator may have been starved or stuck: close other programs and measure again", True
-    NEIGHBOURS = "invalid", "a stack that should have slept took CPU time: find out what it does when idle", True
+    NOT_IDLE = "invalid", "a stack that should have slept took CPU time: find out what it does when idle", True
     NOTHING = "failed", "the server may refuse connections, answer wrongly, or too slowly for this window: read its log"
     UNANSWERED = "failed", "it may be overloaded past its limits: read its log, or lower the load", True
     BUSY = "invalid", "the generator may be what was measured: lower the load or give it more CPUs"

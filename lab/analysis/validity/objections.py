@@ -23,7 +23,7 @@ GENERATOR_BUSY = 0.9
 IN_FLIGHT_SHARE = 0.9
 USERS_ACCOUNTED = 4
 """Fewer users than this are reported, not judged: their gaps weigh too much."""
-NEIGHBOURS_BUSY = 0.05
+NOT_IDLE = 0.05
 """Share of the window for which the idle stacks' servers together may have used a CPU."""
 FOREIGN = 0.1
 """Share of the server's CPUs that other programs may have used; interrupts, which are counted here on some kernels, were at most 0.035."""
@@ -141,9 +141,9 @@ def _requests_not_in_flight(sample: Sample, limits: Limits) -> str | None:
     return f"The {load.amount} users had a request in flight for {100 * share:.0f} % of the window only"
 
 
-def _neighbours_busy(sample: Sample, _: Limits) -> str | None:
+def _others_not_idle(sample: Sample, _: Limits) -> str | None:
     share = (sample.idle_cpu_s or 0) / sample.driven.window_s
-    if share <= NEIGHBOURS_BUSY:
+    if share <= NOT_IDLE:
         return None
     return f"The idle stacks' servers took {100 * share:.0f} % of a core during the window"
 
@@ -230,7 +230,7 @@ CHECKS: tuple[tuple[Cause, Check], ...] = (
     (Cause.QUOTA, _lab_throttled),
     (Cause.LATE, _generator_late),
     (Cause.IDLE, _requests_not_in_flight),
-    (Cause.NEIGHBOURS, _neighbours_busy),
+    (Cause.NOT_IDLE, _others_not_idle),
     (Cause.NOTHING, _nothing_answered),
     (Cause.UNANSWERED, _unanswered),
     (Cause.BUSY, _generator_busy),

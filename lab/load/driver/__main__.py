@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from lab.errors import LabError
 from lab.load.driver.trial import UnansweredError, drive
-from lab.load.driver.turns import ask_for_short_turns
+from lab.load.driver.turns import ask_for_short_slice
 from lab.load.protocol import Began, Done, Failed, Order
 
 
@@ -23,7 +23,7 @@ def main() -> None:
     """Serve orders one after the other; whatever happens in a trial ends as a reply."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the session decides
     _raise_descriptor_limit()
-    ask_for_short_turns()
+    ask_for_short_slice()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     logging.getLogger("locust.runners").setLevel(logging.ERROR)  # warns of every spawn rate above 100
     replies = _take_stdout()

@@ -1,6 +1,6 @@
 """Locust as it comes, for comparison: `python -m lab.load.driver.stock` takes one order as JSON, prints what Locust says.
 
-A `FastHttpUser` with one `client.get` and Locust's own statistics, which begin anew with the window. Locust knows no open
+A `FastHttpUser` with one `client.get` and Locust's own statistics, which start again with the window. Locust knows no open
 load: users that pace themselves (`poisson`) stand for it, and wait for each answer before they think of the next request.
 """
 

@@ -1,6 +1,6 @@
-"""Short turns on the CPU: who asks for them is let in at once when it wakes, before what is in the middle of a long turn.
+"""Ask for a short scheduler slice: a thread with one is scheduled when it wakes, before a thread in a long slice.
 
-The driver shares its CPUs with the database, upstream and the machine's own work, and a turn of theirs (some milliseconds) would
+The driver shares its CPUs with the database, upstream and the machine's own work, and a slice of theirs (some milliseconds) would
 count as latency of the server. The share of the CPU that it gets stays the same: this is no priority, and needs no rights.
 """
 
@@ -8,7 +8,7 @@ import ctypes
 import os
 import platform
 
-TURN_NS = 100_000
+SLICE_NS = 100_000
 """The shortest that Linux takes (0.1 ms)."""
 _SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
 """Numbers of the system call; the C library has no function for it before glibc 2.41."""
@@ -29,10 +29,10 @@ class _Attributes(ctypes.Structure):
     )
 
 
-def ask_for_short_turns() -> None:
-    """For this thread, which keeps its nice value; kernels before Linux 6.12, and other machines, go on as they were."""
+def ask_for_short_slice() -> None:
+    """Ask for this thread, which keeps its nice value; kernels before Linux 6.12, and other machines, ignore it."""
     number = _SCHED_SETATTR.get(platform.machine())
     if number is None:
         return
-    wanted = _Attributes(size=ctypes.sizeof(_Attributes), nice=os.getpriority(os.PRIO_PROCESS, 0), runtime_ns=TURN_NS)
+    wanted = _Attributes(size=ctypes.sizeof(_Attributes), nice=os.getpriority(os.PRIO_PROCESS, 0), runtime_ns=SLICE_NS)
     ctypes.CDLL(None).syscall(number, 0, ctypes.byref(wanted), 0)
