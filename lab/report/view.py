@@ -138,7 +138,7 @@ class View:
 
     @property
     def command(self) -> str:
-        """Return the command that makes such a run again."""
+        """Return the command that repeats such a run."""
         words_ = {
             "PROFILE": self.run.profile.name,
             "STACKS": ",".join(stack.name for stack in self.run.stacks),

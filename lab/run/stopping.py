@@ -90,14 +90,14 @@ def unmeasured(
 
 
 def disturbance(block: Block, others: Sequence[Block]) -> str:
-    """What says that the machine was not itself during a block; empty where nothing does."""
+    """Return what disturbed the machine during a block; empty if nothing did."""
     if (block.throttled_s or 0) > THROTTLED_S:
         return f"A CPU quota kept the lab from running for {block.throttled_s:.1f} s."
     return speed_changed(block, others)
 
 
 def rejected(invalid: Mapping[Key, str], trials: int, can_add: bool) -> str:
-    """Why a block is to be run again for its invalid cells; empty where it is not.
+    """Return why a block is re-run for its invalid cells; empty if it is not.
 
     A run that can add blocks adds one where a cell falls short of them (`ratios`), instead of giving up a block for a
     single trial; only where many were disturbed it was the whole block.
@@ -109,7 +109,7 @@ def rejected(invalid: Mapping[Key, str], trials: int, can_add: bool) -> str:
 
 
 def speed_changed(block: Block, others: Sequence[Block]) -> str:
-    """Why the reference workload says that the machine was not itself; empty where it was. The first block is held against itself."""
+    """Return how the reference workload shows a disturbed machine; empty if it does not. The first block's own times are its usual."""
     known = [
         value for one in (*others[-BLOCKS_BEFORE:], block) for value in (one.reference_before_s, one.reference_after_s)
     ]

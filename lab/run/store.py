@@ -124,7 +124,7 @@ def folder(results: Path, name: str) -> RunFolder:
 
 
 def writable(results: Path, name: str) -> RunFolder:
-    """The folder of a run that is to be made or gone on with.
+    """The folder of a run that is new or resumed.
 
     Raises:
         LabError: the name leads elsewhere, or is that of a folder which holds no run.
