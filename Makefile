@@ -28,7 +28,7 @@ up: .venv/stamp ## start stacks with their services and leave them running: STAC
 	$(LAB) up
 down: .venv/stamp ## stop what the lab started
 	$(LAB) down
-report: .venv/stamp ## derive summary and report from a run again: [RUN=latest]
+report: .venv/stamp ## derive summary and report again from a run: [RUN=latest]
 	$(LAB) report
 doctor: .venv/stamp ## print what this machine lacks, and how to fix it
 	$(LAB) doctor
