@@ -1,4 +1,4 @@
-"""The effective settings of a stack as values: their names, and what a run recorded of them."""
+"""The effective settings of a stack as values: their names, and their record in a run."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,11 +25,11 @@ NAMES = {
     "cpus": "CPUs",
     "command": "command",
 }
-"""Name in run.json -> what a reader is told."""
+"""Name in run.json -> name in reports."""
 
 
 def of_variable(variable: str) -> str:
-    """The setting that a LAB_ variable of docker-compose.yml sets: LAB_DB_POOL -> db_pool."""
+    """Return the setting of a LAB_ variable of docker-compose.yml: db_pool for LAB_DB_POOL."""
     return variable.removeprefix("LAB_").lower()
 
 
@@ -42,13 +42,13 @@ def recorded(facts: Mapping[str, Any]) -> dict[str, Settings]:
 
 
 def _setting(value: str | Mapping[str, Any]) -> Setting:
-    """The first runs have bare texts: what was asked for."""
+    """Read a setting; the first runs have bare texts of the configured values."""
     if isinstance(value, str):
         return Setting(value=int(value) if value.isdecimal() else value, source="configured")
     return Setting.model_validate(value)
 
 
 def versions(settings: Settings) -> dict[str, str]:
-    """Program -> version, of what ran: `python 3.13.5` as python: 3.13.5."""
+    """Return program -> version: python: 3.13.5 for `python 3.13.5`."""
     texts = (str(settings[name].value) for name in ("language", "server", "framework") if name in settings)
     return {name: version for name, _, version in (text.partition(" ") for text in texts)}

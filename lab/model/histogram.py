@@ -1,4 +1,4 @@
-"""Latency histograms that can be stored, merged and asked for percentiles (HdrHistogram: 1 us to 3,600 s, 3 digits).
+"""Store and merge latency histograms, and compute their percentiles (HdrHistogram: 1 us to 3,600 s, 3 digits).
 
 Percentiles of many blocks come from merged histograms; averaging percentiles would be wrong (Tene, HdrHistogram).
 """
@@ -24,19 +24,19 @@ class Histogram:
 
     @classmethod
     def decode(cls, text: str) -> "Histogram":
-        """Read what `encode` wrote."""
+        """Return the histogram that `encode` wrote."""
         return cls(HdrHistogram.decode(text))
 
     @classmethod
     def merged(cls, texts: Iterable[str]) -> "Histogram":
-        """All the counts of several encoded histograms."""
+        """Return the sum of several encoded histograms."""
         whole = cls()
         for text in texts:
             whole._hdr.decode_and_add(text)
         return whole
 
     def encode(self) -> str:
-        """HdrHistogram's own compressed form in base64."""
+        """Return HdrHistogram's own compressed form in base64."""
         return str(self._hdr.encode().decode())
 
     def add(self, seconds: NDArray[np.floating]) -> None:
@@ -52,11 +52,11 @@ class Histogram:
 
     @property
     def count(self) -> int:
-        """How many values were counted."""
+        """Return the number of counted values."""
         return int(self._hdr.get_total_count())
 
     def mean_us(self) -> float | None:
-        """Return the mean of all values in microseconds, each taken as the middle of its bucket; None where nothing was counted.
+        """Return the mean of all values in microseconds, each taken as the middle of its bucket; None if there is none.
 
         The library's own mean walks all 23,000 buckets in Python, which takes 24 ms.
         """
@@ -69,14 +69,14 @@ class Histogram:
         return float(np.average((lowest + highest) / 2, weights=counts[slots]))
 
     def percentile_us(self, percent: float) -> float | None:
-        """The value that `percent` of all values do not exceed, in microseconds; None where nothing was counted."""
+        """Return the value that `percent` of all values do not exceed, in microseconds; None if there is none."""
         if self.count == 0:
             return None
         return float(self._hdr.get_percentile_to_value_dict([percent])[percent])
 
 
 def _slots(microseconds: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Index of the count of each value, as HdrHistogram's `_counts_index_for` has it."""
+    """Return the index of each value's count, as HdrHistogram's `_counts_index_for` does."""
     bits = np.frexp(microseconds.astype(np.float64))[1]
     bucket = np.maximum(bits - (HALF_BUCKET_BITS + 1), 0)
     slots: NDArray[np.int64] = (bucket << HALF_BUCKET_BITS) + (microseconds >> bucket)

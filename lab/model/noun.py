@@ -1,6 +1,6 @@
-"""What all values have in common.
+"""The base class of all values.
 
-Units are in the names. None stands for what was not measured, never 0.
+Units are in the names. None means not measured; 0 is a measured value.
 """
 
 from collections.abc import Mapping
@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Noun(BaseModel):
-    """A frozen value; a field that is not known is an error, so that a typing mistake in a file is seen.
+    """A frozen value; an unknown field is an error, so that a typing mistake in a file is found.
 
-    Numbers are finite: NaN and infinities are refused where a value is made.
+    Numbers are finite: NaN and infinities are refused.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -30,4 +30,4 @@ class Noun(BaseModel):
 Count = Annotated[int, Field(ge=0)]
 
 Amount = Annotated[float, Field(ge=0)]
-"""A measured number: never negative, never NaN. What was not measured is None instead."""
+"""A measured number: never negative, never NaN; None without a measurement."""

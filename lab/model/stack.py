@@ -1,4 +1,4 @@
-"""What is measured: stacks, the services that docker-compose.yml describes, and what runs of them."""
+"""Stacks, the services that docker-compose.yml describes, and the servers that run from them."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -8,7 +8,7 @@ from pydantic import Field
 from lab.model.noun import Noun
 
 OPTIMIZED, NOT_OPTIMIZED = "with --enable-optimizations", "without --enable-optimizations"
-"""How a Python was built."""
+"""The builds of a Python."""
 
 AA = "@aa"
 """Suffix of the A/A arm: the reference stack a second time, under another label."""
@@ -22,18 +22,18 @@ ASKED_BY_LAB = ("/health", "/settings")
 Model = Literal["sync", "threads", "greenlets", "async"]
 
 SettingValue = int | float | str | None
-"""None: there is no such thing."""
+"""None: the stack has no such thing."""
 
 
 class Setting(Noun):
-    """One setting of a stack, and how it is known: read from the running server, measured on it, or only asked for."""
+    """One setting of a stack, and its source: read from the running server, measured on it, or only configured."""
 
     value: SettingValue
     source: Literal["read", "measured", "configured"]
 
 
 class Exempt(Noun):
-    """What a stack has instead of its share of the equal budget, and why."""
+    """The value that a stack has instead of the equal budget's, and why."""
 
     value: SettingValue
     why: str
@@ -48,9 +48,9 @@ class Stack(Noun):
     model: Model
     port: int
     slots: int = 40
-    """Requests at once at most where each needs a thread, from LAB_SLOTS."""
+    """Most requests at once where each needs a thread, from LAB_SLOTS."""
     workers: int = 1
-    """Processes that serve: what the stack declares as an exception, or LAB_WORKERS."""
+    """Processes that serve: the declared exception, or LAB_WORKERS."""
     upstream_port: int | None = None
     """Where it calls upstream, from LAB_UPSTREAM_URL."""
     serves: tuple[str, ...] = ()
@@ -58,12 +58,12 @@ class Stack(Noun):
     omits: dict[str, str] = Field(default_factory=dict)
     """Path (or prefix ending in /) of the HTTP contract -> why this stack does not serve it."""
     exceptions: dict[str, Exempt] = Field(default_factory=dict)
-    """Setting -> what this stack has of it instead of the equal budget, by its own declaration."""
+    """Setting -> the value that this stack declares instead of the equal budget's."""
     baseline: bool = False
 
     @property
     def keeps_none(self) -> bool:
-        """Whether the stack declares that it ends each connection after one request."""
+        """Return whether the stack declares that it ends each connection after one request."""
         return "keep_alive_s" in self.exceptions and self.exceptions["keep_alive_s"].value == 0
 
     def why_omitted(self, path: str) -> str | None:
@@ -95,7 +95,7 @@ class Service(Noun):
     working_dir: str | None = None
     cpuset: tuple[int, ...] = ()
     cpus: float | None = Field(default=None, gt=0)
-    """CPUs' time that it may use at most, as a quota; None without one."""
+    """CPU quota, in CPUs; None without one."""
     ulimits: dict[str, int] = Field(default_factory=dict)
     stop_signal: str = "SIGTERM"
     stop_grace_period_s: float = 10
@@ -103,15 +103,15 @@ class Service(Noun):
     profiles: tuple[str, ...] = ()
     image: str | None = None
     lock: str | None = None
-    """Lock file that its packages come from: that of the build argument LOCK, or what the label `lab.lock` names."""
+    """Lock file of its packages: that of the build argument LOCK, or of the label `lab.lock`."""
     budget: dict[str, int] = Field(default_factory=dict)
-    """LAB_ variable -> what x-budget gives to every stack alike; its addresses are not in it."""
+    """LAB_ variable -> value in x-budget, the same for every stack; addresses are left out."""
     not_applied: tuple[str, ...] = ()
     """Keys of the file that the process runtime leaves out for this service."""
 
     @property
     def port(self) -> int | None:
-        """The port it answers on, from the label `lab.port`."""
+        """Return the port on which it answers, from the label `lab.port`."""
         return int(self.labels["lab.port"]) if "lab.port" in self.labels else None
 
 
@@ -125,7 +125,7 @@ class Arm(Noun):
 
 
 class Target(Noun):
-    """What there is to watch: a process with its descendants, or (contained) the control group the process is in."""
+    """The target of readings: a process with its descendants, or (contained) the control group of the process."""
 
     pid: int
     contained: bool

@@ -1,16 +1,16 @@
-"""Stalls, waits that no CPU explains: the usual causes of some amounts."""
+"""Stalls are waits that no CPU time explains; this lists the usual causes of some lengths."""
 
 from math import log
 
 # Linux, include/net/tcp.h: TCP_DELACK_MIN 40 ms, TCP_RTO_MIN 200 ms, TCP_TIMEOUT_INIT 1 s, doubled each time.
 USUAL: dict[int, str] = {
     40: "40 ms is usually Nagle's algorithm meeting a delayed acknowledgement (a response in two writes without TCP_NODELAY)",
-    200: "200 ms a lost packet that is sent again, or a poll interval",
-    1_000: "1 s a lost SYN of a full accept queue (net.core.somaxconn, the server's backlog), or a poll interval",
-    3_000: "3 s the same SYN lost twice",
-    5_000: "5 s a worker that waits for a silent client, or a DNS server that does not answer",
+    200: "200 ms is usually a lost packet that is sent again, or a poll interval",
+    1_000: "1 s is usually a lost SYN of a full accept queue (net.core.somaxconn, the server's backlog), or a poll interval",
+    3_000: "3 s is usually the same SYN lost twice",
+    5_000: "5 s is usually a worker that waits for a silent client, or a DNS server that does not answer",
 }
-"""Usual causes of stalls of so many milliseconds."""
+"""Milliseconds of a stall -> its usual cause."""
 
 
 def usual_causes(stalled_ms: float) -> str:
@@ -19,7 +19,7 @@ def usual_causes(stalled_ms: float) -> str:
 
 
 def usual_cause(stalled_ms: float) -> str | None:
-    """Return the usual cause of a stall of about this length; None where no known one is within a quarter of it."""
+    """Return the usual cause of a stall of about this length; None if no known length is within a quarter of it."""
     nearest_ms = _ordered(stalled_ms)[0]
     return USUAL[nearest_ms] if 0.8 < stalled_ms / nearest_ms < 1.25 else None
 
