@@ -1,4 +1,4 @@
-"""The HTTP clients that benchmarks/http_clients.py compares: each gives a function that makes one call and reads its JSON."""
+"""The HTTP clients that benchmarks/http_clients.py compares. Each gives a function that makes one call and reads its JSON."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager

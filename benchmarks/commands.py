@@ -1,6 +1,6 @@
-"""How long the commands take that start nothing: `.venv/bin/python -m benchmarks.commands` prints wall and CPU seconds.
+"""Time the commands that start nothing: `.venv/bin/python -m benchmarks.commands` prints wall and CPU seconds.
 
-The goal is 0.5 s of wall time each on a quiet machine; tests/test_quick_commands.py holds what they import.
+The goal is 0.5 s of wall time each on a quiet machine; tests/test_quick_commands.py checks their imports.
 The figure is the median of the runs after a first one, which compiles the modules.
 """
 
@@ -16,7 +16,7 @@ COMMANDS = ("help", "stacks", "scenarios", "doctor", "nonsense", "bench --stacks
 
 
 def measured(words: str) -> tuple[float, float]:
-    """Wall and CPU seconds of one call, its children included."""
+    """Return wall and CPU seconds of one call, its children included."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     before, began_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     subprocess.run([sys.executable, "-m", "lab", *words.split()], env=environment, capture_output=True, check=False)
@@ -25,7 +25,7 @@ def measured(words: str) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Measure each command, print a line for each."""
+    """Measure each command and print a line for it."""
     for words in COMMANDS:
         measured(words)
         walls_s, cpus_s = zip(*(measured(words) for _ in range(RUNS)), strict=True)

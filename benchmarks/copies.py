@@ -1,4 +1,4 @@
-"""Copies of this checkout, with stacks that differ in one thing: what the benchmarks beside this file measure."""
+"""Make copies of this checkout with stacks that differ in one thing, for the benchmarks beside this file."""
 
 import os
 import re
@@ -25,7 +25,7 @@ class Twin:
 
 
 def copy_to(copy: Path) -> None:
-    """Copy what git knows of this checkout, without results."""
+    """Copy the files of this checkout that git knows, without results."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     for name in filter(None, listed.stdout.split("\0")):
         if (ROOT / name).is_file() and not name.startswith("results/"):
@@ -58,7 +58,7 @@ def _twin(service: str, twin: Twin) -> str:
 
 
 def bench(copy: Path, run: str, **words: str) -> None:
-    """Call `bench` in a copy; a run of which something could not be measured (exit status 1) is a result."""
+    """Call `bench` in a copy; a run that could not measure everything (exit status 1) is a result."""
     done = subprocess.run(
         [sys.executable, "-m", "lab", "bench"], cwd=copy, env=os.environ | words | {"RUN": run}, check=False
     )

@@ -1,11 +1,11 @@
-"""What one HTTP call costs its caller in CPU time, by client and by the number of calls in flight.
+"""Measure the CPU time of one HTTP call for its caller, by client and by the number of calls in flight.
 
-    python -m benchmarks.http_clients            measures (five minutes), keeps every figure, writes the table
-    python -m benchmarks.http_clients --table    writes the table again from the figures that are kept
+    python -m benchmarks.http_clients            measure (five minutes), keep every figure, write the table
+    python -m benchmarks.http_clients --table    write the table again from the kept figures
 
-Each cell is a process of its own, bound to one core, that asks `upstream` (on another core) for an answer after 20 ms:
-N calls at once, again and again. A pool of 100 connections, as stacks have it; synchronous clients run on 40 threads.
-A client whose cost grows with the calls in flight would be what the fan-out scenarios measure: it is rejected.
+Each cell is a process of its own, bound to one core, that asks `upstream` (on another core) for an answer after 20 ms,
+N calls at once, repeatedly. It has a pool of 100 connections, as stacks have; synchronous clients run on 40 threads.
+A client whose cost grows with the calls in flight is rejected: the fan-out scenarios would measure the client.
 """
 
 import argparse
@@ -37,11 +37,11 @@ IN_FLIGHT = (10, 100, 600)
 WINDOW_S = 3.0
 REPEATS = 3
 MOST_GROWTH = 1.5
-"""Cost of a call with many in flight over its cost with few; more is a queue that is paid for."""
+"""Cost of a call with many in flight over its cost with few; more shows a queue."""
 
 
 def measure(kind: str, client: str, in_flight: int) -> float:
-    """CPU time of one call in microseconds, all threads of this process together."""
+    """Return the CPU time of one call in microseconds, of all threads of this process together."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     if kind == "async":
         return asyncio.run(_measure_async(client, in_flight))
@@ -70,7 +70,7 @@ async def _measure_async(client: str, in_flight: int) -> float:
 
 
 def figures() -> dict[str, Any]:
-    """Every figure of every client that is installed: CPU µs of a call, for each number in flight, REPEATS times."""
+    """Return the CPU µs of a call of every installed client, for each number in flight, REPEATS times."""
     rows = []
     spawn = multiprocessing.get_context("spawn")
     for kind, client in [("async", client) for client in ASYNC] + [("sync", client) for client in SYNC]:
@@ -94,7 +94,7 @@ def figures() -> dict[str, Any]:
 
 
 def table(seen: dict[str, Any]) -> Iterator[str]:
-    """The table of the document, line by line: medians of the repeats."""
+    """Yield the lines of the document's table: medians of the repeats."""
     yield f"Measured {seen['measured']}, Python {seen['python']}, {seen['cpus']} CPUs; medians of {REPEATS}."
     yield ""
     yield "| kind | client | CPU µs a call, 10 in flight | 100 in flight | 600 in flight | growth | |"
@@ -107,14 +107,14 @@ def table(seen: dict[str, Any]) -> Iterator[str]:
 
 
 def written(document: str, seen: dict[str, Any]) -> str:
-    """The document with the table of these figures in it."""
+    """Return the document with the table of these figures."""
     before, _, after = document.split(MARK)
     return MARK.join((before, "\n".join(table(seen)) + "\n", after))
 
 
 @contextmanager
 def upstream() -> Iterator[None]:
-    """`upstream` on the last core, from ready to stopped."""
+    """Run `upstream` on the last core inside the block."""
     host, port = ADDRESS.split(":")
     command = ["uvicorn", "--host", host, "--port", port, "--loop=uvloop", "--http=httptools"]
     command += ["--backlog=4096", "--timeout-keep-alive=75", "--log-level=warning", "services.upstream.app:app"]

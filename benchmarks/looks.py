@@ -1,6 +1,6 @@
-"""CPU time of one look at the processes of a server: `.venv/bin/python -m benchmarks.looks` prints the median.
+"""Measure the CPU time of one look at the processes of a server: `.venv/bin/python -m benchmarks.looks` prints the median.
 
-The lab looks twice a second at who serves. The goal is 1 ms of the generator's core for a server of 40 threads on a quiet machine.
+The lab looks at the serving processes several times a second. The goal is 1 ms of the generator's core for a server of 40 threads on a quiet machine.
 """
 
 import statistics
@@ -16,7 +16,7 @@ SERVER = "import threading\nfor _ in range(40): threading.Thread(target=input).s
 
 
 def main() -> None:
-    """Look at a process of 40 threads, print the median CPU time in milliseconds."""
+    """Look at a process of 40 threads and print the median CPU time in milliseconds."""
     with subprocess.Popen([sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         if process.stdout:
             process.stdout.readline()

@@ -1,6 +1,6 @@
-"""Does a real run see a stack that costs 10 % more CPU per request, and not see the A/A arm? `python -m benchmarks.slower_copy`
+"""Test that a run separates a stack with 10 % more CPU per request from the A/A arm: `python -m benchmarks.slower_copy`.
 
-In a copy of this checkout the baseline stack gets a twin that burns a tenth of its CPU time per request on top; a run of
+In a copy of this checkout the baseline stack gets a twin that burns a tenth of its CPU time per request on top. A run of
 the standard profile on both, scenario json, is then kept under results/reference/slower-copy-<runtime>.
 """
 

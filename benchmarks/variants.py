@@ -1,8 +1,8 @@
-"""Does a report name what slows a stack down, instead of blaming it? `python -m benchmarks.variants`
+"""Test that a report names what slows a stack down, instead of blaming it: `python -m benchmarks.variants`.
 
 In a copy of this checkout stacks get twins with one well-known fault of operation each: two workers on asyncio, half a CPU,
 an access log, a pass-through middleware, no thread pool of its own, workers that are replaced. One run measures all of
-them beside the stacks they are twins of; the report is kept under results/reference/variants-<runtime>.
+them beside their originals; the report is kept under results/reference/variants-<runtime>.
 """
 
 import argparse
