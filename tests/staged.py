@@ -19,7 +19,8 @@ from typing import Any
 from lab.analysis.validity.causes import Cause
 from lab.analysis.validity.limits import limits_of
 from lab.analysis.validity.objections import CHECKS
-from lab.config import scenarios
+from lab.config import profiles, scenarios
+from lab.config.plan import Plan
 from lab.config.project import Project
 from lab.host.machine import CpuPlan
 from lab.load.client import Driver
@@ -28,8 +29,11 @@ from lab.model.outcome import Driven, Sample
 from lab.model.workload import Trial
 from lab.paths import LOADTESTS, STATE
 from lab.run import store
+from lab.run.context import Context
 from lab.run.measure import Bench
+from lab.run.progress import Reporter
 from lab.run.servers import DATABASE, UPSTREAM, arm_of, backing, serving
+from lab.run.store import RunFolder
 from lab.runtime import auto
 from lab.runtime.interface import Runtime
 from lab.runtime.postgres import Monitor
@@ -95,7 +99,10 @@ def _play(scene: dict[str, Any], project: Project, runtime: Runtime, driver: Doo
     ):
         assert not started.unhealthy, started.unhealthy
         targets = {label: runtime.target(label) for label in (*arms, DATABASE, UPSTREAM)}
-        bench = Bench(runtime, driver, project.cpus, known, arms, targets, monitor)
+        profile = profiles.read(LOADTESTS, "smoke")
+        plan = Plan(profile=profile, seed=7, arms=tuple(arms), scenarios=tuple(known.values()), impossible={})
+        context = Context(plan, project.stacks, project.services, runtime, project.cpus, RunFolder(logs), Reporter())
+        bench = Bench(context, driver, targets, monitor)
         settings = {name: running(project.services[name], targets[name], arm.port) for name, arm in arms.items()}
         for number, words in enumerate(scene["trials"]):
             fault = words.pop("fault", "")

@@ -397,7 +397,7 @@ def test_an_unhealthy_arm_gives_failures_with_its_reason_and_the_others_are_meas
 
 
 def test_an_arm_that_is_not_to_blame_gives_lab_faults_and_a_re_run(tmp_path: Path) -> None:
-    started = Started(unhealthy={"b": "Port 2 is taken by another program."}, blameless=frozenset({"b"}))
+    started = Started(unhealthy={"b": "Port 2 is taken by another program."}, blameless={"b"})
     ran = play(tmp_path / "run", FakeWorld(started={"block-00": started}))
     assert ran.failure("b").lab_fault
     assert ran.attempts == [(0, 0), (0, 1), (1, 0)]
@@ -412,7 +412,7 @@ def test_an_arm_that_dies_after_its_start_gives_a_failure(tmp_path: Path) -> Non
 
 
 def test_a_server_that_was_started_twice_is_said(tmp_path: Path) -> None:
-    ran = play(tmp_path / "run", FakeWorld(started={"block-00": Started(again=("b is started again.",))}))
+    ran = play(tmp_path / "run", FakeWorld(started={"block-00": Started(again=["b is started again."])}))
     assert "  b is started again." in ran.said.lines
 
 

@@ -95,17 +95,5 @@ class Attempts:
                 except LabError as error:
                     unhealthy[label] = str(error)
         self.record.identify(context.runtime, list(targets), context.services)
-        return Bench(
-            runtime=context.runtime,
-            driver=self.driver,
-            cpus=context.cpus,
-            scenarios=context.scenarios,
-            arms=context.arms,
-            targets=targets,
-            monitor=monitor,
-            unhealthy=unhealthy,
-            blameless=started.blameless,
-            idle_memory_bytes={label: world.memory_bytes(target) for label, target in targets.items()},
-            window=world.window,
-            clock_s=world.clock_s,
-        )
+        idle = {label: world.memory_bytes(target) for label, target in targets.items()}
+        return Bench(context, self.driver, targets, monitor, unhealthy, started.blameless, idle)

@@ -1,4 +1,4 @@
-"""Reads files of one JSON object per line, which a kill may have cut off and somebody may have damaged."""
+"""Read files of one JSON object per line, which a kill may have cut off and somebody may have damaged."""
 
 from collections.abc import Callable, Hashable
 from contextlib import suppress
@@ -41,10 +41,11 @@ def read(path: Path, adapter: TypeAdapter[T], version: int, key: Callable[[T], H
     for number, line in enumerate(lines, start=1):
         try:
             value = _parsed(line, adapter, version)
-        except _CutError:
-            cut += 1
         except (ValueError, KeyError) as error:
-            damaged.append(_damage(path, number, problem(error, path)))
+            if _is_cut(line):
+                cut += 1
+            else:
+                damaged.append(_damage(path, number, problem(error, path)))
         else:
             first, _ = found.setdefault(key(value), (number, value))
             if first != number:
@@ -52,19 +53,10 @@ def read(path: Path, adapter: TypeAdapter[T], version: int, key: Callable[[T], H
     return Lines(tuple(value for _, value in found.values()), cut, tuple(damaged))
 
 
-class _CutError(Exception):
-    """A line ends in the middle of its JSON."""
-
-
 def _parsed(line: str, adapter: TypeAdapter[T], version: int) -> T:
-    try:
-        if version == formats.VERSION:
-            return adapter.validate_json(line)
-        return adapter.validate_python(formats.upgraded(from_json(line), version))
-    except ValueError:
-        if _is_cut(line):
-            raise _CutError from None
-        raise
+    if version == formats.VERSION:
+        return adapter.validate_json(line)
+    return adapter.validate_python(formats.upgraded(from_json(line), version))
 
 
 def _is_cut(line: str) -> bool:

@@ -11,7 +11,6 @@ from lab.model.stack import AA, Service
 from lab.paths import ROOT
 from lab.run import provenance
 from lab.run.context import Context
-from lab.run.store import RunFolder
 from lab.runtime.interface import Runtime
 from lab.runtime.layers import together, weights
 from lab.settings.reading import configured
@@ -20,30 +19,14 @@ from lab.settings.reading import configured
 class Record:
     """The content of run.json; a resumed run keeps what its first part wrote."""
 
-    def __init__(self, folder: RunFolder, first: Mapping[str, Any]) -> None:
-        self._folder = folder
-        self._facts: dict[str, Any] = folder.read_run() if folder.exists else dict(first)
-
-    def set(self, **facts: Any) -> None:
-        """Add facts, or replace them."""
-        self._facts |= facts
-
-    def get(self, fact: str) -> Any:
-        """Return a fact as it was set or read; None where it is not known."""
-        return self._facts.get(fact)
-
-    def interrupted(self) -> None:
-        """Note that somebody stopped the run now."""
-        self._facts["interruptions"] = [*self._facts["interruptions"], datetime.now(UTC)]
-
-    def version(self, service: str, versions: Mapping[str, str]) -> None:
-        """Add the versions of a service."""
-        self._facts.setdefault("versions", {})[service] = dict(versions)
+    def __init__(self, context: Context) -> None:
+        self._folder = context.folder
+        self.facts = self._folder.read_run() if self._folder.exists else _first_facts(context)
 
     def identify(self, runtime: Runtime, labels: list[str], services: Mapping[str, Service]) -> None:
         """Add versions and image ids of what runs under these labels, where they are not known yet."""
-        versions: dict[str, dict[str, str]] = self._facts.setdefault("versions", {})
-        images: dict[str, str] = self._facts.setdefault("images", {})
+        versions: dict[str, dict[str, str]] = self.facts.setdefault("versions", {})
+        images: dict[str, str] = self.facts.setdefault("images", {})
         for label in labels:
             if label.endswith(AA) or label in images or "python" in versions.get(label, {}):
                 continue
@@ -52,22 +35,23 @@ class Record:
                 images[label] = image
             lock = services[label].lock
             locked = provenance.locked_versions(ROOT / lock) if lock else {}
-            said = effective.versions(effective.recorded(self._facts).get(label, {}))
+            said = effective.versions(effective.recorded(self.facts).get(label, {}))
             versions[label] = {**versions.get(label, {}), **identity, **locked, **said}
 
     def runs_with(self, settings: Mapping[str, effective.Settings], unequal: Mapping[str, list[str]]) -> None:
         """Add what each stack really runs with, and where it has neither the equal budget nor a declared exception."""
-        self.set(settings=_dumped(settings), unequal={stack: found for stack, found in unequal.items() if found})
+        self.facts["settings"] = _dumped(settings)
+        self.facts["unequal"] = {stack: found for stack, found in unequal.items() if found}
 
     def weigh(self, runtime: Runtime, services: Iterable[str]) -> None:
         """Add how large the images of prepared services are, each and all together; nothing where there are no images."""
         images = {service: runtime.image_layers(service) for service in services}
-        self.set(image_sizes=weights(images), images_together_bytes=together(images))
+        self.facts |= {"image_sizes": weights(images), "images_together_bytes": together(images)}
 
     def write(self, *, ended: bool) -> None:
         """Write run.json with the overheads as they are now."""
         self._folder.write_run(
-            self._facts | {"ended_at": datetime.now(UTC) if ended else None, "overhead": self._overhead()}
+            self.facts | {"ended_at": datetime.now(UTC) if ended else None, "overhead": self._overhead()}
         )
 
     def _overhead(self) -> dict[str, float | None]:
@@ -75,13 +59,13 @@ class Record:
         trials = [outcome.overhead_s for outcome in self._folder.outcomes() if isinstance(outcome, Sample)]
         blocks = [block.overhead_s for block in self._folder.blocks()]
         return {
-            "setup_s": self._facts.get("setup_s"),
+            "setup_s": self.facts.get("setup_s"),
             "trial_median_s": statistics.median(trials) if trials else None,
             "block_median_s": statistics.median(blocks) if blocks else None,
         }
 
 
-def first_facts(context: Context) -> dict[str, Any]:
+def _first_facts(context: Context) -> dict[str, Any]:
     """Return what is known before anything is started."""
     plan, runtime = context.plan, context.runtime
     return {

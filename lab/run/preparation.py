@@ -55,7 +55,7 @@ def check(context: Context, record: Record) -> Checked:
     for sentences in found.values():
         context.say_each(sentences)
     record.runs_with(checked.settings, found)
-    record.set(cold_start_alone_s=checked.alone_s)
+    record.facts["cold_start_alone_s"] = checked.alone_s
     return checked
 
 
@@ -104,10 +104,11 @@ def turn_cpu_ms_into_rounds(context: Context, record: Record, wrong: Mapping[str
     asked = [scenario.id for scenario in context.plan.scenarios if scenario.cpu_ms is not None]
     if not asked:
         return context
-    known = record.get("cpu_ms")
+    known = record.facts.get("cpu_ms")
     rate = rounds.Rate.model_validate(known) if known else _measured_rate(context, wrong)
     scenarios = tuple(rounds.with_rounds(scenario, rate) for scenario in context.plan.scenarios)
-    record.set(cpu_ms=rate.model_dump(), scenarios=[scenario.model_dump(mode="json") for scenario in scenarios])
+    dumped = [scenario.model_dump(mode="json") for scenario in scenarios]
+    record.facts |= {"cpu_ms": rate.model_dump(), "scenarios": dumped}
     record.write(ended=False)
     context.say.step(
         f"1 ms of CPU time is {rate.rounds_per_ms:,.0f} rounds ({rate.stack}): used for {', '.join(asked)}."

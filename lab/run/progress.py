@@ -1,4 +1,4 @@
-"""Says how far a run is: a bar with the time left on a terminal, plain lines elsewhere."""
+"""Say how far a run is: a bar with the time left on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Iterable
@@ -18,19 +18,19 @@ class Say(Protocol):
     """What a session tells while it runs."""
 
     def step(self, text: str) -> None:
-        """Something that takes a moment has begun."""
+        """Say that something that takes a moment has begun."""
 
     def begin(self, trials: int, expected_s: float) -> None:
-        """The measurement begins."""
+        """Say that the measurement begins."""
 
     def more(self, trials: int) -> None:
-        """So many trials more than planned at first are to come."""
+        """Say that so many trials more than planned at first are to come."""
 
     def block(self, number: int, of: int) -> None:
-        """A block begins; counted from 0."""
+        """Say that a block begins; counted from 0."""
 
     def trial(self, outcome: Sample | Failure) -> None:
-        """A trial is over."""
+        """Say that a trial is over."""
 
 
 class Reporter:
@@ -61,16 +61,14 @@ class Reporter:
             self._bar.stop()
 
     def step(self, text: str) -> None:
-        """See Say.step."""
         self._console.print(Text(text), soft_wrap=True)
 
     def answer(self, lines: Iterable[str]) -> None:
-        """What the run found, on standard output."""
+        """Print what the run found on standard output."""
         for line in lines:
             self._output.print(line, soft_wrap=True)
 
     def begin(self, trials: int, expected_s: float) -> None:
-        """See Say.begin."""
         self._began_s, self._total, self._expected_s = time.monotonic(), trials, expected_s
         self.step(f"Measuring: {trials} trials, about {_minutes(expected_s)}.")
         if self._console.is_terminal:
@@ -78,13 +76,11 @@ class Reporter:
             self._bar.start()
 
     def more(self, trials: int) -> None:
-        """See Say.more."""
         self._total += trials
         if self._task is not None:
             self._bar.update(self._task, total=self._total)
 
     def block(self, number: int, of: int) -> None:
-        """See Say.block."""
         text = f"block {number + 1} of {of}"
         if self._task is None:
             self.step(f"{text}, {self._left()} left")
@@ -92,7 +88,7 @@ class Reporter:
             self._bar.update(self._task, description=text)
 
     def trial(self, outcome: Sample | Failure) -> None:
-        """See Say.trial; failures are said at once."""
+        """Say a failure at once."""
         self._done += 1
         if isinstance(outcome, Failure):
             result = "invalid" if outcome.lab_fault else "failed"
@@ -103,7 +99,7 @@ class Reporter:
             self._bar.update(self._task, advance=1, left=f"{self._left()} left")
 
     def _left(self) -> str:
-        """From the trials so far; before the first, from the plan."""
+        """Return the time left, from the trials so far; before the first, from the plan."""
         if not self._done:
             return _minutes(self._expected_s)
         return _minutes(projected_s(time.monotonic() - self._began_s, self._done, self._total - self._done))

@@ -7,7 +7,7 @@ from lab.host.cpus import running_on
 from lab.run import preparation
 from lab.run.block import Attempts
 from lab.run.context import Context
-from lab.run.manifest import Record, first_facts
+from lab.run.manifest import Record
 from lab.run.series import Series
 from lab.run.servers import DATABASE
 from lab.signals import deaf, interruptible
@@ -22,7 +22,7 @@ def run(context: Context) -> bool:
         LabError: nothing can be measured, or no more (no image, no database, …).
     """
     context.folder.create()
-    record = Record(context.folder, first_facts(context))
+    record = Record(context)
     record.write(ended=False)  # so that a run that is killed before its first trial can be resumed too
     with running_on(context.cpus.others), interruptible():  # neither the lab nor what it starts uses the server's CPUs
         try:
@@ -32,7 +32,7 @@ def run(context: Context) -> bool:
         except KeyboardInterrupt:
             with deaf():
                 context.say.step("Interrupted: stopping everything; what was measured is kept.")
-                record.interrupted()
+                record.facts["interruptions"].append(datetime.now(UTC))
                 record.write(ended=False)
             return False
         except LabError:
@@ -47,11 +47,12 @@ def _measure(context: Context, record: Record) -> None:
     began_s = context.world.clock_s()
     preparation.prepare(context, record)
     with context.world.backing(context.runtime, context.services, context.folder.logs) as database_version:
-        record.version(DATABASE, {"postgresql": database_version})
+        record.facts.setdefault("versions", {})[DATABASE] = {"postgresql": database_version}
         checked = preparation.check(context, record)
         limits = preparation.limits(context, record, checked.settings)
         context = preparation.turn_cpu_ms_into_rounds(context, record, checked.wrong)
         with context.world.driver(context.folder.logs / "driver.log", context.cpus.others) as driver:
-            record.set(setup_s=context.world.clock_s() - began_s, measuring_started_at=datetime.now(UTC))
+            setup_s = context.world.clock_s() - began_s
+            record.facts |= {"setup_s": setup_s, "measuring_started_at": datetime.now(UTC)}
             series = Series(context, Attempts(context, record, driver, checked.wrong), limits)
-            record.set(stopped=series.run(), measuring_ended_at=datetime.now(UTC))
+            record.facts |= {"stopped": series.run(), "measuring_ended_at": datetime.now(UTC)}

@@ -1,9 +1,10 @@
-"""Starts arms one after the other, and says of each how it stands and whether that is its own fault."""
+"""Start arms one after the other; say of each how it stands and whether that is its own fault."""
 
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from lab.errors import LabError
 from lab.host import readings
@@ -19,7 +20,7 @@ _GIVES_UP_AFTER_S = 4
 """No server ends for lack of CPU time sooner: Uvicorn's supervisor waits 5 s for a worker's heartbeat, Gunicorn's 30 s."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Started:
     """How arms stand after they were started; an arm is either unhealthy, or healthy after some time."""
 
@@ -29,27 +30,21 @@ class Started:
     """Label -> seconds from the order to start this arm to its first healthy answer."""
     start_cpu_s: dict[str, float] = field(default_factory=dict)
     """Label -> CPU seconds that it had used by then."""
-    blameless: frozenset[str] = frozenset()
+    blameless: set[str] = field(default_factory=set)
     """Labels of those among the unhealthy that are not at fault: they never ran, or the machine was disturbed."""
-    again: tuple[str, ...] = ()
+    again: list[str] = field(default_factory=list)
     """A sentence for each arm that was started a second time."""
 
 
-@dataclass(frozen=True)
-class _Attempt:
+class _Attempt(NamedTuple):
     """One start of one arm."""
 
     reason: str
-    """Why it cannot be measured; empty where it is healthy."""
+    """Why it cannot be measured, and what others did to the server's CPUs meanwhile; empty where it is healthy."""
+    is_disturbed: bool
     after_s: float
     cpu_s: float | None
     """CPU seconds that it had used by then; None where they could not be read."""
-    disturbance: str
-    """What others did to the server's CPUs meanwhile."""
-
-    @property
-    def why(self) -> str:
-        return f"{self.reason} Meanwhile {self.disturbance}." if self.disturbance else self.reason
 
 
 def start(
@@ -65,10 +60,10 @@ def start(
     """
     refused = {arm.label: f"Port {arm.port} is taken by {who}." for arm in arms if (who := readiness.taken(arm.port))}
     refused |= _created(runtime, [arm for arm in arms if arm.label not in refused], logs)
-    started = Started(unhealthy=refused, blameless=frozenset(refused))
+    started = Started(unhealthy=dict(refused), blameless=set(refused))
     for arm in arms:
         if arm.label not in refused:
-            started = _with(started, _alone(runtime, arm, logs, cpus, within_s))
+            _start_alone(started, runtime, arm, logs, cpus, within_s)
     return started
 
 
@@ -89,30 +84,35 @@ def _created(runtime: Runtime, arms: Sequence[Arm], logs: Path) -> dict[str, str
     return refused
 
 
-def _alone(runtime: Runtime, arm: Arm, logs: Path, cpus: Collection[int], within_s: float) -> Started:
+def _start_alone(
+    started: Started, runtime: Runtime, arm: Arm, logs: Path, cpus: Collection[int], within_s: float
+) -> None:
     """Start one arm, and once more with a longer limit where it failed on a disturbed machine."""
-    again: tuple[str, ...] = ()
+    label = arm.label
     try:
         attempt = _attempt(runtime, arm, cpus, within_s)
-        if attempt.reason and attempt.disturbance:
+        if attempt.is_disturbed:
             longer_s = within_s * _LONGER
-            again = (f"{attempt.why} {arm.label} is started again, for at most {longer_s:g} s.",)
-            runtime.stop([arm.label])
+            started.again.append(f"{attempt.reason} {label} is started again, for at most {longer_s:g} s.")
+            runtime.stop([label])
             runtime.create([arm], logs)
             attempt = _attempt(runtime, arm, cpus, longer_s)
     except LabError as error:
-        return Started(unhealthy={arm.label: str(error)}, blameless=frozenset({arm.label}), again=again)
+        started.unhealthy[label] = str(error)
+        started.blameless.add(label)
+        return
     if not attempt.reason:
-        cpu_s = {} if attempt.cpu_s is None else {arm.label: attempt.cpu_s}
-        return Started(healthy_after_s={arm.label: attempt.after_s}, start_cpu_s=cpu_s, again=again)
-    if died(runtime, arm.label) is None:
-        runtime.stop([arm.label])  # it would take CPU time from those that are measured
-    blameless = frozenset({arm.label} if attempt.disturbance else ())
-    return Started(unhealthy={arm.label: attempt.why}, blameless=blameless, again=again)
+        started.healthy_after_s[label] = attempt.after_s
+        started.start_cpu_s |= {} if attempt.cpu_s is None else {label: attempt.cpu_s}
+        return
+    if died(runtime, label) is None:
+        runtime.stop([label])  # it would take CPU time from those that are measured
+    started.unhealthy[label] = attempt.reason
+    started.blameless |= {label} if attempt.is_disturbed else set()
 
 
 def _attempt(runtime: Runtime, arm: Arm, cpus: Collection[int], within_s: float) -> _Attempt:
-    """Raises LabError where the arm could not be run at all."""
+    """Raise LabError where the arm could not be run at all."""
     span, use = Span(cpus), _Use(runtime, arm.label)
     runtime.run(arm.label)
     reason = readiness.wrong_after(arm, use.look, within_s)
@@ -120,7 +120,8 @@ def _attempt(runtime: Runtime, arm: Arm, cpus: Collection[int], within_s: float)
     gone = use.look()
     not_for_time = gone and after_s < _GIVES_UP_AFTER_S
     disturbance = "" if not reason or not_for_time else span.disturbance(use.most_s(len(cpus) if gone else 0))
-    return _Attempt(reason or gone or "", after_s, use.cpu_s, disturbance)
+    told = f"{reason} Meanwhile {disturbance}." if disturbance else reason or gone or ""
+    return _Attempt(told, bool(disturbance), after_s, use.cpu_s)
 
 
 class _Use:
@@ -146,13 +147,3 @@ class _Use:
     def most_s(self, unseen_cpus: int) -> float:
         """Return what it can have used at most: all of its CPUs since it was last seen."""
         return (self.cpu_s or 0) + (time.monotonic() - self._seen_s) * unseen_cpus
-
-
-def _with(one: Started, other: Started) -> Started:
-    return Started(
-        unhealthy=one.unhealthy | other.unhealthy,
-        healthy_after_s=one.healthy_after_s | other.healthy_after_s,
-        start_cpu_s=one.start_cpu_s | other.start_cpu_s,
-        blameless=one.blameless | other.blameless,
-        again=one.again + other.again,
-    )

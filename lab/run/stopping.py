@@ -66,27 +66,21 @@ def unmeasured(
     blocks: Iterable[int],
     outcomes: Iterable[Outcome],
     trials_per_block: int,
-    records: Iterable[Block] = (),
+    records: Sequence[Block] = (),
     reruns: int = 0,
 ) -> list[tuple[int, int]]:
     """Return (block, attempt to make) of the blocks that no attempt measured whole, or of which a noisy one is to be re-run.
 
     An attempt without a record was killed before it was known whether the machine was quiet.
     """
-    done: dict[int, Counter[int]] = defaultdict(Counter)
-    for outcome in outcomes:
-        done[outcome.trial.block][outcome.trial.attempt] += 1
-    tries: dict[int, list[Block]] = defaultdict(list)
-    for record in records:
-        tries[record.block].append(record)
-    noisy = {(one.block, one.attempt) for tried in tries.values() for one in tried[:reruns] if one.noise}
-    recorded = {(one.block, one.attempt) for tried in tries.values() for one in tried}
-    missing = [
-        number
-        for number in blocks
-        if not any(size == trials_per_block and (number, one) in recorded - noisy for one, size in done[number].items())
-    ]
-    return [(number, max(done[number], default=-1) + 1) for number in missing]
+    sizes = Counter((outcome.trial.block, outcome.trial.attempt) for outcome in outcomes)
+    found = []
+    for number in blocks:
+        recorded = [record for record in records if record.block == number]
+        to_rerun = [record for record in recorded[:reruns] if record.noise]
+        if not any(sizes[number, one.attempt] == trials_per_block for one in recorded if one not in to_rerun):
+            found.append((number, max((one for block, one in sizes if block == number), default=-1) + 1))
+    return found
 
 
 def disturbance(block: Block, others: Sequence[Block]) -> str:

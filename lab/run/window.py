@@ -79,10 +79,10 @@ class Window:
         return Seen(
             usage=self._usage(window_s),
             idle_cpu_s=self._idle_cpu_s(),
-            server_cores_busy=_mean(self._shares(readings.busy_share, self._cpus.server)),
-            other_cores_busy=_mean(self._shares(readings.busy_share, self._cpus.others)),
+            server_cores_busy=self._mean(readings.busy_share, self._cpus.server),
+            other_cores_busy=self._mean(readings.busy_share, self._cpus.others),
             stolen=max(self._shares(readings.stolen_share, (*self._cpus.server, *self._cpus.others)), default=None),
-            server_stolen=_mean(self._shares(readings.stolen_share, self._cpus.server)),
+            server_stolen=self._mean(readings.stolen_share, self._cpus.server),
             serving_replaced=self._turnover.replaced(),
             server_throttled_s=grown(*(edge.server_throttled_s for edge in self._edges)),
             lab_throttled_s=grown(*(edge.lab_throttled_s for edge in self._edges)),
@@ -134,6 +134,10 @@ class Window:
         found = (share(before.cores[cpu], after.cores[cpu]) for cpu in cpus)
         return [one for one in found if one is not None]
 
+    def _mean(self, share: Share, cpus: Iterable[int]) -> float | None:
+        shares = self._shares(share, cpus)
+        return sum(shares) / len(shares) if shares else None
+
 
 @dataclass(frozen=True)
 class _Edge:
@@ -151,10 +155,6 @@ class _Edge:
 def grown(before: float | None, after: float | None) -> float | None:
     """Return by how much a running total grew; None where it is not known, or went backwards."""
     return None if before is None or after is None or after < before else after - before
-
-
-def _mean(shares: list[float]) -> float | None:
-    return sum(shares) / len(shares) if shares else None
 
 
 def _sleep_until(at_s: float) -> None:
