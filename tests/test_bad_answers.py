@@ -311,4 +311,4 @@ def test_a_queue_of_first_requests_does_not_count_as_connections_of_the_window(d
 def connects_and_reconnects(driven: Driven) -> tuple[float | None, float | None]:
     """Per request, as a cell of this one trial has them."""
     one = [sample(driven=driven)]
-    return stats.connects_per_request(one), stats.reconnects_per_request(one)
+    return stats.per_request(one, lambda of: of.connects), stats.per_request(one, lambda of: of.reconnects)

@@ -349,4 +349,4 @@ def test_a_server_that_keeps_no_connection_has_not_failed(staged: Staged) -> Non
     sample, limits = measured(staged, "keeps no connection")
     assert judge(sample, limits).result != "failed"
     assert sample.driven.errors == {}
-    assert stats.connects_per_request([sample]) == pytest.approx(1, abs=0.5)
+    assert stats.per_request([sample], lambda of: of.connects) == pytest.approx(1, abs=0.5)

@@ -22,7 +22,7 @@ class Counted:
     """Those of the blocks that count; none where the cell is invalid."""
     measured: Sequence[Sample]
     """All of them."""
-    expected_errors: frozenset[str]
+    expected_errors: tuple[str, ...]
     """Reasons of errors that the scenario declares."""
 
     @property

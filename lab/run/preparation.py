@@ -94,7 +94,9 @@ def limits(context: Context, record: Record, settings: Mapping[str, Settings]) -
         name: {id_: limits_of(stack, one, settings[name], cpus) for id_, one in context.scenarios.items()}
         for name, stack in context.chosen.items()
     }
-    record.set(limits={name: {id_: one.model_dump() for id_, one in each.items()} for name, each in found.items()})
+    record.facts["limits"] = {
+        name: {id_: one.model_dump() for id_, one in each.items()} for name, each in found.items()
+    }
     record.write(ended=False)
     return lambda trial: found[trial.stack.removesuffix(AA)][trial.scenario]
 
