@@ -100,7 +100,7 @@ def nothing_left_behind() -> Iterator[None]:
     assert said == []
 
 
-@pytest.fixture(params=["process", pytest.param("docker", marks=needs_engine)])
+@pytest.fixture(scope="module", params=["process", pytest.param("docker", marks=needs_engine)])
 def runtime(request: pytest.FixtureRequest) -> str:
     """Each runtime in turn."""
     return str(request.param)

@@ -1,61 +1,140 @@
-"""`bench` for real: real servers, real PostgreSQL, real Locust, short windows, in both runtimes."""
+"""`bench` for real: real servers, real PostgreSQL, real Locust, short windows. Its rules are tested in test_session.py."""
 
 import csv
 import hashlib
 import json
-import os
 import re
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from lab.analysis.validity.causes import Cause
-from lab.analysis.validity.limits import Limits
-from lab.analysis.validity.verdict import judge
-from lab.model.outcome import OUTCOME, Failure, Sample
+from lab.model.outcome import OUTCOME, Failure, Outcome, Role, Sample
 from lab.runtime import readiness
 from lab.runtime.docker import connect
-from tests.conftest import ENGINE_MISSING, PORTS, assert_measured, command, edit, environment, lab, until
+from tests.conftest import (
+    DISTURBED,
+    ENGINE_MISSING,
+    PORTS,
+    checkout_copied_to,
+    command,
+    edit,
+    environment,
+    lab,
+    until,
+)
 
-TINY = """
+PROFILE = """
 [tiny]
 about = "for tests"
-stacks = ["flask-gunicorn", "fastapi-uvicorn", "quart-hypercorn"]
-scenarios = ["json", "db/one", "wait?ms=10"]
+stacks = ["fastapi-uvicorn", "flask-gunicorn", "quart-hypercorn"]
+scenarios = ["json", "db/one", "crunch/inline?cpu_ms=1", "crunch/inline?cpu_ms=4"]
 aa_scenarios = ["json"]
 loads = ["closed:4"]
-blocks = 1
+blocks = 2
 reruns = 0
 warmup_s = 0.1
 window_s = 0.3
 timeout_s = 5.0
 """
-PORT_OF = {"postgres": PORTS * 100 + 91, "upstream": PORTS * 100 + 92}
+PER_BLOCK = 13
+"""Three stacks on four scenarios, and the A/A arm on one."""
+GOOD, WRONG, DEAD = "fastapi-uvicorn", "flask-gunicorn", "quart-hypercorn"
+"""A stack that serves as it should, one that answers /json wrongly, and one that does not start."""
+WORDS = {"PROFILE": "tiny", "RUN": "it"}
+DATABASE_PORT = PORTS * 100 + 91
 DISK_FULL = "echo the disk is full; exit 7"
 
 
-@pytest.fixture
-def bench(checkout: Path, runtime: str) -> Callable[..., "subprocess.CompletedProcess[str]"]:
-    """Runs `bench` with a profile of a few seconds in a copy of the checkout."""
+@dataclass
+class Ran:
+    """A run that was interrupted in its second block and resumed: what it left after each part."""
+
+    runtime: str
+    checkout: Path
+    parts: list[tuple[int, str, str]] = field(default_factory=list)
+    """Exit status, standard output and standard error of each part."""
+    outcomes: list[list[Outcome]] = field(default_factory=list)
+    facts: list[dict[str, Any]] = field(default_factory=list)
+    reports: list[str] = field(default_factory=list)
+    has_latest: list[bool] = field(default_factory=list)
+    left: list[list[str]] = field(default_factory=list)
+    """Processes and containers of the copy that still ran."""
+
+    def ended(self, status: int, stdout: str, stderr: str) -> None:
+        """Note what there is at the end of a part."""
+        run = self.checkout / "results/it"
+        self.parts.append((status, stdout, stderr))
+        self.outcomes.append(outcomes(self.checkout))
+        self.facts.append(json.loads((run / "run.json").read_text()))
+        self.reports.append((run / "report.html").read_text())
+        self.has_latest.append((self.checkout / "results/latest").exists())
+        self.left.append([*started_from(self.checkout), *containers_of(self.checkout)])
+
+    @property
+    def rows(self) -> dict[tuple[str, str], dict[str, str]]:
+        with (self.checkout / "results/it/summary.csv").open() as table:
+            return {(row["stack"], row["scenario"]): row for row in csv.DictReader(table)}
+
+    def failure(self, stack: str, scenario: str = "json") -> Failure:
+        found = (one for one in self.outcomes[-1] if (one.trial.stack, one.trial.scenario) == (stack, scenario))
+        failure = next(found)
+        assert isinstance(failure, Failure)
+        return failure
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory, runtime: str) -> Iterator[Ran]:
+    """One run in each runtime, which the tests of this file look at."""
+    with checkout_copied_to(tmp_path_factory.mktemp("bench") / "checkout") as copy:
+        with_profile(copy)
+        edit(copy / "docker-compose.yml", "      - stacks.quart.app:app", "      - stacks.quart.no_such_module:app")
+        edit(copy / "stacks/flask/app.py", "Hello, World!", "Hello, Mars!")
+        found, words = Ran(runtime, copy), {**WORDS, "RUNTIME": runtime, "SEED": "7"}
+        with bench(copy, words) as process:
+            until(lambda: count(copy / "results/it/trials.jsonl") > PER_BLOCK, 300)
+            process.send_signal(signal.SIGINT)
+            stdout, stderr = process.communicate(timeout=120)
+        found.ended(process.returncode, stdout, stderr)
+        resumed = lab(copy, "bench", env={"RUN": "it"})  # profile and runtime are those of the run
+        found.ended(resumed.returncode, resumed.stdout, resumed.stderr)
+        yield found
+
+
+class bench:  # noqa: N801 - reads as the command
+    """A `bench` in the background that does not outlive the `with` statement."""
+
+    def __init__(self, checkout: Path, words: dict[str, str]) -> None:
+        self._checkout, self._words = checkout, words
+
+    def __enter__(self) -> "subprocess.Popen[str]":
+        self._process = subprocess.Popen(
+            command("bench"),
+            cwd=self._checkout,
+            env=environment(self._words),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        return self._process
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+def with_profile(checkout: Path) -> None:
     with (checkout / "loadtests" / "profiles.toml").open("a") as profiles:
-        profiles.write(TINY)
-
-    def run(**words: str) -> "subprocess.CompletedProcess[str]":
-        return lab(checkout, "bench", env={"PROFILE": "tiny", "RUNTIME": runtime, "RUN": "it", **words})
-
-    return run
+        profiles.write(PROFILE)
 
 
-@pytest.fixture(autouse=True)
-def nothing_left(checkout: Path) -> Iterator[None]:
-    """After every run of this file: no process and no container of the copy."""
-    yield
-    assert started_from(checkout) == []
-    assert containers_of(checkout) == []
+def count(lines: Path) -> int:
+    return len(lines.read_text().splitlines()) if lines.exists() else 0
 
 
 def started_from(checkout: Path) -> list[str]:
@@ -74,207 +153,167 @@ def containers_of(checkout: Path) -> list[str]:
     return [str(name) for name in names if str(name).startswith(project)]
 
 
-def outcomes(checkout: Path) -> list[Sample | Failure]:
+def outcomes(checkout: Path) -> list[Outcome]:
     lines = (checkout / "results/it/trials.jsonl").read_text().splitlines()
     return [OUTCOME.validate_json(line) for line in lines]
 
 
-def rows(checkout: Path) -> list[dict[str, str]]:
-    with (checkout / "results/it/summary.csv").open() as table:
-        return list(csv.DictReader(table))
+def test_an_interrupted_run_is_kept_and_reported_as_partial(ran: Ran) -> None:
+    status, _, stderr = ran.parts[0]
+    assert status == 1, stderr
+    assert "Traceback" not in stderr
+    assert PER_BLOCK < len(ran.outcomes[0]) < 2 * PER_BLOCK
+    assert "the run is not whole; RUN=it resumes it" in stderr.splitlines()[-1]
+    assert "Partial" in ran.reports[0]
+    assert ran.facts[0]["ended_at"] is None
+    assert not ran.has_latest[0]
 
 
-def test_a_run_ends_with_a_row_for_every_cell_and_a_report(bench: Callable, checkout: Path, runtime: str) -> None:
-    done = bench(SEED="7")
-    assert_measured(done)
-    stacks = {"flask-gunicorn", "fastapi-uvicorn", "quart-hypercorn"}
-    assert {(row["stack"], row["scenario"]) for row in rows(checkout)} == {
-        (stack, scenario) for stack in stacks for scenario in ("json", "db/one", "wait?ms=10")
-    }
-    run = json.loads((checkout / "results/it/run.json").read_text())
-    assert run["runtime"] == runtime
-    assert run["ended_at"]
-    assert run["overhead"]["trial_median_s"] < 5
-    assert "flask" in run["versions"]["flask-gunicorn"]
-    assert run["versions"]["postgres"]["postgresql"].startswith("17" if runtime == "docker" else "18")
-    assert bool(run["not_applied"]) == (runtime == "process")
-    html = (checkout / "results/it/report.html").read_text()
-    assert "fastapi-uvicorn" in html
-    assert re.findall(r"""(?:src|href)=["'](?!#)|url\(|@import""", html) == [], "it needs the network"
-    assert (checkout / "results/latest").resolve() == (checkout / "results/it").resolve()
+def test_no_process_and_no_container_outlives_a_run(ran: Ran) -> None:
+    assert ran.left == [[], []]
 
 
-@pytest.mark.parametrize("runtime", ["process"], indirect=True)
-def test_every_sample_says_what_each_role_used(bench: Callable, checkout: Path) -> None:
-    assert_measured(bench(STACKS="fastapi-uvicorn", SCENARIOS="db/one"))
-    for outcome in outcomes(checkout):
-        assert isinstance(outcome, Sample)
-        assert outcome.driven.completed > 0
-        assert outcome.driven.errors == {}
-        for role in ("server", "generator", "database"):
-            used = outcome.usage[role]
+def test_a_resumed_run_measures_the_block_that_was_interrupted_again(ran: Ran) -> None:
+    before, after = ran.outcomes
+    assert after[: len(before)] == before
+    found = [(outcome.trial.block, outcome.trial.attempt) for outcome in after]
+    assert found[:PER_BLOCK] == [(0, 0)] * PER_BLOCK
+    assert found[-PER_BLOCK:] == [(1, 1)] * PER_BLOCK
+    assert "Partial" not in ran.reports[1]
+    assert ran.facts[1]["ended_at"]
+    assert (ran.checkout / "results/latest").resolve() == (ran.checkout / "results/it").resolve()
+
+
+def test_a_run_ends_with_a_row_for_every_cell_and_a_report_that_needs_no_network(ran: Ran) -> None:
+    scenarios = ran.facts[1]["profile"]["scenarios"]
+    assert ran.rows.keys() == {(stack, scenario) for stack in (GOOD, WRONG, DEAD) for scenario in scenarios}
+    assert GOOD in ran.reports[1]
+    assert re.findall(r"""(?:src|href)=["'](?!#)|url\(|@import""", ran.reports[1]) == []
+
+
+def test_a_run_says_what_it_ran_on(ran: Ran) -> None:
+    facts = ran.facts[1]
+    assert facts["runtime"] == ran.runtime
+    assert facts["overhead"]["trial_median_s"] < 5
+    assert "flask" in facts["versions"][WRONG]
+    assert facts["versions"]["postgres"]["postgresql"].startswith("17" if ran.runtime == "docker" else "18")
+    assert bool(facts["not_applied"]) == (ran.runtime == "process")
+
+
+def test_every_sample_says_what_each_role_used(ran: Ran) -> None:
+    samples = [one for one in ran.outcomes[1] if isinstance(one, Sample)]
+    assert {one.trial.stack for one in samples} == {GOOD, WRONG, f"{GOOD}@aa"}
+    for one in samples:
+        assert one.driven.completed > 0
+        assert one.driven.errors == {}
+        roles: list[Role] = ["server", "generator", *(["database"] if one.trial.scenario == "db/one" else [])]
+        for used in (one.usage[role] for role in roles):
             assert used.cpu_s is not None
             assert used.cpu_s > 0
             assert used.memory_bytes is not None
             assert used.threads is not None
 
 
-@pytest.mark.parametrize("runtime", ["process"], indirect=True)
-def test_a_run_that_is_finished_is_never_overwritten(bench: Callable, checkout: Path) -> None:
-    words = {"STACKS": "fastapi-uvicorn", "SCENARIOS": "json"}
-    assert_measured(bench(**words))
-    before = (checkout / "results/it/trials.jsonl").read_bytes()
-    again = bench(**words)
+def test_a_stack_that_does_not_start_is_a_failure_with_reason_and_log(ran: Ran) -> None:
+    failure = ran.failure(DEAD)
+    assert "not running" in failure.reason
+    assert any("no_such_module" in line for line in failure.log_tail)
+
+
+def test_a_wrong_body_is_a_failure_of_that_path_only(ran: Ran) -> None:
+    failure = ran.failure(WRONG)
+    assert failure.off_contract
+    assert "Hello, Mars!" in failure.reason
+    failed = {cell for cell, row in ran.rows.items() if row["outcome"] == "failed"}
+    assert failed == {(WRONG, "json"), *(cell for cell in ran.rows if cell[0] == DEAD)}
+    assert all(ran.rows[cell]["rps"] == "" for cell in failed)
+
+
+def test_a_run_that_failed_in_part_says_so_last(ran: Ran) -> None:
+    status, _, stderr = ran.parts[1]
+    assert status == 1
+    assert "Traceback" not in stderr
+    *lines, last = stderr.splitlines()
+    assert last.startswith("Exit status 1, because not all of this run was measured: ")
+    assert f"{WRONG} json closed:4 is failed" in last
+    invalid = [line for line in lines if line.startswith("invalid: ")]
+    assert [line for line in invalid if not DISTURBED.search(line)] == [], stderr
+
+
+def test_a_run_ends_with_its_answer_on_standard_output(ran: Ran) -> None:
+    said = ran.parts[1][1].splitlines()
+    assert said[0] == f"Against {GOOD}, by the ratio inside each block, with its interval:"
+    assert any(line.startswith("db/one, 4 users") for line in said)
+
+
+def test_cpu_ms_is_as_much_cpu_time_of_the_server_as_it_says(ran: Ran) -> None:
+    rate, given = ran.facts[0]["cpu_ms"], {one["id"]: one["params"] for one in ran.facts[0]["scenarios"]}
+    assert rate["stack"] == GOOD
+    assert given["crunch/inline?cpu_ms=4"] == {"rounds": round(4 * rate["rounds_per_ms"])}
+    assert (ran.facts[1]["cpu_ms"], ran.facts[1]["scenarios"]) == (rate, ran.facts[0]["scenarios"])
+    for name in ("report.md", "report.html"):
+        report = (ran.checkout / "results/it" / name).read_text()
+        assert "rounds of crunch/inline?cpu_ms=4" in report
+        assert f"{given['crunch/inline?cpu_ms=4']['rounds']:,}" in report
+    one_ms, four_ms = (cost_ms(ran.outcomes[1], f"crunch/inline?cpu_ms={cpu_ms}") for cpu_ms in (1, 4))
+    assert 2 < (four_ms - one_ms) / one_ms < 3.3, "what a request costs beside its rounds is little"
+    assert 1 < four_ms - one_ms < 9, (
+        "3 ms, on a machine whose speed may change by a factor between calibration and trial"
+    )
+
+
+def cost_ms(found: list[Outcome], scenario: str) -> float:
+    """Least CPU time of the baseline per request of a scenario, in milliseconds."""
+    return min(
+        1e3 * (one.usage["server"].cpu_s or 0) / one.driven.completed
+        for one in found
+        if isinstance(one, Sample) and (one.trial.scenario, one.trial.stack) == (scenario, GOOD)
+    )
+
+
+def test_a_run_that_is_finished_is_never_overwritten(ran: Ran) -> None:
+    before = (ran.checkout / "results/it/trials.jsonl").read_bytes()
+    again = lab(ran.checkout, "bench", env={**WORDS, "RUNTIME": ran.runtime})
     assert again.returncode == 2
     assert "never overwritten" in again.stderr
-    assert (checkout / "results/it/trials.jsonl").read_bytes() == before
+    assert (ran.checkout / "results/it/trials.jsonl").read_bytes() == before
 
 
-@pytest.mark.usefixtures("bench")
-def test_an_interrupted_run_is_kept_reported_as_partial_and_resumed(checkout: Path, runtime: str) -> None:
-    words = {"PROFILE": "tiny", "RUNTIME": runtime, "RUN": "it", "STACKS": "flask-gunicorn,fastapi-uvicorn"}
-    block = 7  # two stacks on three scenarios, and the A/A arm on one
-    edit(checkout / "loadtests/profiles.toml", "blocks = 1\nreruns", "blocks = 2\nreruns")
-    process = subprocess.Popen(
-        command("bench"), cwd=checkout, env=environment(words), stderr=subprocess.PIPE, text=True
-    )
-    try:
-        trials = checkout / "results/it/trials.jsonl"
-        until(lambda: trials.exists() and len(trials.read_text().splitlines()) > block, 120)
-        process.send_signal(signal.SIGINT)
-        stderr = process.communicate(timeout=60)[1]
-    finally:
-        process.kill()
-        process.wait()
-    assert process.returncode == 1, stderr
-    measured = len(outcomes(checkout))
-    assert block < measured < 2 * block
-    assert "Partial" in (checkout / "results/it/report.html").read_text()
-    assert not (checkout / "results/latest").exists()
+@pytest.fixture
+def processes(checkout: Path) -> Iterator[dict[str, str]]:
+    """Words for a run of one stack in the process runtime, of which nothing is left."""
+    with_profile(checkout)
+    yield {**WORDS, "RUNTIME": "process", "STACKS": GOOD, "SCENARIOS": "db/one"}
     assert started_from(checkout) == []
-    assert containers_of(checkout) == []
-
-    done = lab(checkout, "bench", env={"RUN": "it"})  # profile and runtime are those of the run
-    assert_measured(done)
-    blocks = [(outcome.trial.block, outcome.trial.attempt) for outcome in outcomes(checkout)]
-    assert blocks[:block] == [(0, 0)] * block
-    assert blocks[-block:] == [(1, 1)] * block
 
 
-@pytest.mark.usefixtures("bench")
-@pytest.mark.parametrize("runtime", ["process"], indirect=True)
-def test_a_block_of_which_all_trials_are_on_disk_is_written_down_whoever_ends_the_run(
-    checkout: Path, runtime: str
+def test_a_database_that_dies_is_restored_once_and_ends_the_run_where_it_cannot_be(
+    checkout: Path, processes: dict[str, str]
 ) -> None:
-    words = {"PROFILE": "tiny", "RUNTIME": runtime, "RUN": "it", "STACKS": "fastapi-uvicorn", "SCENARIOS": "json"}
-    edit(checkout / "loadtests/profiles.toml", "blocks = 1\nreruns", "blocks = 2\nreruns")
-    process = subprocess.Popen(command("bench"), cwd=checkout, env=environment(words))
-    try:
-        trials = checkout / "results/it/trials.jsonl"
-        until(lambda: trials.exists() and len(trials.read_text().splitlines()) >= 2, 120)
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
-    finally:
-        process.kill()
-        process.wait()
-    assert process.returncode == 1
-    assert (checkout / "results/it/blocks.jsonl").read_text().count('"block":0') == 1
-
-
-@pytest.mark.usefixtures("bench")
-@pytest.mark.parametrize("runtime", ["process"], indirect=True)
-def test_a_run_that_is_killed_during_the_contract_check_can_be_resumed(checkout: Path, runtime: str) -> None:
-    words = {"PROFILE": "tiny", "RUNTIME": runtime, "RUN": "it", "STACKS": "fastapi-uvicorn", "SCENARIOS": "json"}
-    process = subprocess.Popen(command("bench"), cwd=checkout, env=environment(words))
-    try:
-        until((checkout / "results/it/logs/contract").exists, 120)
-    finally:
-        process.kill()
-        process.wait()
-    lab(checkout, "down")
-    done = lab(checkout, "bench", env={"RUN": "it"})
-    assert done.returncode in (0, 1), done.stderr  # 1 where the machine was busy
-    assert len(outcomes(checkout)) == 2
-
-
-def test_a_stack_that_dies_a_wrong_body_and_an_error_are_failures_with_reason_and_log(
-    bench: Callable, checkout: Path
-) -> None:
-    edit(checkout / "docker-compose.yml", "      - stacks.quart.app:app", "      - stacks.quart.no_such_module:app")
-    edit(checkout / "stacks/flask/app.py", "Hello, World!", "Hello, Mars!")
-    done = bench(SCENARIOS="json,wait?ms=10")
-    assert done.returncode == 1, done.stderr
-    failed = {
-        (outcome.trial.stack, outcome.trial.scenario): outcome
-        for outcome in outcomes(checkout)
-        if isinstance(outcome, Failure)
-    }
-    assert set(failed) == {
-        ("quart-hypercorn", "json"),
-        ("quart-hypercorn", "wait?ms=10"),
-        ("flask-gunicorn", "json"),
-    }
-    assert "not running" in failed["quart-hypercorn", "json"].reason
-    assert any("no_such_module" in line for line in failed["quart-hypercorn", "json"].log_tail)
-    assert "Hello, Mars!" in failed["flask-gunicorn", "json"].reason
-    assert judge(failed["flask-gunicorn", "json"], Limits()).cause is Cause.OFF_CONTRACT
-    failed_rows = {(row["stack"], row["scenario"]) for row in rows(checkout) if row["outcome"] == "failed"}
-    assert failed_rows == set(failed)
-    assert all(row["rps"] == "" for row in rows(checkout) if row["outcome"] == "failed")
-
-
-def run_whose_service_dies(
-    checkout: Path, service: str, scenario: str, meanwhile: Callable[[], object]
-) -> tuple[int, str]:
-    """Exit status and standard error of a run of two blocks in which a service is killed as the first block begins."""
-    edit(checkout / "loadtests/profiles.toml", "blocks = 1\nreruns", "blocks = 2\nreruns")
-    words = {"PROFILE": "tiny", "RUNTIME": "process", "RUN": "it", "STACKS": "fastapi-uvicorn", "SCENARIOS": scenario}
-    run = subprocess.Popen(command("bench"), cwd=checkout, env=environment(words), stderr=subprocess.PIPE, text=True)
-    try:
-        until(lambda: (checkout / "results/it/logs/block-00/fastapi-uvicorn.log").exists(), 120)
-        meanwhile()
-        readiness.listeners()[PORT_OF[service]].kill()
-        stderr = run.communicate(timeout=120)[1]
-    finally:
-        run.kill()
-        run.wait()
+    edit(checkout / "loadtests/profiles.toml", "blocks = 2\nreruns", "blocks = 3\nreruns")
+    with bench(checkout, processes) as run:
+        for number in range(2):
+            until((checkout / f"results/it/logs/block-{number:02d}/{GOOD}.log").exists, 120)
+            if number:
+                (checkout / "services/postgres/serve").write_text(DISK_FULL)
+            readiness.listeners()[DATABASE_PORT].kill()
+        _, stderr = run.communicate(timeout=120)
+    assert run.returncode == 1, stderr
     assert "Traceback" not in stderr
-    return run.returncode, stderr
-
-
-@pytest.mark.parametrize("runtime", ["process"], indirect=True)
-@pytest.mark.parametrize(("service", "scenario"), [("postgres", "db/one"), ("upstream", "http/one")])
-@pytest.mark.usefixtures("bench")
-def test_a_service_that_died_is_there_again_for_the_next_block(checkout: Path, service: str, scenario: str) -> None:
-    _, stderr = run_whose_service_dies(checkout, service, scenario, lambda: None)
-    assert f"{service} was started again." in stderr
-    found = outcomes(checkout)
-    assert all(isinstance(one, Failure) and one.lab_fault for one in found if one.trial.block == 0)
-    seconds = [one for one in found if one.trial.block == 1]
-    assert seconds
-    for one in seconds:
-        assert isinstance(one, Sample), "what a dead service costs is one block"
-        assert one.driven.completed > 0
-        assert one.driven.errors == {}
-
-
-@pytest.mark.parametrize("runtime", ["process"], indirect=True)
-@pytest.mark.usefixtures("bench")
-def test_a_run_whose_service_cannot_be_had_again_stops_and_keeps_what_it_measured(checkout: Path) -> None:
-    serve = checkout / "services/postgres/serve"
-    status, stderr = run_whose_service_dies(checkout, "postgres", "json", lambda: serve.write_text(DISK_FULL))
-    assert status == 1, stderr
+    assert "postgres was started again." in stderr
     assert "postgres is not running (exit status 7)" in stderr
     assert "the disk is full" in stderr
-    assert "What was measured is kept" in stderr
-    assert {outcome.trial.block for outcome in outcomes(checkout)} == {0}
+    assert "What was measured is kept; RUN=it resumes it." in stderr
+    found = outcomes(checkout)
+    assert {one.trial.block for one in found} == {0, 1}
+    assert all(one.lab_fault for one in found if isinstance(one, Failure))
+    assert any(isinstance(one, Failure) for one in found if one.trial.block == 0)
     assert (checkout / "results/it/report.html").exists()
 
 
-@pytest.mark.parametrize("runtime", ["process"], indirect=True)
-def test_a_start_that_fails_says_its_log_and_keeps_it(bench: Callable, checkout: Path) -> None:
+def test_a_start_that_fails_says_its_log_and_keeps_it(checkout: Path, processes: dict[str, str]) -> None:
     (checkout / "services/postgres/serve").write_text(DISK_FULL)
-    done = bench(SCENARIOS="json")
+    done = lab(checkout, "bench", env=processes)
     assert done.returncode == 2
     assert "the disk is full" in done.stderr
     assert not (checkout / "results/it").exists(), "a run that measured nothing leaves no folder that looks like one"
@@ -283,47 +322,10 @@ def test_a_start_that_fails_says_its_log_and_keeps_it(bench: Callable, checkout:
     assert ".lab/logs/it" in done.stderr
 
 
-@pytest.mark.parametrize("runtime", ["process"], indirect=True)
-def test_a_run_of_which_every_trial_fails_ends_in_a_sentence_and_not_in_a_traceback(
-    bench: Callable, checkout: Path
-) -> None:
-    edit(checkout / "docker-compose.yml", "      - stacks.quart.app:app", "      - stacks.quart.no_such_module:app")
-    done = bench(STACKS="quart-hypercorn", SCENARIOS="json")
-    assert done.returncode == 1, done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stderr.splitlines()[-1].startswith(
-        "Exit status 1, because not all of this run was measured: quart-hypercorn json"
-    )
-
-
-@pytest.mark.parametrize("runtime", ["process"], indirect=True)
-def test_a_run_ends_with_its_answer_on_standard_output(bench: Callable) -> None:
-    done = bench(STACKS="flask-gunicorn,fastapi-uvicorn", SCENARIOS="json")
-    said = done.stdout.splitlines()
-    assert said[0] == "Against fastapi-uvicorn, by the ratio inside each block, with its interval:"
-    assert said[1].startswith("json, 4 users")
-    assert re.match(
-        "  (no claim|invalid|no comparison): flask-gunicorn", said[2].replace(", the baseline is not valid", "")
-    )
-
-
-@pytest.mark.parametrize("runtime", ["process"], indirect=True)
-def test_a_port_that_is_taken_fails_that_stack_only(bench: Callable, checkout: Path, listener: Callable) -> None:
-    listener(PORTS * 100 + 3)
-    done = bench(SCENARIOS="json", STACKS="fastapi-uvicorn,quart-hypercorn")
-    assert done.returncode == 1, done.stderr
-    reasons = {outcome.reason for outcome in outcomes(checkout) if isinstance(outcome, Failure)}
-    assert reasons == {
-        f"Port {PORTS}03 is taken by another program ({psutil.Process().name()}, process {os.getpid()})."
-    }
-    assert {row["outcome"] for row in rows(checkout) if row["stack"] == "fastapi-uvicorn"} <= {"valid", "invalid"}
-
-
-@pytest.mark.parametrize("runtime", ["process"], indirect=True)
-def test_a_taken_database_port_starts_nothing(bench: Callable, checkout: Path, listener: Callable) -> None:
-    listener(PORTS * 100 + 91)
-    done = bench(SCENARIOS="json")
+def test_a_taken_database_port_starts_nothing(checkout: Path, processes: dict[str, str], listener: Any) -> None:
+    listener(DATABASE_PORT)
+    done = lab(checkout, "bench", env=processes)
     assert done.returncode == 2
-    assert f"Port {PORTS}91 of postgres is taken" in done.stderr
+    assert f"Port {DATABASE_PORT} of postgres is taken" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (checkout / "results/it").exists()
