@@ -88,7 +88,7 @@ def _settings(context: Context, arm: Arm, healthy: bool) -> Settings:
 
 
 def limits(context: Context, record: Record, settings: Mapping[str, Settings]) -> LimitsOf:
-    """Work out, and write down, what the trials of each stack on each scenario could do at most."""
+    """Return what each trial could do at most, by its stack and scenario, and record it."""
     cpus = context.cpus.model_dump()
     found = {
         name: {id_: limits_of(stack, one, settings[name], cpus) for id_, one in context.scenarios.items()}
