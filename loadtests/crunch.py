@@ -7,7 +7,7 @@ from client import FastUser
 
 @cache
 def digest(rounds):
-    """What the server must come to; worked out once, at the first answer, which comes before any load."""
+    """Return the expected digest, cached; it is computed at the first answer, before any load."""
     state = 1
     for step in range(rounds):
         state = (state * 48_271 + step) % 2_147_483_647

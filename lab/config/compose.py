@@ -37,7 +37,7 @@ _VARIABLE = re.compile(r"\$(?:(?P<escaped>\$)|\{(?P<name>[A-Z][A-Z0-9_]*):-(?P<d
 
 
 def interpolate(text: str, variables: Mapping[str, str]) -> str:
-    """Replaces `${NAME:-default}` (an empty variable counts as unset, as in Compose) and `$$`.
+    """Replace `${NAME:-default}` (an empty variable counts as unset, as in Compose) and `$$`.
 
     Raises:
         LabError: for any other use of `$`.
@@ -79,12 +79,12 @@ def read(path: Path, variables: Mapping[str, str]) -> dict[str, Service]:
 
 @lru_cache(maxsize=1)
 def _parsed(text: str) -> Any:
-    """The file as YAML: a command asks for it once for each service."""
+    """Return the file as YAML, cached: a command asks for it once for each service."""
     return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # both are the safe ones
 
 
 def stacks(services: Mapping[str, Service]) -> dict[str, Stack]:
-    """The services that are stacks: those that say which framework they run (label `lab.framework`)."""
+    """Return the services that are stacks: those with a label `lab.framework`."""
     return {name: _stack(service) for name, service in services.items() if "lab.framework" in service.labels}
 
 
@@ -111,7 +111,7 @@ def _replaced(node: Any, variables: Mapping[str, str]) -> Any:
 
 
 def _mapping(node: Any, where: str) -> dict[str, Any]:
-    """The node as it is; LabError where something else is written there."""
+    """Return the node as it is; raise LabError if it has another type."""
     if not isinstance(node, dict):
         raise LabError(f"{where}: this is no mapping; write `name: value` lines there.")
     return node

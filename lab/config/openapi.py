@@ -56,6 +56,6 @@ def _parameter(document: Any, described: Any) -> Parameter:
 
 
 def _resolved(document: Any, node: Any) -> Any:
-    """A node with what it refers to (`#/a/b`) put in; what stands beside the reference counts more."""
+    """Return a node with its references (`#/a/b`) resolved; keys beside a reference take precedence."""
     words = node.get("$ref", "#/").removeprefix("#/")
     return (reduce(lambda part, word: part[word], words.split("/"), document) if words else {}) | node

@@ -30,7 +30,7 @@ class Plan(Noun):
         return sum(1 for _ in self.block(0))
 
     def block(self, number: int, attempt: int = 0) -> Iterator[Trial]:
-        """The trials of one block in the order in which they are run."""
+        """Yield the trials of one block in the order in which they run."""
         shuffler = Random(f"{self.seed}/{number}")
         cells = [(scenario, load) for scenario in self.scenarios for load in self.profile.loads]
         shuffler.shuffle(cells)

@@ -12,7 +12,7 @@ FILE = "profiles.toml"
 
 
 def read(folder: Path, name: str) -> Profile:
-    """The profile of that name in `folder`/profiles.toml.
+    """Return the profile of that name in `folder`/profiles.toml.
 
     Raises:
         LabError: there is no such profile, or something in the file is wrong; says what, and what there is.

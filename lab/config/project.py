@@ -24,7 +24,7 @@ class Project:
 
     @classmethod
     def here(cls) -> "Project":
-        """Reads the file with this machine's placement; LAB_SERVER_CPUS and LAB_OTHER_CPUS override it."""
+        """Read the file with this machine's placement; LAB_SERVER_CPUS and LAB_OTHER_CPUS override it."""
         cpus = machine.plan_cpus(os.environ.get("LAB_SERVER_CPUS"), os.environ.get("LAB_OTHER_CPUS"))
         variables = {**_passed_on(), **cpus.variables()}
         services = compose.read(COMPOSE_FILE, variables)

@@ -45,7 +45,7 @@ class Declared:
     streams: bool
 
     def scenario(self, query: str = "") -> Scenario:
-        """The scenario with the parameters of `query` (`ms=50&n=3`) in place of the declared ones."""
+        """Return the scenario with the parameters of `query` (`ms=50&n=3`) in place of the declared ones."""
         given = {name: self._value(name, text) for name, text in parse_qsl(query, keep_blank_values=True)}
         params = {**self.accepted, **given}
         unlike = [f"{name}={value}" for name, value in params.items() if value != self.accepted[name]]
@@ -85,7 +85,7 @@ class Declared:
         return ROUNDS in self.params and CPU_MS not in self.params
 
     def _cpu_ms(self, given: Mapping[str, int | str]) -> int | None:
-        """What is given in place of rounds; None where it is not."""
+        """Return the value of `cpu_ms`, given in place of rounds; None without one."""
         cpu_ms = given.get(CPU_MS) if self._takes_cpu_ms else None
         if cpu_ms is None:
             return None
@@ -129,7 +129,7 @@ def all_of(folder: Path) -> tuple[Scenario, ...]:
 
 
 def find(folder: Path, ids: Iterable[str]) -> tuple[Scenario, ...]:
-    """The scenarios behind ids such as `db`, `db/one`, `wait?ms=50` or `all`, each once and in the order given.
+    """Return the scenarios of ids such as `db`, `db/one`, `wait?ms=50` or `all`, each once and in the order given.
 
     Raises:
         LabError: an id or a parameter is not known; says which there are.

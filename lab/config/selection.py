@@ -10,12 +10,12 @@ from lab.model.workload import Profile, Scenario
 
 
 def words(text: str) -> list[str]:
-    """`a, b` -> ["a", "b"]."""
+    """Return ["a", "b"] for `a, b`."""
     return [word for part in text.split(",") if (word := part.strip())]
 
 
 def stacks(names: Sequence[str], known: Mapping[str, Stack]) -> list[Stack]:
-    """The stacks of these names, in the order given, each once; `all` means every one.
+    """Return the stacks of these names, in the order given, each once; `all` means every one.
 
     Raises:
         LabError: there is no such stack.
@@ -29,7 +29,7 @@ def stacks(names: Sequence[str], known: Mapping[str, Stack]) -> list[Stack]:
 def startable(
     names: Sequence[str], known: Mapping[str, Stack], lacks: Callable[[str], str | None]
 ) -> tuple[list[Stack], list[str]]:
-    """The stacks of these names that can be started here, and why the others cannot: `all` does without them.
+    """Return the stacks of these names that can start here, and why the others cannot: `all` leaves them out.
 
     Raises:
         LabError: there is no such stack, one that was named cannot be started, or none can.
@@ -44,7 +44,7 @@ def startable(
 
 
 def plan(profile: Profile, chosen: Sequence[Stack], scenarios: Sequence[Scenario], seed: int) -> Plan:
-    """The plan of a run, with an A/A arm in any case.
+    """Return the plan of a run, always with an A/A arm.
 
     Raises:
         LabError: nothing is left to measure.

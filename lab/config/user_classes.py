@@ -136,7 +136,7 @@ def _kept(node: ast.ClassDef, names: dict[str, Any], module: str, file: Path) ->
 
 
 def _known(named: ast.expr, names: dict[str, Any]) -> Any:
-    """The class or module behind `Name` or `module.Name`; None if it is not of this folder."""
+    """Return the class or module of `Name` or `module.Name`; None if it is not in this folder."""
     match named:
         case ast.Name(id=name):
             return names.get(name)
@@ -158,7 +158,7 @@ def _has_tasks(node: ast.ClassDef) -> bool:
 
 
 def _literals(node: ast.ClassDef, file: Path) -> dict[str, Literal]:
-    """The declared attributes of one class, its bases left aside."""
+    """Return the attributes that one class declares, without those of its bases."""
     found: dict[str, Literal] = {}
     for statement in node.body:
         match statement:

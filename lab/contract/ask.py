@@ -53,13 +53,13 @@ def ask(connection: HTTPConnection, check: Check) -> tuple[int, str, bytes]:
 
 
 def _pieces(body: bytes) -> Iterator[bytes]:
-    """A body in pieces, the first of one byte; http.client sends what has no length chunked."""
+    """Yield a body in pieces, the first of one byte; http.client sends a body without a length chunked."""
     yield body[:1]
     yield from (body[start : start + PIECE_BYTES] for start in range(1, len(body), PIECE_BYTES))
 
 
 def connect(address: str) -> socket.socket:
-    """A plain connection to `host:port`."""
+    """Return a plain connection to `host:port`."""
     host, _, port = address.partition(":")
     return socket.create_connection((host, int(port)), timeout=PATIENCE_S)
 

@@ -19,7 +19,7 @@ TAIL = ("content-type", "content-length")
 
 
 def expects(address: str, stack: Stack) -> list[Finding]:
-    """A client that sends `Expect: 100-continue` gets 100 or a final answer at once, not after a second."""
+    """Check that a client that sends `Expect: 100-continue` gets 100 or a final answer at once, not after a second."""
     if stack.why_omitted(UPLOAD.path):
         return []
     said = _complaints(address, _expect)

@@ -56,7 +56,7 @@ def _go(address: str, check: Check) -> None:
 
 
 def long_lived(address: str, stack: Stack) -> list[Finding]:
-    """A connection is not ended for the number of requests it brought, but on a stack that declares to keep none."""
+    """Check that no connection ends for its number of requests, except on a stack that declares to keep none."""
     if stack.keeps_none:
         return []
     check, served = Check("/health"), 0
@@ -78,7 +78,7 @@ def long_lived(address: str, stack: Stack) -> list[Finding]:
 
 
 def long_line(address: str, stack: Stack) -> list[Finding]:
-    """A request line beyond what servers take is answered, refused, or its connection closed; the next is answered."""
+    """Check that a request line that is too long is answered, refused, or its connection closed, and the next is answered."""
     check = Check("/json", f"x={'x' * LINE_BYTES}")
     if stack.why_omitted(check.path):
         return []
@@ -101,7 +101,7 @@ def long_line(address: str, stack: Stack) -> list[Finding]:
 
 
 def _asked_alone(address: str, check: Check) -> int:
-    """The status, on a connection of its own."""
+    """Return the status, on a connection of its own."""
     connection = HTTPConnection(address, timeout=PATIENCE_S)
     try:
         return ask(connection, check)[0]
@@ -110,7 +110,7 @@ def _asked_alone(address: str, check: Check) -> int:
 
 
 def events_at_once(address: str, stack: Stack) -> list[Finding]:
-    """The first event of a stream comes long before the last, however late a busy machine lets it come."""
+    """Check that the first event of a stream comes long before the last, also on a busy machine."""
     check = Check("/stream", "chunks=5&ms=100")
     if stack.why_omitted(check.path):
         return []
@@ -133,7 +133,7 @@ def events_at_once(address: str, stack: Stack) -> list[Finding]:
 
 
 def echo(address: str, stack: Stack) -> list[Finding]:
-    """A WebSocket sends each text back, and ends when it is told to."""
+    """Check that a WebSocket sends each text back, and closes when asked to."""
     if stack.why_omitted("/ws"):
         return []
     try:

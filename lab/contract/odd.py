@@ -7,7 +7,7 @@ from lab.contract.check import Check
 
 
 def queries(path: str) -> Iterator[Check]:
-    """Queries of a path that takes `ms` (0-60000, by default 50) and answers with it."""
+    """Return queries of a path that takes `ms` (0-60000, by default 50) and answers with it."""
 
     def waited(query: str, ms: int, also: tuple[int, ...] = ()) -> Check:
         return Check(path, query, answer={"waited_ms": ms}, also=also)

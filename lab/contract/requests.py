@@ -64,12 +64,12 @@ def all_checks(stack_name: str) -> Iterator[Check]:
 
 
 def row(row_id: int) -> dict[str, int]:
-    """The row that the database holds under this id (10000-19999)."""
+    """Return the row that the database has under this id (10000-19999)."""
     return {"id": row_id, "value": 100_000 + row_id * 7_919 % 900_000}
 
 
 def rows(seed: int, n: int) -> dict[str, object]:
-    """What a db path answers: `n` rows chosen by `seed`."""
+    """Return the answer of a db path: `n` rows chosen by `seed`."""
     found = []
     for _ in range(n):
         seed = (seed * 48_271 + 11) % 2_147_483_647

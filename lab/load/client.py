@@ -123,7 +123,7 @@ class Driver:
             raise _Broken(f"answered {line[:80]!r}, which is no reply") from None
 
     def _line(self, deadline_s: float) -> bytes:
-        """The next line that the driver writes before `deadline_s` (CLOCK_MONOTONIC)."""
+        """Return the next line that the driver writes before `deadline_s` (CLOCK_MONOTONIC)."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._replies, selectors.EVENT_READ)
             while b"\n" not in self._rest:

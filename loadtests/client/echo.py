@@ -49,7 +49,7 @@ class EchoConnection(Connection):
         return body
 
     def _events(self, data: bytes | None = None) -> Iterator[Event]:
-        """What the server says, its pings answered; `data` are bytes that have come already."""
+        """Read what the server sends, and answer its pings; `data` are bytes that have come already."""
         while True:
             data = self._receive() if data is None else data
             if not data:
@@ -85,5 +85,5 @@ class EchoUser(FastUser):
 
     @classmethod
     def requests(cls) -> Iterator[Any]:
-        """The one frame that all users send, masked as a client must."""
+        """Return the one frame that all users send, masked as a client must."""
         yield FrameProtocol(client=True, extensions=[]).send_data(json.dumps(cls.body), fin=True)

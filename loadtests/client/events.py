@@ -49,7 +49,7 @@ class EventUser(FastUser):
 
     @staticmethod
     def decode(body: bytes) -> Any:
-        """The JSON of all events but the [DONE] at the end, without which the stream was cut off."""
+        """Return the JSON of all events but the [DONE] at the end, without which the stream was cut off."""
         *events, last, rest = (event.removeprefix("data: ") for event in body.decode().split("\n\n"))
         if last != DONE or rest:
             raise ValueError(f"the stream ends with {last!r}")

@@ -95,7 +95,7 @@ class FastUser(User):
 
     @classmethod
     def requests(cls) -> Iterator[bytes]:
-        """The bytes of the requests, all of one length, which the users send in turn."""
+        """Return the bytes of the requests, all of one length, which the users send in turn."""
         if not cls.seeded:
             yield cls._request({})
             return
@@ -116,7 +116,7 @@ class FastUser(User):
 
     @staticmethod
     def decode(body: bytes) -> Any:
-        """What `check` is given; ValueError where a body cannot be read."""
+        """Return the argument of `check`; raise ValueError if a body cannot be read."""
         return json.loads(body)
 
     def check(self, body: Any) -> bool:
@@ -170,11 +170,11 @@ class FastUser(User):
         return "GET" if self.body is None else "POST"
 
     def secondary_timings(self, _start_s: float) -> Iterable[tuple[str, float]]:
-        """Times of the last request beside its latency: name, seconds."""
+        """Return the times of the last request beside its latency: name, seconds."""
         return ()
 
     def on_stop(self) -> None:
-        """Called by Locust when the user ends."""
+        """Close the connection; Locust calls this when the user ends."""
         self.connection.close()
 
     @task

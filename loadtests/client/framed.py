@@ -61,7 +61,7 @@ class H2User(FastUser):
 
     @classmethod
     def requests(cls) -> Iterator[Any]:
-        """The headers that all users send."""
+        """Return the headers that all users send."""
         host, port = cls.address
         target = cls.path.removeprefix(PREFIX)
         yield [(":method", "GET"), (":scheme", "http"), (":authority", f"{host}:{port}"), (":path", target)]

@@ -134,7 +134,7 @@ class Connection:
                 self._sock.shutdown(SHUT_RDWR)
 
     def on_message_complete(self) -> None:
-        """Called by the parser at the end of a response."""
+        """End the response; the parser calls this."""
         self._ended += 1
         self.status = self._parser.get_status_code()
         self._keep = self._parser.should_keep_alive()

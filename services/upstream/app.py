@@ -30,7 +30,7 @@ class Load:
 
 
 async def app(scope: Scope, _receive: Receive, send: Send) -> None:
-    """The application; Uvicorn takes its not knowing `lifespan` for an answer."""
+    """Serve a request; Uvicorn accepts that `lifespan` is not supported."""
     if scope["type"] != "http":
         raise NotImplementedError(f"{scope['type']} is not served")
     try:
@@ -50,7 +50,7 @@ async def app(scope: Scope, _receive: Receive, send: Send) -> None:
 
 
 def read(query: bytes) -> Numbers:
-    """The parameters, with defaults; ValueError for a bad one."""
+    """Return the parameters, with defaults; raise ValueError for a bad one."""
     numbers = {"ms": 20, "chunks": 10, "capacity": 0}
     for name, text in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
         if name in numbers:
@@ -74,7 +74,7 @@ async def delay(send: Send, numbers: Numbers) -> None:
 
 
 async def stream(send: Send, numbers: Numbers) -> None:
-    """A chat completion, word by word."""
+    """Send a chat completion, word by word."""
     await start(send, 200, "text/event-stream")
     for index in range(numbers["chunks"]):
         await asyncio.sleep(numbers["ms"] / 1000)

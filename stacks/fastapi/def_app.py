@@ -47,7 +47,7 @@ app = FastAPI(lifespan=lifespan, openapi_url=None, redirect_slashes=False)
 
 
 async def raw_body(request: Request) -> bytes:
-    """A plain handler cannot await the body; a dependency can."""
+    """Await the body in a dependency, as a plain handler cannot."""
     return await request.body()
 
 
@@ -61,7 +61,7 @@ def health() -> JSONResponse:
 
 @app.get("/settings")
 async def running_with() -> JSONResponse:
-    """The limit on threads is asked for on the event loop that it belongs to."""
+    """Return the effective settings, on the event loop: the limit on threads belongs to it."""
     slots = int(current_default_thread_limiter().total_tokens)
     return JSONResponse(effective.answer("fastapi", slots, database.connections, upstream.connections))
 

@@ -17,5 +17,5 @@ def digest(rounds: int) -> str:
 
 
 def answer(rounds: int, digest: str) -> dict[str, object]:
-    """What the crunch paths answer."""
+    """Return the answer of the crunch paths."""
     return {"rounds": rounds, "digest": digest}

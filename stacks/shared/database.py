@@ -38,6 +38,6 @@ def select_many(ids: Sequence[int], ms: int) -> Statement:
 
 
 def answer(ids: Iterable[int], rows: Iterable[Row]) -> dict[str, object]:
-    """What the db paths answer: the rows in the order of `ids`, which may hold an id twice."""
+    """Return the answer of the db paths: the rows in the order of `ids`, which may have an id twice."""
     values = dict(rows)
     return {"rows": [{"id": row_id, "value": values[row_id]} for row_id in ids]}

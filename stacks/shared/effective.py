@@ -34,7 +34,7 @@ def answer(framework: str, slots: int, db_pool: int | None, upstream_connections
 
 
 def _loop() -> str | None:
-    """The class of the event loop that runs the caller: asyncio's, or gevent's below its thread."""
+    """Return the class of the caller's event loop: asyncio's, or gevent's below its thread."""
     with suppress(RuntimeError):
         return _named(asyncio.get_running_loop())
     if not cooperative():

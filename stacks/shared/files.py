@@ -41,7 +41,7 @@ class Fixtures:
 
 
 def opener(ms: int) -> Opener | None:
-    """An `opener` for open() that takes `ms` milliseconds, as a networked file system would; None for 0.
+    """Return an `opener` for open() that takes `ms` milliseconds, as a networked file system would; None for 0.
 
     It blocks the thread that opens the file, whatever library put it there.
     """
@@ -56,11 +56,11 @@ def opener(ms: int) -> Opener | None:
 
 
 def read(path: Path, ms: int) -> bytes:
-    """The whole file, blocking."""
+    """Read the whole file, blocking."""
     with open(path, "rb", opener=opener(ms)) as file:
         return file.read()
 
 
 def answer(content: bytes) -> dict[str, object]:
-    """What the file paths answer: size in bytes and CRC-32 as eight hexadecimal digits."""
+    """Return the answer of the file paths: size in bytes and CRC-32 as eight hexadecimal digits."""
     return {"size": len(content), "crc32": f"{zlib.crc32(content):08x}"}

@@ -36,7 +36,7 @@ def milliseconds(query: Query, default: int) -> int:
 
 
 def rounds(query: Query) -> int:
-    """`rounds`: how long to compute."""
+    """Return `rounds`, the amount of work."""
     return _integer(query, "rounds", DEFAULT_ROUNDS, 1, MOST_ROUNDS)
 
 

@@ -9,7 +9,7 @@ Chunk = dict[str, object]
 
 
 def decode(body: bytes) -> Chunk:
-    """The chunk in a request's body; BadRequestError for what is no JSON object (by RFC 8259: in UTF-8, no NaN)."""
+    """Return the chunk in a request's body; raise BadRequestError if it is no JSON object (by RFC 8259: in UTF-8, no NaN)."""
     try:
         chunk = _DECODER.decode(body.decode())
     except (ValueError, RecursionError):
@@ -44,7 +44,7 @@ async def text_of_coroutine(chunk: Chunk) -> str:
 
 
 def answer(text: str) -> dict[str, object]:
-    """What the parse paths answer."""
+    """Return the answer of the parse paths."""
     return {"text": text}
 
 

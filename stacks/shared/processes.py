@@ -35,7 +35,7 @@ class Processes:
 
 
 def _end_with_parent() -> None:
-    """A server that was killed cannot shut its pool down; without this the process would wait for work forever."""
+    """End this process with its server: a killed server cannot shut its pool down, and the process would wait forever."""
     threading.Thread(target=_wait_for_parent, daemon=True).start()
 
 

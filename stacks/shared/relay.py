@@ -24,7 +24,7 @@ class Lines(Protocol):
 
 
 def events(lines: Iterator[bytes]) -> Iterator[bytes]:
-    """The events to send for the lines that come from `upstream`."""
+    """Yield the events to send for the lines that come from `upstream`."""
     return (event for line in lines if (event := _event(line)))
 
 
@@ -37,7 +37,7 @@ async def events_async(lines: Lines) -> AsyncIterator[bytes]:
 
 
 def _event(line: bytes) -> bytes | None:
-    """The event for a line; None for the empty line that ends each event of `upstream`."""
+    """Return the event for a line; None for the empty line that ends each event of `upstream`."""
     data = line.strip().removeprefix(PREFIX)
     if not data:
         return None

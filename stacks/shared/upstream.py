@@ -27,10 +27,10 @@ def check(status: int) -> None:
 
 
 def no_answer(error: Exception) -> UpstreamError:
-    """What to raise for an error of the client library."""
+    """Return the exception to raise for an error of the client library."""
     return UpstreamError(f"upstream did not answer ({type(error).__name__})")
 
 
 def answer(answers: Iterable[object]) -> dict[str, object]:
-    """What the http paths answer."""
+    """Return the answer of the http paths."""
     return {"answers": list(answers)}

@@ -59,7 +59,7 @@ class Upstream:
             return answer(await gather(*(get(http) for _ in range(n))))
 
     async def stream(self, path: str) -> "Lines":
-        """The lines of a streamed answer, which holds a connection until its end."""
+        """Yield the lines of a streamed answer, which holds a connection until its end."""
         try:
             response = await self._http.get(path)
         except (ClientError, TimeoutError) as error:

@@ -48,7 +48,7 @@ class Upstream:
         return answer(result for runner in runners for result in runner.result())
 
     def stream(self, path: str) -> "Lines":
-        """The lines of a streamed answer, which holds a connection until its end or until nobody wants it any more."""
+        """Yield the lines of a streamed answer, which holds a connection until its end or until its client has gone."""
         return Lines(self._request(path, preload_content=False))
 
     def _get(self, path: str) -> object:
@@ -94,6 +94,6 @@ class Lines:
 
 
 def _give_back(response: BaseHTTPResponse) -> None:
-    """A connection whose answer was read to its end has already gone back; any other is closed and makes room."""
+    """Close a connection whose answer was not read to its end; any other has already gone back."""
     response.close()
     response.release_conn()

@@ -148,7 +148,7 @@ async def mixed(request: Request) -> JSONResponse:
 
 
 async def hazard_blocking_wait(request: Request) -> JSONResponse:
-    """The mistake: a blocking sleep in a coroutine. Whatever shares its event loop waits too."""
+    """Block on purpose, by a sleep in a coroutine: everything that shares its event loop waits too."""
     ms = params.milliseconds(request.query_params, 50)
     time.sleep(ms / 1000)
     return JSONResponse({"waited_ms": ms})

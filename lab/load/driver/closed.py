@@ -50,7 +50,7 @@ class Closed:
         return start_s
 
     def task(self, user: Any) -> None:
-        """What a user does, once."""
+        """Do the work of a user, once."""
         offset_s = self._begun / self.users * self.warmup_s / 2
         self._begun += 1
         self._gate.wait()

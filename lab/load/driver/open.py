@@ -51,7 +51,7 @@ class Open:
         return began_s + self.warmup_s
 
     def task(self, user: Any) -> None:
-        """What the dispatcher does, once: it lasts until all requests have ended."""
+        """Do the work of the dispatcher, once: it lasts until all requests have ended."""
         self._gate.wait()
         try:
             self._dispatch_all(user)
@@ -89,7 +89,7 @@ class Open:
             self.recorder.dropped.append(self.due_s[number])
 
     def _note_unsent(self) -> None:
-        """Requests whose turn had not come when the load was ended could not be sent either."""
+        """Count as dropped the requests that were still waiting when the load ended."""
         waiting = [sender.number for sender in self.all if sender.number is not None]
         self.recorder.dropped.extend(self.due_s[number] for number in waiting)
         self.recorder.dropped.extend(self.due_s[self.dispatched :])

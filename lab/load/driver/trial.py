@@ -67,7 +67,7 @@ def _check_descriptors(order: Order) -> None:
 
 
 def _user_class(order: Order) -> Any:
-    """The scenario's user class in the state all users of the trial share; it sends the order's path and parameters."""
+    """Return the scenario's user class with the state that all users of the trial share; it sends the order's path and parameters."""
     scenario = order.scenario
     base = _classes(scenario.file).get(scenario.user)
     if base is None:
@@ -93,7 +93,7 @@ def _hold_to(scenario: Scenario, own: Mapping[str, object], user_class: Any) -> 
 
 
 def _another(scenario: Scenario, name: str, ordered: object, found: object) -> LabError:
-    """The error of a class that is not, once it runs, what the lab read in its text."""
+    """Return the error of a class that differs, once it runs, from what the lab read in its text."""
     return LabError(
         f"{scenario.file}: `{name}` of {scenario.user} is {found!r} when the file runs, and {ordered!r} was ordered: "
         "assign it as a literal in the class, and nowhere else."
@@ -160,7 +160,7 @@ def _run(order: Order, user_class: Any, announce: Callable[[Began], None]) -> Dr
 
 
 def _once(load: Closed | Open) -> Callable[[Any], None]:
-    """The load's task for Locust, which would run it again and again, whether it ended well or not."""
+    """Return the load's task for Locust, to run once: Locust would repeat it, whether it succeeded or not."""
 
     def task(user: Any) -> None:
         try:
@@ -216,7 +216,7 @@ def _driven(
 
 
 def _aside(offsets_s: NDArray[np.float64], seconds: Sequence[float], window_s: float) -> Histogram:
-    """Times beside the latency, of the requests that started in the window."""
+    """Return the times beside the latency, of the requests that started in the window."""
     histogram = Histogram()
     histogram.add(np.asarray(seconds, dtype=float)[(offsets_s >= 0) & (offsets_s < window_s)])
     return histogram
