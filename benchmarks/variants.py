@@ -10,7 +10,8 @@ import csv
 import tempfile
 from pathlib import Path
 
-from benchmarks.copies import ROOT, Twin, add, bench, copy_to, keep
+from benchmarks.copies import Twin, add, bench, copy_to, keep
+from lab.paths import ROOT
 
 MIDDLEWARE = '''
 """The FastAPI application behind one middleware that passes everything through."""

@@ -38,6 +38,7 @@ class EventUser(FastUser):
     """Reads whole streams; the time to the first event and the gaps between events are kept beside the latency."""
 
     abstract = True
+    connection: EventConnection
     streams = True
     connection_class = EventConnection
 

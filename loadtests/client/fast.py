@@ -47,8 +47,8 @@ class FastUser(User):
 
     abstract = True
     path: ClassVar[str]
-    params: ClassVar[Mapping[str, int | str | None]] = {}
-    """Of the query; None leaves it to the server's default."""
+    params: ClassVar[Mapping[str, Any]] = {}
+    """Of the query: whole numbers, texts, and None, which leaves it to the server's default."""
     expected_errors: ClassVar[Mapping[str, list[str]]] = {}
     """Parameter -> reasons of errors that are the scenario's result, and not a failure, where that parameter is given."""
     holds: ClassVar[str | None] = None
@@ -88,7 +88,7 @@ class FastUser(User):
         """Build what all users of the class share; `host` is a URL such as http://127.0.0.1:8102."""
         url = urlsplit(host)
         cls.prepared_for = host
-        cls.address = (url.hostname, url.port or 80)
+        cls.address = (url.hostname or "", url.port or 80)
         cls.next_request = cycle(list(cls.requests())).__next__
         cls.expected = Expectation()
         cls.patience = Patience(cls.timeout_s)
@@ -105,7 +105,7 @@ class FastUser(User):
 
     @classmethod
     def _request(cls, seed: Mapping[str, int]) -> bytes:
-        query = {name: value for name, value in cls.params.items() if value is not None} | seed
+        query = {**{name: value for name, value in cls.params.items() if value is not None}, **seed}
         target = cls.path + ("?" + urlencode(query) if query else "")
         host = f"Host: {cls.address[0]}:{cls.address[1]}\r\n"
         if cls.body is None:
@@ -131,7 +131,7 @@ class FastUser(User):
         """
         connection = self.connection
         try:
-            body = connection.exchange(self.next_request(), start_s)
+            body = connection.exchange(self.next_request(), start_s)  # type: ignore[misc]  # no method: it has no self
         except Fault as fault:
             return str(fault)
         if connection.status != 200:

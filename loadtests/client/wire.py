@@ -8,6 +8,7 @@ from contextlib import suppress
 from errno import EADDRNOTAVAIL, ECONNREFUSED, ECONNRESET, EMFILE, ENFILE, ENOBUFS, ENOMEM
 from math import inf
 from time import monotonic
+from typing import Any
 
 import gevent
 from gevent import get_hub, getcurrent
@@ -80,14 +81,15 @@ class Connection:
         self.since = inf
         """CLOCK_MONOTONIC at the start of the request in flight."""
         self.status = 0
-        self._sock = None
+        self._sock: Any = None
         self._kept = False
         self._gave_up = False
         self._ended = 0
         self._keep = False
         self._parts: list[bytes] = []
         self.on_body = self._parts.append
-        self._readable = self._parser = None
+        self._readable: Any = None
+        self._parser: Any = None
         self._known: bytes | None = None
         """What the parser last found to be one whole response on this connection, and not the last: it need not look again."""
         self._known_body = b""
@@ -218,12 +220,13 @@ class Connection:
         finally:
             self._readable.stop()
         try:
-            return self._sock.recv(CHUNK_BYTES)
+            received: bytes = self._sock.recv(CHUNK_BYTES)
+            return received
         except ConnectionResetError:
             return b""
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Fault | Silent | HttpParserError | OSError) -> str:
     if isinstance(error, Fault):
         return str(error)
     if isinstance(error, Silent):
@@ -232,4 +235,4 @@ def _reason(error: Exception) -> str:
         return "not HTTP"
     if error.errno in RESOURCES:
         return EXHAUSTED + RESOURCES[error.errno]
-    return {ECONNREFUSED: "refused", ECONNRESET: "reset"}.get(error.errno, error.strerror or type(error).__name__)
+    return {ECONNREFUSED: "refused", ECONNRESET: "reset"}.get(error.errno or 0, error.strerror or type(error).__name__)

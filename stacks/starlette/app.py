@@ -169,11 +169,11 @@ async def echo(websocket: WebSocket) -> None:
             await websocket.send_text(await websocket.receive_text())
 
 
-async def bad_request(_: Request, error: params.BadRequestError) -> JSONResponse:
+async def bad_request(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": str(error)}, 422)
 
 
-async def bad_gateway(_: Request, error: UpstreamError) -> JSONResponse:
+async def bad_gateway(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": str(error)}, 502)
 
 
@@ -215,7 +215,7 @@ app = Starlette(
     exception_handlers={
         params.BadRequestError: bad_request,
         UpstreamError: bad_gateway,
-        HTTPException: http_error,
+        HTTPException: http_error,  # type: ignore[dict-item]  # Starlette types handlers of any Exception only
         Exception: internal_error,
     },
     lifespan=lifespan,
