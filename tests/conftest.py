@@ -138,12 +138,12 @@ def checkout_copied_to(copy: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def all_started(folder: Path, runtime: str) -> Iterator[dict[str, Stack]]:
-    """Name -> stack, of all that can be started here in a runtime, all running, from a copy of this checkout in `folder`."""
+def all_started(folder: Path, runtime: str, stacks: str = "all") -> Iterator[dict[str, Stack]]:
+    """Name -> stack, of those that can be started here in a runtime, all running, from a copy of this checkout."""
     with checkout_copied_to(folder) as copy:
         for packages in ROOT.glob("stacks/*/node_modules"):
             (copy / packages.relative_to(ROOT)).symlink_to(packages)
-        started = lab(copy, "up", "--stack=all", f"--runtime={runtime}")
+        started = lab(copy, "up", f"--stack={stacks}", f"--runtime={runtime}")
         assert started.returncode == 0, started.stderr
         here = set(started.stdout.split())
         described = compose.stacks(compose.read(copy / "docker-compose.yml", Project.here().variables))

@@ -210,12 +210,14 @@ def test_a_difference_as_large_as_the_mde_is_called_different_in_four_runs_of_fi
     assert mde([0.0] * 6, ALPHA, 0.05) == pytest.approx(0.05)
 
 
+@pytest.mark.slow
 def test_identical_stacks_are_called_different_in_at_most_one_run_of_twenty() -> None:
     share = said_different(WORLDS[0], None, seed=20)
     assert share.value <= 0.05
     assert share.at_most <= 0.065
 
 
+@pytest.mark.slow
 def test_a_stack_ten_percent_slower_is_found_by_the_standard_profile() -> None:
     world = next(world for world in WORLDS if world.name == "standard, one 10 % slower")
     profile = profiles.read(LOADTESTS, "standard")

@@ -21,6 +21,7 @@ from lab.model.stack import Stack
 from lab.run.servers import UPSTREAM
 from tests.conftest import ENGINE_MISSING, PORTS, all_started, until
 
+pytestmark = pytest.mark.slow
 PROJECT = Project.here()
 STACKS = PROJECT.stacks
 BOUNDS = {"ms": 2, "n": 10, "chunks": 20, "rounds": 1_000}

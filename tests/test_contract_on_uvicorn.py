@@ -72,7 +72,7 @@ def without_services(name: str) -> Stack:
     return stack.model_copy(update={"omits": stack.omits | dict.fromkeys(("/db/", "/http/"), "not started here")})
 
 
-@pytest.mark.parametrize("name", ["starlette-uvicorn", "fastapi-uvicorn"])
+@pytest.mark.parametrize("name", [pytest.param("starlette-uvicorn", marks=pytest.mark.slow), "fastapi-uvicorn"])
 def test_a_pass_through_middleware_is_not_taken_for_waits_that_overlap(name: str, tmp_path: Path) -> None:
     """It lets both blocked answers out together: they come at the same time, but two waits after the first request."""
     (tmp_path / "through.py").write_text(THROUGH.format(module=f"stacks.{name.partition('-')[0]}.app"))
@@ -80,6 +80,7 @@ def test_a_pass_through_middleware_is_not_taken_for_waits_that_overlap(name: str
         assert overlap(address, without_services(name)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("declared", "found"), [(2, 0), (1, 1)])
 def test_as_many_block_at_once_as_there_are_workers(declared: int, found: int) -> None:
     """Two of two blocked waits may overlap on two workers, three may not; one worker more than declared is found."""
@@ -89,7 +90,7 @@ def test_as_many_block_at_once_as_there_are_workers(declared: int, found: int) -
     assert (len(findings) > 0) == found
 
 
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("loop", ["asyncio", pytest.param("uvloop", marks=pytest.mark.slow)])
 def test_quart_without_its_thread_pool_says_what_its_loop_has_and_is_found(loop: str, tmp_path: Path) -> None:
     """`run_sync` runs on the loop's own pool: Python's has five threads on one CPU, not the forty that were meant."""
     source = (ROOT / "stacks" / "quart" / "app.py").read_text()
@@ -103,12 +104,13 @@ def test_quart_without_its_thread_pool_says_what_its_loop_has_and_is_found(loop:
     assert str(finding).startswith("GET /file/thread?ms=200 by 40 clients at once: the last answer came")
 
 
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("loop", ["asyncio", pytest.param("uvloop", marks=pytest.mark.slow)])
 def test_quart_with_its_thread_pool_says_so(loop: str) -> None:
     with uvicorn("stacks.quart.app:app", f"--loop={loop}", LAB_SLOTS="23") as address:
         assert json.loads(get(address, "/settings"))["slots"] == 23
 
 
+@pytest.mark.slow
 def test_two_workers_on_asyncio_stall_on_kept_connections() -> None:
     """Uvicorn binds their socket without naming TCP, so that asyncio does not set TCP_NODELAY; one worker is fine."""
     stack = without_services("fastapi-uvicorn")
@@ -120,6 +122,7 @@ def test_two_workers_on_asyncio_stall_on_kept_connections() -> None:
         assert kept(address, stack) == []
 
 
+@pytest.mark.slow
 def test_more_streams_than_connections_and_threads_end_on_plain_handlers() -> None:
     """Handlers that wait for a connection must leave threads to those that hold one."""
     with (

@@ -1,10 +1,12 @@
-"""What the docker runtime hands to Compose; a program in its place writes down what it is given."""
+"""What the docker runtime hands to Compose, and one stack in a container."""
 
 from pathlib import Path
 
 import pytest
 
+from lab import contract
 from lab.runtime import docker
+from tests.conftest import all_started, needs_engine
 
 WRITES_DOWN = """#!/bin/sh
 printf '%s\\n' "$@" > {folder}/words
@@ -28,3 +30,10 @@ def test_compose_gets_the_variables_of_the_lab_and_none_of_this_shell(
     assert "DOCKER_CONFIG=kept" in lines
     words = (tmp_path / "words").read_text().splitlines()
     assert words[words.index("--env-file") + 1] == "/dev/null", "a file .env of the checkout would be such a shell"
+
+
+@needs_engine
+def test_a_stack_in_a_container_conforms_to_the_contract(tmp_path: Path) -> None:
+    with all_started(tmp_path / "checkout", "docker", "fastapi-uvicorn") as stacks:
+        (stack,) = stacks.values()
+        assert contract.verify(f"http://127.0.0.1:{stack.port}", stack) == []

@@ -35,7 +35,7 @@ def test_pressure_is_a_running_total() -> None:
 
 def usual_s() -> float:
     """The reference workload's time while nobody else runs: others can only make it longer."""
-    return min(noise.reference_s([CPU]) for _ in range(10))
+    return min(noise.reference_s([CPU]) for _ in range(4))
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def burning(duty: float) -> Iterator[None]:
             process.kill()
 
 
-@pytest.mark.parametrize("duty", [1.0, 0.4])
+@pytest.mark.parametrize("duty", [pytest.param(1.0, marks=pytest.mark.slow), 0.4])
 def test_a_program_on_the_reference_cpu_is_noticed(duty: float) -> None:
     usual = usual_s()
     with burning(duty):
@@ -67,6 +67,7 @@ def test_one_interruption_is_not_taken_for_a_slower_machine() -> None:
     assert 0.005 / spins_s < REFERENCE_OFF / 2
 
 
+@pytest.mark.slow
 @needs(None if quota.parent() else "no control group with a quota can be made here")
 def test_a_quota_slows_the_reference_workload_and_its_waiting_time_is_read() -> None:
     usual = usual_s()

@@ -23,6 +23,7 @@ from lab.analysis.validity.verdict import judge
 from lab.model.outcome import OUTCOME, Failure, Sample
 from tests.conftest import checkout_copied_to, edit, environment
 
+pytestmark = pytest.mark.slow
 FASTAPI, FLASK, BROKEN, GENEROUS = "fastapi-uvicorn", "flask-gunicorn", "starlette-uvicorn", "fastapi-def"
 AWAKE = "quart-hypercorn"
 SCENES = {

@@ -13,7 +13,6 @@ import pytest
 from lab.errors import LabError
 from lab.host import readings
 from lab.model.stack import Arm, Service
-from lab.paths import COMPOSE_PROJECT
 from lab.runtime import process
 from lab.runtime.process import ProcessRuntime
 from tests.conftest import until
@@ -112,7 +111,7 @@ def test_another_command_stops_what_an_earlier_one_left_whenever_that_was_killed
     left = psutil.Process(runtime.target("one").pid)
     until(lambda: (tmp_path / "daemon").exists() and (tmp_path / "daemon").read_text())
     daemon = psutil.Process(int((tmp_path / "daemon").read_text()))
-    (folder,) = Path(tempfile.gettempdir()).glob(f"{COMPOSE_PROJECT}-*")
+    (folder,) = Path(tempfile.gettempdir()).glob(f"{process.COMPOSE_PROJECT}-*")  # type: ignore[attr-defined]
     ProcessRuntime(lambda _: {}, {}).stop_all()  # knows only what can be seen of the machine
     assert not folder.exists()
     for one in (left, daemon):

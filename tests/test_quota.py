@@ -32,6 +32,7 @@ def limit(checkout: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "runtime", [pytest.param("docker", marks=needs_engine), pytest.param("process", marks=needs_group)]
 )

@@ -127,6 +127,7 @@ def test_nothing_recorded_is_nothing_and_no_crash() -> None:
     assert (figures.requests, figures.in_flight_s, figures.errors) == (0, 0, {})
 
 
+@pytest.mark.slow
 def test_ten_million_requests_take_less_than_150_megabytes() -> None:
     done = subprocess.run(
         [sys.executable, "-c", TEN_MILLION_REQUESTS], cwd=ROOT, capture_output=True, text=True, check=True

@@ -155,7 +155,6 @@ def test_packages_of_npm_are_read_from_its_lock_file() -> None:
     assert "" not in packages
 
 
-@pytest.mark.timeout(180)
 def test_a_pool_of_connections_is_not_asked_of_a_stack_that_serves_no_path_for_it() -> None:
     none = {"db_pool": Setting(value=None, source="read")}
     omitting = Stack(name="a", framework="A", server="S", model="async", port=1, omits={"/db/": "it has no database"})
@@ -163,6 +162,7 @@ def test_a_pool_of_connections_is_not_asked_of_a_stack_that_serves_no_path_for_i
     assert len(unequal(omitting.model_copy(update={"omits": {}}), SERVICE, none)) == 1
 
 
+@pytest.mark.slow
 def test_a_real_stack_with_another_budget_is_found_by_verify(checkout: Path) -> None:
     compose = checkout / "docker-compose.yml"
     edit(compose, "keep-alive=75", "keep-alive=3")

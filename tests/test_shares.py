@@ -43,7 +43,7 @@ def driven_by(count: int, load: str, port: int, folder: Path) -> list[Driven]:
     return found
 
 
-@pytest.mark.parametrize("load", ["open:400", "closed:5", "closed:1"])
+@pytest.mark.parametrize("load", ["open:400", "closed:5", pytest.param("closed:1", marks=pytest.mark.slow)])
 def test_what_the_server_counted_is_what_the_drivers_counted_together(load: str, tmp_path: Path) -> None:
     with Server() as server:
         whole = merge.merged(driven_by(2, load, server.port, tmp_path))

@@ -37,6 +37,7 @@ for line in sys.stdin:
 """Has one child at a time: a worker that inherits its socket, or a program that helps with a request."""
 
 
+@pytest.mark.slow
 def test_workers_that_gunicorn_replaces_after_so_many_requests_are_counted(tmp_path: Path) -> None:
     with checkout_copied_to(tmp_path / "checkout") as copy:
         assert measured(copy, FLASK, window_s=1).serving_replaced == 0

@@ -1,4 +1,4 @@
-"""Streams, WebSockets and HTTP/2 on the fast connection, each against a server written in the test, as plain Locust drives them."""
+"""Streams, WebSockets and HTTP/2 on the fast connection, driven by the driver and plain Locust, against servers in the test."""
 
 import asyncio
 from typing import Any
@@ -10,7 +10,11 @@ from h2.events import RequestReceived
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Ping, Pong, Request, TextMessage
 
-from tests.driving import plain_locust
+from lab.config import scenarios
+from lab.load.client import Driver
+from lab.load.protocol import Failed
+from lab.paths import LOADTESTS
+from tests.driving import drive, order, plain_locust
 from tests.server import HELLO, Peer, Server
 
 
@@ -38,14 +42,20 @@ def test_a_stream_tells_the_time_to_its_first_event_and_the_gaps() -> None:
     assert figures["gap"]["num_requests"] == 9 * figures["GET"]["num_requests"], "[DONE] is no event"
 
 
-def test_a_stream_that_ends_without_its_last_event_is_a_fault() -> None:
+def fault(driver: Driver, server: Server, scenario: str) -> str | None:
+    """Return the fault that the driver finds in a server's first answer."""
+    (found,) = scenarios.find(LOADTESTS, [scenario])
+    failed = driver.run(order(server.port, scenario=found), lambda *_: None)
+    assert isinstance(failed, Failed)
+    return failed.error
+
+
+def test_a_stream_that_ends_without_its_last_event_is_a_fault(driver: Driver) -> None:
     async def short(peer: Peer) -> None:
         await words(peer, 0, b"data: {}\n\n")
 
     with Server(short) as server:
-        _, figures, said = plain_locust(server, "loadtests/stream.py")
-    assert figures["GET"]["num_failures"] == figures["GET"]["num_requests"] > 0
-    assert "wrong body" in said
+        assert fault(driver, server, "stream") == "wrong body"
 
 
 class Echo:
@@ -79,31 +89,36 @@ class Echo:
         return [TextMessage(text)]
 
 
-@pytest.mark.parametrize(
-    "echo", [Echo(), Echo(halves=True), Echo(pings=True)], ids=["whole", "in two frames", "pinging"]
-)
-def test_an_echo_that_comes_back_is_right(echo: Echo) -> None:
-    with Server(echo) as server:
+def test_an_echo_that_comes_back_is_right_to_plain_locust() -> None:
+    with Server(Echo()) as server:
         _, figures, said = plain_locust(server, "loadtests/ws.py")
     assert figures["WS"]["num_requests"] > 0
     assert (figures["WS"]["num_failures"], server.connections) == (0, 2), said
+
+
+@pytest.mark.parametrize("echo", [Echo(halves=True), Echo(pings=True)], ids=["in two frames", "pinging"])
+def test_an_echo_may_come_in_frames_and_with_pings_between(echo: Echo, driver: Driver) -> None:
+    (scenario,) = scenarios.find(LOADTESTS, ["ws"])
+    with Server(echo) as server:
+        driven = drive(driver, order(server.port, "closed:2", scenario=scenario))
+    assert driven.requests > 0
+    assert driven.errors == {}
+    assert server.connections == 1 + 2, "the driver asks once before the load"
     assert bool(echo.pongs) == echo.pings
 
 
-def test_another_text_than_was_sent_is_a_fault() -> None:
+def test_another_text_than_was_sent_is_a_fault(driver: Driver) -> None:
     with Server(Echo(other="{}")) as server:
-        said = plain_locust(server, "loadtests/ws.py")[-1]
-    assert "wrong body" in said
+        assert fault(driver, server, "ws") == "wrong body"
 
 
-def test_a_server_without_websockets_is_a_fault_with_its_status() -> None:
+def test_a_server_without_websockets_is_a_fault_with_its_status(driver: Driver) -> None:
     async def unaware(peer: Peer) -> None:
         while await peer.request():
             await peer.answer(status=404)
 
     with Server(unaware) as server:
-        said = plain_locust(server, "loadtests/ws.py")[-1]
-    assert "status 404" in said
+        assert fault(driver, server, "ws") == "status 404"
 
 
 class Framed:
@@ -138,17 +153,15 @@ def test_http2_answers_come_over_one_connection_a_user() -> None:
     assert framed.paths == {b"/json"}
 
 
-def test_a_wrong_status_by_http2_is_a_fault() -> None:
+def test_a_wrong_status_by_http2_is_a_fault(driver: Driver) -> None:
     with Server(Framed(status="503")) as server:
-        said = plain_locust(server, "loadtests/h2_json.py")[-1]
-    assert "status 503" in said
+        assert fault(driver, server, "h2/json") == "status 503"
 
 
-def test_a_server_without_http2_is_a_fault() -> None:
+def test_a_server_without_http2_is_a_fault(driver: Driver) -> None:
     async def unaware(peer: Peer) -> None:
         await peer.read()
         await peer.answer(status=400)
 
     with Server(unaware) as server:
-        said = plain_locust(server, "loadtests/h2_json.py")[-1]
-    assert "cut off" in said
+        assert fault(driver, server, "h2/json") == "cut off"
