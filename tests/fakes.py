@@ -17,7 +17,7 @@ from lab.load.protocol import Failed, Order
 from lab.model.outcome import Driven, Outcome
 from lab.model.stack import Arm, Service, Stack, Target
 from lab.run.context import World
-from lab.run.rounds import Rate
+from lab.run.rounds import Rate, calibrated
 from lab.run.servers import DATABASE, UPSTREAM
 from lab.run.starting import Started
 from lab.run.window import Seen, Window
@@ -69,7 +69,7 @@ class FakeWorld:
             serving=self.serving,
             verify=self.verify,
             settings=lambda *_: {},
-            rate=lambda _, arms, *__: Rate(rounds_per_ms=self.rounds_per_ms, stack=arms[0].label),
+            rate=self.rate,
             memory_bytes=lambda _: 1,
             driver=lambda *_: FakeDriver(self),
             monitor=FakeMonitor,
@@ -113,6 +113,13 @@ class FakeWorld:
     def verify(self, _: str, stack: Stack) -> list[Finding]:
         self.step(f"verify {stack.name}")
         return next(self.findings, [])
+
+    def rate(self, runtime: Runtime, arms: Sequence[Arm], logs: Path, cpus: Collection[int]) -> Rate:
+        """Without arms nothing can be measured, and the real one says so."""
+        if not arms:
+            return calibrated(runtime, arms, logs, cpus)
+        self.step("rate")
+        return Rate(rounds_per_ms=self.rounds_per_ms, stack=arms[0].label)
 
 
 class FakeRuntime:

@@ -52,7 +52,18 @@ def test_a_cell_without_numbers_is_named_last(
     )
 
 
-def test_a_run_that_is_not_whole_says_last_how_it_goes_on(
+def test_a_run_of_which_every_trial_failed_ends_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcomes: list[Outcome] = [failure(trial(block, one.name)) for block in range(BLOCKS) for one in STACKS]
+    assert ended(tmp_path, outcomes, monkeypatch) is Exit.NOT_ALL_MEASURED
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("Exit status 1, because not all of this run was measured: ")
+    assert "first json closed:8 is failed" in last
+    assert "base json closed:8 is failed" in last
+
+
+def test_a_run_that_is_not_whole_says_last_how_it_is_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ended(tmp_path, measured(blocks=range(2)), monkeypatch, whole=False) is Exit.NOT_ALL_MEASURED

@@ -375,12 +375,22 @@ def test_cpu_ms_is_turned_into_rounds_once_and_a_resumed_run_keeps_them(tmp_path
     resumed = play(tmp_path / "run", faster, [CRUNCH])
     assert resumed.whole
     assert (resumed.facts["cpu_ms"], resumed.facts["scenarios"]) == (rate, first.facts["scenarios"])
+    assert ("rate" in first.steps, "rate" in resumed.steps) == (True, False)
 
 
 def test_the_rate_is_that_of_the_first_stack_that_serves_the_path_as_it_should(tmp_path: Path) -> None:
     wrong = finding("/crunch/inline")
     ran = play(tmp_path / "run", FakeWorld(findings=[[wrong], [wrong]]), [CRUNCH])
     assert ran.facts["cpu_ms"]["stack"] == "b"
+
+
+def test_a_run_whose_stacks_cannot_show_the_rounds_ends_before_its_first_trial(tmp_path: Path) -> None:
+    wrong = [finding("/crunch/inline")]
+    ran = play(tmp_path / "run", FakeWorld(findings=[wrong] * 4), [CRUNCH])
+    assert "cpu_ms could not be turned into rounds through /crunch/inline" in ran.error
+    assert "give `rounds` in its place" in ran.error
+    assert ran.outcomes == ()
+    assert ran.steps[-1] == "stop all"
 
 
 # Servers that fail
@@ -573,8 +583,8 @@ def scripts(draw: st.DrawFn) -> FakeWorld:
     )
 
 
-@settings(max_examples=30)
-@given(worlds=st.lists(scripts(), max_size=4), reruns=st.integers(0, 2))
+@settings(max_examples=20)
+@given(worlds=st.lists(scripts(), max_size=3), reruns=st.integers(0, 2))
 def test_every_planned_block_is_measured_whole_or_said_to_be_noisy_and_nothing_is_lost(
     worlds: list[FakeWorld], reruns: int
 ) -> None:

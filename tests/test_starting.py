@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 
 from lab.errors import LabError
+from lab.host import noise, readings
 from lab.host.readings import CoreReading
 from lab.model.stack import Arm, Service
-from lab.run import disturbance, starting
 from lab.run.disturbance import Span
 from lab.run.starting import Started, start
-from lab.runtime import process
+from lab.runtime import process, readiness
 from lab.runtime.process import ProcessRuntime
 from tests.staged import spinning
 
+Start = Callable[..., Started]
 CPU = max(os.sched_getaffinity(0))
 SERVES = """
 import http.server, json, os, pathlib, sys, time
@@ -54,8 +55,6 @@ http.server.HTTPServer(("127.0.0.1", port), Health).serve_forever()
 MUTE = "import time; print('mute', flush=True); time.sleep(60)"
 BROKEN = "import no_such_module"
 
-Started = Callable[..., Started]
-
 
 @pytest.fixture
 def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProcessRuntime]:
@@ -74,7 +73,7 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Process
 
 
 @pytest.fixture
-def started(runtime: ProcessRuntime, tmp_path: Path) -> Started:
+def started(runtime: ProcessRuntime, tmp_path: Path) -> Start:
     """Starts arms of these services on free ports."""
 
     def of(*services: str, within_s: float = 20) -> Started:
@@ -93,59 +92,59 @@ def arms(services: Sequence[str]) -> list[Arm]:
     return found
 
 
-def test_each_start_begins_when_the_one_before_it_is_healthy(started: Started, runtime: ProcessRuntime) -> None:
-    started = started(*["busy"] * 4)
-    assert started.unhealthy == {}
-    moments = [float(line) for label in started.healthy_after_s for line in runtime.log_tail(label)]
+def test_each_start_begins_when_the_one_before_it_is_healthy(started: Start, runtime: ProcessRuntime) -> None:
+    found = started(*["busy"] * 4)
+    assert found.unhealthy == {}
+    moments = [float(line) for label in found.healthy_after_s for line in runtime.log_tail(label)]
     assert len(moments) == 8
     assert moments == sorted(moments), "begin and end of each, one after the other"
 
 
-def test_time_and_cpu_time_of_a_start_are_its_own(started: Started) -> None:
-    started = started("busy", "busy", "busy")
-    assert all(0.3 <= used_s < 2 for used_s in started.start_cpu_s.values())
-    assert len(started.start_cpu_s) == 3
-    assert all(after_s >= 0.3 for after_s in started.healthy_after_s.values())
+def test_time_and_cpu_time_of_a_start_are_its_own(started: Start) -> None:
+    found = started("busy", "busy", "busy")
+    assert all(0.3 <= used_s < 2 for used_s in found.start_cpu_s.values())
+    assert len(found.start_cpu_s) == 3
+    assert all(after_s >= 0.3 for after_s in found.healthy_after_s.values())
 
 
-def test_a_start_that_failed_on_a_disturbed_machine_is_made_again_with_more_time(started: Started) -> None:
+def test_a_start_that_failed_on_a_disturbed_machine_is_made_again_with_more_time(started: Start) -> None:
     with spinning([CPU]):
-        started = started("mute-at-first", within_s=7)
-    assert started.unhealthy == {}
-    (sentence,) = started.again
+        found = started("mute-at-first", within_s=7)
+    assert found.unhealthy == {}
+    (sentence,) = found.again
     assert "other programs used" in sentence
     assert "is started again, for at most 21 s" in sentence
 
 
-def test_a_server_is_not_blamed_where_the_machine_was_disturbed_twice(started: Started) -> None:
+def test_a_server_is_not_blamed_where_the_machine_was_disturbed_twice(started: Start) -> None:
     with spinning([CPU]):
-        started = started("mute", within_s=0.5)
-    assert "mute-0 did not become healthy within 1.5 s" in started.unhealthy["mute-0"]
-    assert "other programs used" in started.unhealthy["mute-0"]
-    assert started.blameless == {"mute-0"}
+        found = started("mute", within_s=0.5)
+    assert "mute-0 did not become healthy within 1.5 s" in found.unhealthy["mute-0"]
+    assert "other programs used" in found.unhealthy["mute-0"]
+    assert found.blameless == {"mute-0"}
 
 
 def test_a_server_that_fails_alone_on_its_cpu_is_at_fault_and_disturbs_no_other(
-    started: Started, runtime: ProcessRuntime, monkeypatch: pytest.MonkeyPatch
+    started: Start, runtime: ProcessRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Span, "disturbance", lambda *_: "")  # whatever else this machine does now
-    started = started("mute", "busy", within_s=10)
-    assert set(started.unhealthy) == {"mute-0"}
-    assert started.blameless == set()
-    assert started.again == []
-    assert set(started.healthy_after_s) == {"busy-1"}
+    found = started("mute", "busy", within_s=10)
+    assert set(found.unhealthy) == {"mute-0"}
+    assert found.blameless == set()
+    assert found.again == []
+    assert set(found.healthy_after_s) == {"busy-1"}
     with pytest.raises(LabError, match="not running"):
         runtime.target("mute-0")
     assert runtime.log_tail("mute-0") == ("mute",), "its log is there though it was stopped"
 
 
 def test_a_server_that_ends_at_once_is_at_fault_whatever_the_machine_does(
-    started: Started, runtime: ProcessRuntime
+    started: Start, runtime: ProcessRuntime
 ) -> None:
     with spinning([CPU]):
-        started = started("broken")
-    assert "exit status 1" in started.unhealthy["broken-0"]
-    assert started.blameless == set()
+        found = started("broken")
+    assert "exit status 1" in found.unhealthy["broken-0"]
+    assert found.blameless == set()
     assert "no_such_module" in runtime.log_tail("broken-0")[-1]
 
 
@@ -167,13 +166,13 @@ def test_what_others_took_is_a_disturbance_and_what_the_server_used_is_none(
             {0: CoreReading(busy_s=25 - stolen_s, stolen_s=1 + stolen_s, total_s=120)},
         ]
     )
-    monkeypatch.setattr(disturbance.readings, "cores", lambda _: next(edges))
-    monkeypatch.setattr(disturbance.noise, "throttled_s", lambda: None)
+    monkeypatch.setattr(readings, "cores", lambda _: next(edges))
+    monkeypatch.setattr(noise, "throttled_s", lambda: None)
     assert Span([0]).disturbance(own_s=20 - stolen_s - foreign_s) == said
 
 
-def test_an_arm_whose_port_is_taken_is_not_at_fault(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(starting.readiness, "taken", lambda _: "another program")
-    started = started("busy")
-    assert started.blameless == {"busy-0"}
-    assert "taken by another program" in started.unhealthy["busy-0"]
+def test_an_arm_whose_port_is_taken_is_not_at_fault(started: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "taken", lambda _: "another program")
+    found = started("busy")
+    assert found.blameless == {"busy-0"}
+    assert "taken by another program" in found.unhealthy["busy-0"]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from lab.analysis.validity.limits import Limits
-from lab.model.outcome import Block
+from lab.model.outcome import Block, Outcome
 from lab.model.workload import Trial
 from lab.run import stopping
 from tests import synthetic
@@ -94,7 +94,7 @@ def test_a_failure_of_the_stack_is_a_result_and_no_reason_for_a_rerun() -> None:
     assert stopping.invalid([synthetic.failure()], limits_of) == {}
 
 
-def outcomes_with_spread(spread: float) -> list[object]:
+def outcomes_with_spread(spread: float) -> list[Outcome]:
     """Eight blocks in which b is as fast as a, give or take `spread`."""
     return [
         synthetic.sample(synthetic.trial(block=number, stack=stack), rps=1000 * (1 + spread * sign * (stack == "b")))
@@ -129,7 +129,7 @@ def test_a_cell_that_was_disturbed_now_and_then_needs_more_blocks_and_one_that_a
 def test_a_claim_that_lacks_a_block_asks_for_one_under_open_load_too() -> None:
     """Its ratio of the p99 needs no precision, but six blocks."""
 
-    def outcomes(blocks: int) -> list[object]:
+    def outcomes(blocks: int) -> list[Outcome]:
         loads = [("closed:8", 0.0), ("open:1000", 0.5)]
         return [
             synthetic.sample(
@@ -144,7 +144,7 @@ def test_a_claim_that_lacks_a_block_asks_for_one_under_open_load_too() -> None:
     assert stopping.ratios(outcomes(7), limits_of, "a", 0.05).wide == []
 
 
-def three_arms(spread: float, speed_b: float, speed_c: float) -> list[object]:
+def three_arms(spread: float, speed_b: float, speed_c: float) -> list[Outcome]:
     """Eight blocks of three stacks that scatter by `spread` around their true speeds."""
     speeds = {"a": (1.0, 0.0), "b": (speed_b, spread), "c": (speed_c, -spread)}
     return [
@@ -162,7 +162,7 @@ def test_how_different_the_stacks_are_does_not_say_when_to_stop(spread: float) -
     assert stopping.ratios(equal, limits_of, "a", 0.05).wide == stopping.ratios(apart, limits_of, "a", 0.05).wide
 
 
-def measured(*counts: tuple[int, int, int]) -> list[object]:
+def measured(*counts: tuple[int, int, int]) -> list[Outcome]:
     """Outcomes: so many of each block and attempt."""
     return [
         synthetic.sample(synthetic.trial(block=number, attempt=attempt))

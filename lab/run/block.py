@@ -1,4 +1,4 @@
-"""Measures one attempt at a block: all trials of the plan once, on servers that are started for it."""
+"""Measure one attempt at a block: all trials of the plan once, on servers that are started for it."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -72,7 +72,7 @@ class Attempts:
             )
 
     def _outcome(self, bench: Bench, trial: Trial) -> Outcome:
-        """A stack that answers a path wrongly is not measured on it: a fast wrong answer is not a result."""
+        """Refuse a trial on a path that the stack answers wrongly: a fast wrong answer is not a result."""
         path = self.context.scenarios[trial.scenario].path
         if reason := self.wrong.get(trial.stack.removesuffix(AA), {}).get(path):
             return Failure(trial=trial, started_at=datetime.now(UTC), reason=reason, off_contract=True)

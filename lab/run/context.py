@@ -62,22 +62,22 @@ class Context:
 
     @cached_property
     def arms(self) -> dict[str, Arm]:
-        """The plan's labels as arms to start."""
+        """Return the plan's labels as arms to start."""
         return {label: servers.arm_of(label, self.services) for label in self.plan.arms}
 
     @cached_property
     def chosen(self) -> dict[str, Stack]:
-        """The stacks of the plan, without the A/A arm."""
+        """Return the stacks of the plan by name, without the A/A arm."""
         return {label: self.stacks[label] for label in self.plan.arms if not label.endswith(AA)}
 
     @cached_property
     def scenarios(self) -> dict[str, Scenario]:
-        """The plan's scenarios by their ids."""
+        """Return the plan's scenarios by id."""
         return {scenario.id: scenario for scenario in self.plan.scenarios}
 
     @property
     def baseline(self) -> str:
-        """Name of the stack that the others are compared with."""
+        """Return the name of the stack that the others are compared with."""
         return baseline(list(self.chosen.values())).name
 
     def logs(self, name: str) -> Path:

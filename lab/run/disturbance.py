@@ -1,4 +1,4 @@
-"""What others took of the CPUs while the lab waited for a server: whether its being late can be the machine's fault."""
+"""Tell whether a server may be late because others took its CPUs."""
 
 import time
 from collections.abc import Collection, Iterator

@@ -1,4 +1,4 @@
-"""Measures one trial: the driver loads the server, and the window's counters are read meanwhile."""
+"""Measure one trial: the driver loads the server, and the window's counters are read meanwhile."""
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What precedes the blocks of a run: images, the contract check, and rounds in place of CPU time."""
+"""Prepare the blocks of a run: make images, check stacks, measure rounds that stand for CPU time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -75,7 +75,7 @@ def calibrated(runtime: Runtime, arms: Sequence[Arm], logs: Path, cpus: Collecti
 
 
 def _rounds_per_ms(port: int, cpu_s: Callable[[], float | None]) -> float | None:
-    """Rounds per millisecond of CPU time; None where the server does not answer, or its CPU time is not known."""
+    """Return rounds per millisecond of CPU time; None where the server does not answer, or its CPU time is not known."""
     slopes = []
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)) as connection:
         for _ in range(REPEATS):

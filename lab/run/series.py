@@ -1,4 +1,4 @@
-"""Measures the blocks of a run in their order: those that are planned, re-runs of noisy ones, and those that are added."""
+"""Measure the blocks of a run in their order: planned blocks, re-runs of noisy ones, and added blocks."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Starts arms and stops them again, whatever happens in between: the stacks of a block, and their backing services."""
+"""Start arms, and stop them whatever happens in between: the stacks of a block, and their backing services."""
 
 import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ DATABASE, UPSTREAM = "postgres", "upstream"
 
 
 def arm_of(label: str, services: Mapping[str, Service]) -> Arm:
-    """The arm of a label: a service, or with @aa behind it the same service on a port of its own."""
+    """Return the arm of a label: a service, or with @aa behind it the same service on a port of its own."""
     name = label.removesuffix(AA)
     port = services[name].port
     if port is None:

@@ -1,4 +1,4 @@
-"""One run from nothing to its outcomes: images, services, contract check, blocks of trials. Reports come afterwards."""
+"""Make one run, from nothing to its outcomes: images, services, contract check, blocks of trials."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Decides while a run goes on: was this block too noisy to keep, and are the ratios known well enough to stop?
+"""Decide during a run: was this block too noisy to keep, and are the ratios known well enough to stop?
 
 Never by whether a difference is significant: a run that stops when p is small finds differences where there are none.
 """
@@ -40,7 +40,7 @@ def cell_of(trial: Trial) -> Key:
 
 
 def invalid(outcomes: Iterable[Outcome], limits_of: LimitsOf) -> dict[Key, str]:
-    """Cells of a block that are invalid, with the reason."""
+    """Return the cells of a block that are invalid, with the reason."""
     verdicts = ((outcome.trial, judge(outcome, limits_of(outcome.trial))) for outcome in outcomes)
     return {cell_of(trial): verdict.reason for trial, verdict in verdicts if verdict.result == "invalid"}
 
@@ -123,7 +123,7 @@ class Ratios:
     precision: float
 
     def __str__(self) -> str:
-        """Why no more blocks are needed."""
+        """Return why no more blocks are needed."""
         if not self.number:
             return "no two arms have a valid block in common, so there is no ratio that more blocks would improve"
         return f"each of the {self.number} ratios that this run has is known to {self.precision * 100:g} %"

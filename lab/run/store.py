@@ -37,15 +37,15 @@ class RunFolder:
 
     @property
     def exists(self) -> bool:
-        """True once the run has been started."""
+        """Return whether the run has been started."""
         return (self.path / "run.json").exists()
 
     def create(self) -> None:
-        """Makes the folder and its logs/."""
+        """Make the folder and its logs/."""
         self.logs.mkdir(parents=True, exist_ok=True)
 
     def write_run(self, run: dict[str, Any]) -> None:
-        """Writes run.json whole or not at all."""
+        """Write run.json whole or not at all."""
         text = json.dumps({"format": formats.VERSION, **run}, indent=1, default=str)
         partial = self.path / "run.json.partial"
         partial.write_text(text + "\n")
@@ -67,11 +67,11 @@ class RunFolder:
         return run
 
     def append(self, outcome: Sample | Failure) -> None:
-        """Adds a line to trials.jsonl and makes sure that it is on disk."""
+        """Add a line to trials.jsonl and flush it to disk."""
         _append(self.path / "trials.jsonl", outcome)
 
     def append_block(self, block: Block) -> None:
-        """Adds a line to blocks.jsonl and makes sure that it is on disk."""
+        """Add a line to blocks.jsonl and flush it to disk."""
         _append(self.path / "blocks.jsonl", block)
 
     def outcomes(self) -> tuple[Sample | Failure, ...]:
@@ -113,7 +113,7 @@ def new_name(profile: str) -> str:
 
 
 def folder(results: Path, name: str) -> RunFolder:
-    """The folder of that name, made or not; `reference/<name>` and `latest` are names too.
+    """Return the folder of that name, made or not; `reference/<name>` and `latest` are names too.
 
     Raises:
         LabError: the name could lead out of results/.
@@ -124,7 +124,7 @@ def folder(results: Path, name: str) -> RunFolder:
 
 
 def writable(results: Path, name: str) -> RunFolder:
-    """The folder of a run that is new or resumed.
+    """Return the folder of a run that is new or resumed.
 
     Raises:
         LabError: the name leads elsewhere, or is that of a folder which holds no run.
@@ -140,7 +140,7 @@ def writable(results: Path, name: str) -> RunFolder:
 
 
 def point_latest(results: Path, run: RunFolder) -> None:
-    """Lets results/latest point at a finished run."""
+    """Let results/latest point at a finished run."""
     link = results / "latest.partial"
     link.unlink(missing_ok=True)
     link.symlink_to(run.path.relative_to(results))
@@ -149,7 +149,7 @@ def point_latest(results: Path, run: RunFolder) -> None:
 
 @contextlib.contextmanager
 def only_one(state: Path) -> Iterator[None]:
-    """Holds the checkout's lock: two runs at once would disturb each other's numbers.
+    """Hold the checkout's lock: two runs at once would disturb each other's numbers.
 
     Raises:
         LabError: another command of this checkout is starting servers or measuring.
@@ -172,7 +172,7 @@ def _append(path: Path, noun: Noun) -> None:
 
 
 def _end_last_line(lines: Any) -> None:
-    """Ends a line that a kill cut off, so that the next outcome stands on a line of its own."""
+    """End a line that a kill cut off, so that the next outcome stands on a line of its own."""
     if lines.seek(0, os.SEEK_END):
         lines.seek(-1, os.SEEK_END)
         if lines.read(1) != b"\n":

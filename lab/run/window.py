@@ -1,4 +1,4 @@
-"""Reads the counters of all roles at both edges of a trial's window, and looks at the server in between."""
+"""Read the counters of all roles at both edges of a trial's window, and looks at the server in between."""
 
 import os
 import time
