@@ -250,6 +250,13 @@ def test_where_blocks_can_be_added_one_is_rejected_for_more_than_a_tenth_of_its_
     assert rejected.attempts == [(0, 0), (0, 1), (1, 0)]
 
 
+def test_the_last_block_that_the_profile_allows_is_rejected_for_a_single_trial(tmp_path: Path) -> None:
+    """No other can be added in its place."""
+    world = FakeWorld(trials={"block-01 b s0": INVALID})
+    ran = play(tmp_path / "run", world, FIVE, blocks=1, precision=0.05, most_blocks=2)
+    assert ran.attempts == [(0, 0), (1, 0), (1, 1)]
+
+
 def test_a_cell_that_stays_invalid_after_the_re_runs_of_two_blocks_causes_no_more_of_them(tmp_path: Path) -> None:
     everywhere = [f"block-{block:02d}{again} b json" for block in range(4) for again in ("", "-again-1")]
     ran = play(tmp_path / "run", FakeWorld(trials=dict.fromkeys(everywhere, INVALID)), blocks=4)
