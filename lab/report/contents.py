@@ -1,6 +1,6 @@
 """The contents of a report, in the order in which a reader wants them; each part is written here once for all formats."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from lab.report.view import View, log_tail
 T = TypeVar("T")
 Shown = Mapping[page.Head, Callable[[T], page.Text]]
 """Columns of a table, each with what a row has there."""
+Filled = tuple[tuple[page.Head, ...], tuple[page.Row, ...]]
 HOW_TO_READ = (
     "A block runs every stack once, close together in time; compared is the ratio inside each block. "
     "Intervals come from the blocks, never from single requests.",
@@ -88,13 +89,12 @@ def _scenario(section: Section, baseline: str, drawn: bool) -> Iterator[page.Blo
         yield page.Picture(section.slug, f"Throughput and latency of {section.title}")
     yield _numbers(section, baseline)
     if lines := section.costly:
-        table = page.Table(
-            f"What else {section.title} took", *_filled(_costs(section), lines, _stacks(lines)), "narrow"
-        )
+        table = page.Table(f"What else {section.title} took", *_of_lines(_costs(section), section, lines), "narrow")
         yield page.Details("What else it took, median over blocks: server, generator, database, upstream", (table,))
     if lines := section.streams:
+        yield page.Paragraph("Time to the first event, gaps between events:")
         shown = {**_figures("streams"), **_added(section)}
-        yield page.Table(f"Events of {section.title}", *_filled(shown, lines, _stacks(lines)), "narrow")
+        yield page.Table(f"Events of {section.title}", *_of_lines(shown, section, lines), "narrow")
         yield page.Paragraph(section.stream_note, "soft")
     if items := tuple(_remarks(section)):
         yield page.Bullets(items)
@@ -103,37 +103,31 @@ def _scenario(section: Section, baseline: str, drawn: bool) -> Iterator[page.Blo
         yield page.Details(summary, (page.Bullets(tuple(map(page.Item, sentences))),))
 
 
-def _filled(
-    shown: Shown[T], rows: Sequence[T], names: Sequence[str | page.Text]
-) -> tuple[tuple[page.Head, ...], tuple[page.Row, ...]]:
+def _filled(shown: Shown[T], rows: Sequence[T], names: Iterable[str | page.Text]) -> Filled:
     """Return a table's heads and rows, without the columns that no row has anything for."""
     filled = {head: show for head, show in shown.items() if any(show(one).text != words.NOTHING for one in rows)}
     cells = (page.row(name, *(show(one) for show in filled.values())) for name, one in zip(names, rows, strict=True))
     return (STACK, *filled), tuple(cells)
 
 
-def _stacks(lines: Sequence[Line]) -> list[str]:
-    return [line.cell.stack for line in lines]
+def _of_lines(shown: Shown[Line], section: Section, lines: Sequence[Line]) -> Filled:
+    names = (page.Text(line.cell.stack, section.reservation(line.cell)) for line in lines)
+    heads, rows = _filled(shown, lines, names)
+    return heads, tuple(replace(one, outcome=line.cell.outcome) for one, line in zip(rows, lines, strict=True))
 
 
 def _numbers(section: Section, baseline: str) -> page.Table:
     """Return the main table; stacks without numbers have their outcome instead, and their reason among the remarks."""
     first, *rest = _figures("numbers").items()
-    against: Shown[Line] = {page.Head(f"against {baseline}", words.METRICS[section.metric], numeric=False): _against}
-    bound: Shown[Line] = {
-        page.Head("bound by", numeric=False): lambda line: page.Text(line.cell.bound_by or words.NOTHING)
-    }
+    against = page.Head(f"against {baseline}", words.METRICS[section.metric], numeric=False), _against
+    bound = page.Head("bound by", numeric=False), lambda line: page.Text(line.cell.bound_by or words.NOTHING)
     known = [line for line in section.lines if line.cell.rps is not None]
-    names = [page.Text(line.cell.stack, section.reservation(line.cell)) for line in known]
-    heads, rows = _filled({**dict([first]), **against, **dict(rest), **bound}, known, names)
-    measured = (replace(one, outcome=line.cell.outcome) for one, line in zip(rows, known, strict=True))
-    without: dict[str, str] = {line.cell.stack: line.cell.outcome for line in section.lines if line.cell.rps is None}
-    without |= dict.fromkeys(section.not_supported, NOT_SUPPORTED)
-    return page.Table(
-        f"Numbers of {section.title}",
-        heads if known else (STACK, page.Head("outcome", numeric=False)),
-        (*measured, *(page.row(stack, outcome, outcome=outcome) for stack, outcome in without.items())),
-    )
+    heads, rows = _of_lines(dict([first, against, *rest, bound]), section, known)
+    without = [(line.cell.stack, line.cell.outcome) for line in section.lines if line.cell.rps is None]
+    others = [page.row(stack, outcome, outcome=outcome) for stack, outcome in without]
+    others += [page.row(stack, NOT_SUPPORTED, outcome="unsupported") for stack in section.not_supported]
+    shown = heads if known else (STACK, page.Head("outcome", numeric=False))
+    return page.Table(f"Numbers of {section.title}", shown, (*rows, *others))
 
 
 def _figures(table: str) -> Shown[Line]:
@@ -205,54 +199,32 @@ def how_to_read(view: View) -> Iterator[str]:
 
 def _how_to_read(view: View) -> Iterator[page.Block]:
     yield page.Bullets(tuple(map(page.Item, how_to_read(view))))
-    known = [
-        column
-        for column in columns.COLUMNS
-        if any(cell.figures.get(column.name) is not None for cell in view.findings.cells)
+    has = {name for cell in view.findings.cells for name, figure in cell.figures.items() if figure is not None}
+    meanings = [page.Item(f"{one.meaning}.", one.title) for one in columns.COLUMNS if one.title and one.name in has]
+    meanings += [
+        page.Item(f"{one.meaning}.", f"{one.title} ({', '.join(one.roles)})") for one in columns.COSTS if one.title
     ]
-    shown = [(column.title, column.meaning) for column in known] + [
-        (cost.title, cost.meaning) for cost in columns.COSTS
-    ]
-    yield page.Details(
-        "What each column means", (page.Bullets(tuple(page.Item(f"{what}.", title) for title, what in shown if title)),)
-    )
-    yield page.Paragraph(
-        "Arm, block, cell, slot, bound, window and the other terms are explained in the",
-        link=("glossary", view.glossary),
-    )
+    yield page.Details("What each column means", (page.Bullets(tuple(meanings)),))
+    said = "Arm, block, cell, contrast, slot, bound, window, A/A and the other terms are explained in the"
+    yield page.Paragraph(said, link=("glossary", view.glossary))
 
 
-def _settings(view: View, settings: Sequence[settings_table.Row]) -> Iterator[page.Block]:
+def _settings(view: View, settings: Sequence[page.Row]) -> Iterator[page.Block]:
     yield page.Paragraph(
         "Read from the running servers before the first block, except what is marked as asked for. "
         "Bold: differs from most stacks.",
         "soft",
     )
     heads = page.Head("setting", numeric=False), page.Head("value, and the stacks that have it", numeric=False)
-    yield page.Table("Settings of each stack", heads, tuple(_setting(one, view.stack_names) for one in settings))
+    yield page.Table("Settings of each stack", heads, tuple(settings))
     if exceptions := settings_table.exceptions(view.run):
         yield page.Paragraph("Declared exceptions from the equal budget:")
         yield page.Bullets(tuple(map(page.Item, exceptions)))
 
 
-def _setting(setting: settings_table.Row, stacks: Sequence[str]) -> page.Row:
-    values = (
-        page.Text(cell.text, f"({named})", "strong" if cell.odd else "") for cell, named in setting.by_value(stacks)
-    )
-    return page.row(setting.title, tuple(values))
-
-
 def _not_valid(view: View) -> Iterator[page.Block]:
-    titles = {
-        "stack": False,
-        "scenario": False,
-        "load": False,
-        "block": True,
-        "attempt": True,
-        "outcome": False,
-        "reason": False,
-    }
-    heads = tuple(page.Head(title, numeric=numeric) for title, numeric in titles.items())
+    titles = ("stack", "scenario", "load", "block", "attempt", "outcome", "reason")
+    heads = tuple(page.Head(title, numeric=title in ("block", "attempt")) for title in titles)
     yield page.Table("Trials that are not valid", heads, tuple(map(_rejected, view.not_valid)))
     for judged in view.not_valid:
         if log := log_tail(judged.outcome):

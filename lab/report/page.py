@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from lab.report.short import Phrase
 
@@ -42,7 +41,6 @@ def row(*cells: str | Text | Sequence[Text], outcome: str = "") -> Row:
 
 @dataclass(frozen=True)
 class Table:
-    kind: ClassVar = "table"
     label: str
     heads: tuple[Head, ...]
     rows: tuple[Row, ...]
@@ -54,7 +52,6 @@ class Table:
 class Paragraph:
     """`style` is soft, warning or plain; the link comes last."""
 
-    kind: ClassVar = "paragraph"
     text: str
     style: str = ""
     link: tuple[str, str] | None = None
@@ -70,7 +67,6 @@ class Item:
 
 @dataclass(frozen=True)
 class Bullets:
-    kind: ClassVar = "bullets"
     items: tuple[Item, ...]
 
 
@@ -87,21 +83,18 @@ class Entry:
 
 @dataclass(frozen=True)
 class ShortAnswer:
-    kind: ClassVar = "short_answer"
     baseline: str
     entries: tuple[Entry, ...]
 
 
 @dataclass(frozen=True)
 class Picture:
-    kind: ClassVar = "picture"
     slug: str
     label: str
 
 
 @dataclass(frozen=True)
 class Code:
-    kind: ClassVar = "code"
     lines: tuple[str, ...]
 
 
@@ -109,7 +102,6 @@ class Code:
 class Details:
     """What not every reader wants; HTML hides it at first."""
 
-    kind: ClassVar = "details"
     summary: str
     blocks: "tuple[Block, ...]"
 

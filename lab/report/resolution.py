@@ -23,7 +23,8 @@ def sentences(sections: Iterable[Section], *, headlines: bool) -> list[str]:
 
 def _sentences(groups: dict[tuple[str, str], list[Comparison]]) -> Iterator[str]:
     for (metric, kind), rows in groups.items():
-        yield f"{words.METRICS[metric].capitalize()} under {kind} load: {_detectable(rows)}."
+        name = words.METRICS[metric]
+        yield f"{name[0].upper()}{name[1:]} under {kind} load: {_detectable(rows)}."
 
 
 def _detectable(rows: Sequence[Comparison]) -> str:

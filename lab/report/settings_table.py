@@ -2,39 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from lab.model.effective import NAMES, recorded
 from lab.model.stack import Setting
-from lab.report import words
+from lab.report import page, words
 from lab.report.read import Run
 
 _NAMED = 3
 """So many stacks are always named."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """The value of a setting on one stack; `odd` where most stacks have another one."""
-
-    text: str
-    odd: bool
-
-
-@dataclass(frozen=True)
-class Row:
-    """One setting over all stacks, in the order of the run."""
-
-    title: str
-    cells: tuple[Cell, ...]
-
-    def by_value(self, stacks: Sequence[str]) -> list[tuple[Cell, str]]:
-        """Return each value with the stacks that have it, the most frequent first: many stacks make no columns."""
-        users: dict[Cell, list[str]] = {}
-        for cell, stack in zip(self.cells, stacks, strict=True):
-            users.setdefault(cell, []).append(stack)
-        ordered = sorted(users.items(), key=lambda item: -len(item[1]))
-        return [(cell, _named(names, len(stacks))) for cell, names in ordered]
 
 
 def _named(names: Sequence[str], of: int) -> str:
@@ -44,11 +19,23 @@ def _named(names: Sequence[str], of: int) -> str:
     return "all others" if len(names) > max(of / 2, _NAMED) else ", ".join(names)
 
 
-def rows(run: Run) -> list[Row]:
-    """Return every setting that is known of any stack."""
+def rows(run: Run) -> list[page.Row]:
+    """Return every setting that is known of any stack, each value with the stacks that have it: many stacks make no columns."""
     settings = recorded(run.facts)
-    found = [(name, [settings.get(stack.name, {}).get(name) for stack in run.stacks]) for name in NAMES]
-    return [_row(name, values) for name, values in found if any(values)]
+    found = [(name, {stack.name: settings.get(stack.name, {}).get(name) for stack in run.stacks}) for name in NAMES]
+    return [page.row(NAMES[name], _values(name, of)) for name, of in found if any(of.values())]
+
+
+def _values(name: str, settings: Mapping[str, Setting | None]) -> list[page.Text]:
+    """Return the values of one setting, the most frequent first; what differs from most stacks is strong."""
+    values = {stack: setting.value if setting else None for stack, setting in settings.items()}
+    usual, times = Counter(values.values()).most_common(1)[0]
+    users: dict[tuple[str, str], list[str]] = {}
+    for stack, setting in settings.items():
+        odd = times > len(values) / 2 and values[stack] != usual
+        users.setdefault((_text(name, setting), "strong" if odd else ""), []).append(stack)
+    ordered = sorted(users.items(), key=lambda item: -len(item[1]))
+    return [page.Text(text, f"({_named(stacks, len(values))})", tone) for (text, tone), stacks in ordered]
 
 
 def exceptions(run: Run) -> list[str]:
@@ -64,16 +51,6 @@ def unequal(run: Run) -> list[str]:
     """Say where a stack had something else without having declared it."""
     found: Mapping[str, list[str]] = run.facts.get("unequal", {})
     return [f"Not the equal budget: {sentence}." for sentences in found.values() for sentence in sentences]
-
-
-def _row(name: str, settings: Sequence[Setting | None]) -> Row:
-    values = [setting.value if setting else None for setting in settings]
-    usual, times = Counter(values).most_common(1)[0]
-    most = times > len(values) / 2
-    cells = (
-        Cell(_text(name, setting), most and value != usual) for setting, value in zip(settings, values, strict=True)
-    )
-    return Row(NAMES[name], tuple(cells))
 
 
 def _text(name: str, setting: Setting | None) -> str:

@@ -58,6 +58,7 @@ def _html(page: Page, drawn: Mapping[str, str]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["kind"] = lambda block: type(block).__name__
     svgs = {slug: Markup(svg) for slug, svg in drawn.items()}  # noqa: S704 - drawn here, Vega escapes its texts
     return environment.get_template("report.html.j2").render(page=page, charts=svgs)
 
