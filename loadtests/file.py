@@ -8,7 +8,7 @@ from client import FastUser
 
 @cache
 def checksum(kb):
-    """Of the server's file: numbered lines of 16 bytes."""
+    """Return the checksum of the server's file: numbered lines of 16 bytes."""
     return f"{zlib.crc32(b''.join(b'%015d%c' % (line, 10) for line in range(kb * 64))):08x}"
 
 

@@ -56,7 +56,7 @@ def interpolate(text: str, variables: Mapping[str, str]) -> str:
 
 
 def read(path: Path, variables: Mapping[str, str]) -> dict[str, Service]:
-    """All services of the file by name, in the file's order.
+    """Return all services of the file by name, in the file's order.
 
     Raises:
         LabError: the file is missing, is no YAML, or says something that the process runtime could not honour.

@@ -22,11 +22,11 @@ class Plan(Noun):
     """Labels of the stacks, the A/A arm last where there is one."""
     scenarios: tuple[Scenario, ...]
     impossible: Mapping[str, tuple[str, ...]]
-    """Label -> ids of the scenarios that this stack declares it cannot do."""
+    """Label -> ids of the scenarios that this stack declares it does not serve."""
 
     @property
     def trials_per_block(self) -> int:
-        """How many trials each block has."""
+        """Return how many trials each block has."""
         return sum(1 for _ in self.block(0))
 
     def block(self, number: int, attempt: int = 0) -> Iterator[Trial]:
@@ -60,18 +60,18 @@ class Plan(Noun):
 
 
 def window_total_s(plan: Plan) -> float:
-    """Seconds of warm-up and window in the whole plan: the least that it can take."""
+    """Return the seconds of warm-up and window in the whole plan: the least that it can take."""
     return plan.profile.blocks * plan.trials_per_block * (plan.profile.warmup_s + plan.profile.window_s)
 
 
 def expected_s(plan: Plan, per_trial_s: float, per_block_s: float) -> float:
-    """Seconds that the plan will take, given what a trial and a block cost beside their windows."""
+    """Return the seconds that the plan will take, given what a trial and a block cost beside their windows."""
     blocks = plan.profile.blocks
     return window_total_s(plan) + blocks * (plan.trials_per_block * per_trial_s + per_block_s)
 
 
 def _order(arms: Sequence[str], seed: str, block: int) -> list[str]:
-    """Row `block` of the cyclic Latin square over a seeded permutation, read backwards in every other round."""
+    """Return row `block` of the cyclic Latin square over a seeded permutation, backwards in every other round."""
     if not arms:
         return []
     order = Random(seed).sample(list(arms), len(arms))

@@ -33,7 +33,7 @@ class Project:
 
 
 def _passed_on() -> dict[str, str]:
-    """Variables of docker-compose.yml that a person may set; the host's certificates are handed to image builds."""
+    """Return the variables of docker-compose.yml that a person may set; image builds get the host's certificates."""
     passed = {name: os.environ[name] for name in ("LAB_BASE_IMAGE", "LAB_CA_BUNDLE") if name in os.environ}
     if _HOST_CA.exists():
         passed.setdefault("LAB_CA_BUNDLE", str(_HOST_CA))

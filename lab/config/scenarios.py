@@ -77,7 +77,7 @@ class Declared:
 
     @property
     def accepted(self) -> dict[str, int | str | None]:
-        """What an id may give: the declared parameters, and `cpu_ms` where one of them is `rounds`."""
+        """Return what an id may give: the declared parameters, and `cpu_ms` where one of them is `rounds`."""
         return {**self.params, CPU_MS: None} if self._takes_cpu_ms else self.params
 
     @property
@@ -124,7 +124,7 @@ def declared_in(folder: Path) -> list[Declared]:
 
 
 def all_of(folder: Path) -> tuple[Scenario, ...]:
-    """Every scenario of the load tests in `folder`, by file and in the order of the file."""
+    """Return every scenario of the load tests in `folder`, by file and in the order of the file."""
     return tuple(one.scenario() for one in declared_in(folder))
 
 

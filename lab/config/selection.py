@@ -66,7 +66,7 @@ def plan(profile: Profile, chosen: Sequence[Stack], scenarios: Sequence[Scenario
 
 
 def _measured_twice(profile: Profile, base: Stack, scenarios: Sequence[Scenario]) -> tuple[str, ...]:
-    """Ids that the A/A arm runs: those of the profile that were chosen, else the first that the baseline can do."""
+    """Return the ids that the A/A arm runs: those of the profile that were chosen, else the first that the baseline serves."""
     possible = [scenario.id for scenario in scenarios if base.why_omitted(scenario.path) is None]
     return tuple(id_ for id_ in possible if id_ in profile.aa_scenarios) or tuple(possible[:1])
 

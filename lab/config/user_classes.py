@@ -63,7 +63,7 @@ class _Files:
         self._names: dict[str, dict[str, Any]] = {}
 
     def names_of(self, module: str) -> dict[str, Any]:
-        """Classes and modules of the folder that a load test knows, by its own name for them; none of a foreign module."""
+        """Return the classes and modules of the folder that a load test imports or defines; none of a foreign module."""
         if module.split(".")[0] == LOCUST:
             return _LocustModule()
         if module not in self._names:
@@ -192,7 +192,7 @@ def _unreadable(name: str, owner: str, file: Path, node: ast.AST) -> LabError:
 
 
 def _bound(node: ast.AST) -> set[str]:
-    """Names that a statement sets or deletes in its own scope."""
+    """Return the names that a statement sets or deletes in its own scope."""
     match node:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             return {name}

@@ -26,7 +26,7 @@ _ESTABLISHED, _INFO = 1, 2
 
 
 def abandoned(address: str, stack: Stack) -> list[Finding]:
-    """Clients reset before the first byte of a stream; one second later no connection to `upstream` streams."""
+    """Check that one second after its clients have reset, no stream holds a connection to `upstream`."""
     if stack.upstream_port is None or stack.why_omitted(STREAM.path) or PATH in stack.omits:
         return []
     said = f"{STREAM} by {CLIENTS} clients that reset before the first byte"

@@ -44,7 +44,7 @@ def grouped(findings: Iterable[Finding]) -> Iterator[str]:
 
 
 def ask(connection: HTTPConnection, check: Check) -> tuple[int, str, bytes]:
-    """Status, content type and body of the answer."""
+    """Send a request; return status, content type and body of the answer."""
     headers = {} if check.body is None else {"Content-Type": "application/json"}
     body = _pieces(check.body or b"") if check.pieces else check.body
     connection.request(check.method, check.target, body, headers, encode_chunked=check.pieces)

@@ -19,7 +19,7 @@ TRIES = 5
 
 
 def large_bodies(address: str, stack: Stack) -> list[Finding]:
-    """Bodies of 1, 4 and 16 MB are taken in linear time: a server that copies what it has for each piece is named."""
+    """Check that bodies of 1, 4 and 16 MB are taken in linear time; a server may copy what it has for each piece."""
     if stack.why_omitted(PATH):
         return []
     try:

@@ -33,10 +33,10 @@ class Check:
 
     @property
     def method(self) -> str:
-        """POST where there is a body."""
+        """Return POST where there is a body, else GET."""
         return "GET" if self.body is None else "POST"
 
     @property
     def target(self) -> str:
-        """Path and query."""
+        """Return path and query."""
         return f"{self.path}?{self.query}" if self.query else self.path

@@ -27,7 +27,7 @@ def expects(address: str, stack: Stack) -> list[Finding]:
 
 
 def pipelined(address: str, stack: Stack) -> list[Finding]:
-    """Two requests that are sent together get two answers, in their order."""
+    """Check that two requests that are sent together get two answers, in their order."""
     known = (
         Check("/wait", "ms=20", answer={"waited_ms": 20}),
         Check("/json", answer={"message": "Hello, World!"}),
@@ -40,7 +40,7 @@ def pipelined(address: str, stack: Stack) -> list[Finding]:
 
 
 def head(address: str, stack: Stack) -> list[Finding]:
-    """HEAD is 405, or has GET's status and headers; no body follows, and the connection is usable."""
+    """Check that HEAD is 405, or has GET's status and headers, that no body follows, and that the connection is usable."""
     checks = [check for check in (Check("/health"), Check("/json")) if stack.why_omitted(check.path) is None]
     return [
         Finding(check.path, f"HEAD {check.target}: {said}")

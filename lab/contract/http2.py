@@ -19,7 +19,7 @@ REFUSAL_S = 1.0
 
 
 def http2(address: str, stack: Stack) -> list[Finding]:
-    """`/json` is answered by HTTP/2 too; a server of a stack that omits it must not speak it."""
+    """Check that `/json` is answered by HTTP/2 too; the server of a stack that omits it must not speak it."""
     if stack.serves and stack.why_omitted(PATH):
         return []
     try:

@@ -31,7 +31,7 @@ MESSAGES = ("", "a", "ü€😀", "x" * 125, "x" * 126, "x" * 65_536)
 
 
 def clients_that_go(address: str, stack: Stack) -> list[Finding]:
-    """Clients reset their connections in the middle of a request or of its body; the server must answer the next one."""
+    """Check that the server answers after clients have reset in the middle of a request or of its body."""
     found = []
     for check, clients in GONE:
         if stack.why_omitted(check.path):

@@ -23,7 +23,7 @@ def queries(path: str) -> Iterator[Check]:
 
 
 def bodies(path: str) -> Iterator[Check]:
-    """Bodies for a path that takes a chat message chunk."""
+    """Yield bodies for a path that takes a chat message chunk."""
     part = b'{"text":"ab"}'
 
     def text(expected: str, body: bytes, also: tuple[int, ...] = (), *, pieces: bool = False) -> Check:

@@ -29,7 +29,7 @@ HAZARD = "/hazard/blocking-wait"
 
 
 def overlap(address: str, stack: Stack) -> list[Finding]:
-    """As many as may run at once need one round of waiting; one more needs two."""
+    """Check that as many requests as may run at once need one round of waiting, and one more needs two."""
     found: list[Finding] = []
     file = next((path for path in FILES if stack.why_omitted(path) is None), FILES[0])
     for path in ("/wait", *POOLED, file, HAZARD):

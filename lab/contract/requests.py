@@ -37,7 +37,7 @@ DIGESTS = {1: "0000bc8f", 1_000: "73d54e55", 14_000: "1440361c"}
 
 
 def all_checks(stack_name: str) -> Iterator[Check]:
-    """Every check of the contract."""
+    """Yield every check of the contract."""
     yield Check("/health", answer={"status": "ok", "stack": stack_name})
     yield Check("/settings", kinds=SETTINGS)
     yield Check("/json", answer={"message": "Hello, World!"})

@@ -48,7 +48,7 @@ class Driver:
 
     @property
     def pid(self) -> int:
-        """Of the process, for who wants to watch it; another one after a DriverError of `run`."""
+        """Return the id of the process; it is another one after a DriverError of `run`."""
         return self._process.pid
 
     def run(self, order: Order, on_began: Callable[[float, float], None]) -> Driven | Failed:

@@ -36,7 +36,7 @@ class Order(Noun):
 
     @property
     def longest_ramp_s(self) -> float:
-        """Closed load: how long users are given to be served once, before the window.
+        """Return how long the users of a closed load are given to be served once, before the window.
 
         Who never is must still be waiting for that answer when the window ends, or nobody would see it: the timeout bounds
         it. Of a load that several drivers share, none knows when the others' users are served: their windows are fixed.
@@ -47,7 +47,7 @@ class Order(Noun):
 
     @property
     def users(self) -> int:
-        """Closed load: users of this driver; over all parts they add up to the load's."""
+        """Return the users of this driver in a closed load; over all parts they add up to the load's."""
         return self.load.amount * (self.part + 1) // self.parts - self.load.amount * self.part // self.parts
 
 
@@ -82,7 +82,7 @@ REPLY: TypeAdapter[Began | Done | Failed] = TypeAdapter(Reply)
 
 
 class StockOrder(Noun):
-    """What Locust as it comes is to load; `rate` (requests per second) paces the users, who else do not think."""
+    """What stock Locust is to load. `rate` (requests per second) paces the users, which do not wait without it."""
 
     url: str
     users: int

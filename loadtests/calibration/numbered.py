@@ -16,7 +16,7 @@ class Numbered(FastUser):
 
     @classmethod
     def requests(cls):
-        """As many as one trial can need."""
+        """Yield as many requests as one trial can need."""
         host = f"Host: {cls.address[0]}:{cls.address[1]}\r\n"
         for number in range(cls.numbers):
             yield f"GET /{number:010d} HTTP/1.1\r\n{host}\r\n".encode()

@@ -67,7 +67,7 @@ class EchoConnection(Connection):
 
 
 def _frame_bytes(body: bytes) -> int:
-    """Length of a server's one frame for a text (RFC 6455, section 5.2)."""
+    """Return the length of a server's one frame for a text (RFC 6455, section 5.2)."""
     return len(body) + (2 if len(body) < 126 else 4 if len(body) < 65_536 else 10)
 
 
@@ -79,7 +79,7 @@ class EchoUser(FastUser):
 
     @classmethod
     def prepare(cls, host: str) -> None:
-        """As for any user; its connections know the path."""
+        """Prepare as for any user; its connections know the path."""
         super().prepare(host)
         cls.connection_class = type("EchoConnection", (EchoConnection,), {"target": cls.path})
 

@@ -23,7 +23,7 @@ class EventConnection(Connection):
         self.on_body = self._note
 
     def exchange(self, request: bytes, start_s: float) -> bytes:
-        """As for any connection; the parts are noted afresh."""
+        """Exchange as for any connection; the parts are noted for each request."""
         self.arrivals.clear()
         self._known = None  # each body must come by the parser, or its parts would go unseen
         return super().exchange(request, start_s)
@@ -44,7 +44,7 @@ class EventUser(FastUser):
 
     @classmethod
     def prepare(cls, host: str) -> None:
-        """As for any user; the times are kept for all users together."""
+        """Prepare as for any user; the times are kept for all users together."""
         super().prepare(host)
         cls.expected.secondary_timings = {name: (array("d"), array("f")) for name in ("first event", "gap")}
 
@@ -67,7 +67,7 @@ class EventUser(FastUser):
         return reason
 
     def secondary_timings(self, start_s: float) -> Iterator[tuple[str, float]]:
-        """Seconds to the first event of the last stream, and between each event and the next."""
+        """Yield the seconds to the first event of the last stream, and between each event and the next."""
         before = start_s
         for name, arrival in zip(self._names(), self.connection.arrivals, strict=False):
             yield name, arrival - before

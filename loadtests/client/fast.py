@@ -120,7 +120,7 @@ class FastUser(User):
         return json.loads(body)
 
     def check(self, body: Any) -> bool:
-        """Whether the decoded body of a response is what was asked for."""
+        """Return whether the decoded body of a response is what was asked for."""
         raise NotImplementedError(f"{type(self).__name__} has no check(self, body), so no answer can be called right")
 
     def ask(self, start_s: float) -> str | None:
@@ -166,7 +166,7 @@ class FastUser(User):
 
     @property
     def verb(self) -> str:
-        """What Locust lists the requests under."""
+        """Return what Locust lists the requests under."""
         return "GET" if self.body is None else "POST"
 
     def secondary_timings(self, _start_s: float) -> Iterable[tuple[str, float]]:
@@ -179,7 +179,7 @@ class FastUser(User):
 
     @task
     def once(self) -> None:
-        """One request, told to Locust."""
+        """Send one request and report it to Locust."""
         start_s = monotonic()
         reason = self.ask(start_s)
         self.environment.events.request.fire(

@@ -64,7 +64,7 @@ class Patience:
                 connection.give_up()
 
     def stop(self) -> None:
-        """No more watching."""
+        """Stop watching."""
         self._greenlet.kill(block=False)
 
 
@@ -168,7 +168,7 @@ class Connection:
             self._sock = None
 
     def _talk(self, request: bytes) -> bytes:
-        """One request and its response on the open socket."""
+        """Exchange one request and its response on the open socket."""
         self._send(request)
         data = self._receive()
         if data == self._known:  # a quarter of the time of a request is saved here

@@ -85,18 +85,18 @@ async def stream(send: Send, numbers: Numbers) -> None:
 
 
 async def respond(send: Send, status: int, answer: object) -> None:
-    """One JSON answer."""
+    """Send one JSON answer."""
     body = encode(answer)
     await start(send, status, "application/json", (b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.body", "body": body})
 
 
 async def start(send: Send, status: int, media_type: str, *headers: tuple[bytes, bytes]) -> None:
-    """Status and headers of an answer."""
+    """Return status and headers of an answer."""
     headers = ((b"content-type", media_type.encode()), *headers)
     await send({"type": "http.response.start", "status": status, "headers": headers})
 
 
 def encode(value: object) -> bytes:
-    """Compact JSON."""
+    """Return compact JSON."""
     return json.dumps(value, separators=(",", ":")).encode()

@@ -169,7 +169,7 @@ def mixed(request: Request) -> JSONResponse:
 
 
 async def stream_place() -> AsyncIterator[None]:
-    """Wait for a connection on the event loop: whoever waited on a thread would keep it from those who stream."""
+    """Wait for a connection on the event loop: a wait on a thread would keep the thread from streams."""
     async with stream_places:
         yield
 
@@ -180,7 +180,7 @@ def stream(request: Request) -> StreamingResponse:
     lines = upstream.stream(stream_path(chunks, ms))
 
     async def close() -> None:
-        """Not left to the garbage collector where the client has gone, and not to a thread, which may not be free."""
+        """Close when the client has gone: the garbage collector would be late, and a thread may not be free."""
         lines.close()
 
     background = BackgroundTask(close)

@@ -6,7 +6,7 @@ MOST_ROUNDS = 10_000_000
 
 
 def digest(rounds: int) -> str:
-    """Eight hexadecimal digits after `rounds` steps of a linear congruence.
+    """Return eight hexadecimal digits after `rounds` steps of a linear congruence.
 
     Every intermediate value is below 2^53, so that languages with doubles only compute the same.
     """

@@ -14,7 +14,7 @@ Statement = tuple[LiteralString, tuple[object, ...]]
 
 
 def seeded_ids(seed: int, n: int) -> list[int]:
-    """`n` ids out of 10000-19999 by a linear congruence that every language can repeat (no value reaches 2^53)."""
+    """Return `n` ids of 10000-19999 by a linear congruence that every language can repeat (no value reaches 2^53)."""
     ids = []
     state = seed
     for _ in range(n):
@@ -24,14 +24,14 @@ def seeded_ids(seed: int, n: int) -> list[int]:
 
 
 def select_one(row_id: int, ms: int) -> Statement:
-    """One row; the database takes `ms` milliseconds longer."""
+    """Return the query of one row; the database takes `ms` milliseconds longer."""
     if ms == 0:
         return "SELECT id, value FROM items WHERE id = %s", (row_id,)
     return "SELECT id, value FROM pg_sleep(%s), items WHERE id = %s", (ms / 1000, row_id)
 
 
 def select_many(ids: Sequence[int], ms: int) -> Statement:
-    """Many rows in one round trip; the database takes `ms` milliseconds longer, once."""
+    """Return the query of many rows in one round trip; the database takes `ms` milliseconds longer, once."""
     if ms == 0:
         return "SELECT id, value FROM items WHERE id = ANY(%s)", (ids,)
     return "SELECT id, value FROM pg_sleep(%s), items WHERE id = ANY(%s)", (ms / 1000, ids)

@@ -27,7 +27,7 @@ class Queries(ABC):
     def _connection(self) -> AbstractAsyncContextManager[AsyncConnection[Row]]: ...
 
     async def sequential(self, ids: Sequence[int], ms: int) -> dict[str, object]:
-        """One query after the other; each takes the database `ms` milliseconds longer."""
+        """Run one query after the other; each takes the database `ms` milliseconds longer."""
         rows: list[Row] = []
         async with self._connection() as connection:
             for row_id in ids:
@@ -36,7 +36,7 @@ class Queries(ABC):
         return answer(ids, rows)
 
     async def batched(self, ids: Sequence[int], ms: int) -> dict[str, object]:
-        """All rows in one round trip, which takes the database `ms` milliseconds longer."""
+        """Read all rows in one round trip, which takes the database `ms` milliseconds longer."""
         async with self._connection() as connection:
             cursor = await connection.execute(*select_many(ids, ms))
             return answer(ids, await cursor.fetchall())
@@ -66,7 +66,7 @@ class Database(Queries):
 
     @property
     def connections(self) -> int:
-        """Connections at most, as the pool has it."""
+        """Return how many connections the pool has at most."""
         return self._pool.max_size
 
     def _connection(self) -> AbstractAsyncContextManager[AsyncConnection[Row]]:

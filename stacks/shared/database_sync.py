@@ -34,11 +34,11 @@ class Database:
 
     @property
     def connections(self) -> int:
-        """Connections at most, as the pool has it."""
+        """Return how many connections the pool has at most."""
         return self._pool.max_size
 
     def sequential(self, ids: Sequence[int], ms: int) -> dict[str, object]:
-        """One query after the other; each takes the database `ms` milliseconds longer."""
+        """Run one query after the other; each takes the database `ms` milliseconds longer."""
         rows: list[Row] = []
         with self._pool.connection() as connection:
             for row_id in ids:
@@ -46,6 +46,6 @@ class Database:
         return answer(ids, rows)
 
     def batched(self, ids: Sequence[int], ms: int) -> dict[str, object]:
-        """All rows in one round trip, which takes the database `ms` milliseconds longer."""
+        """Read all rows in one round trip, which takes the database `ms` milliseconds longer."""
         with self._pool.connection() as connection:
             return answer(ids, connection.execute(*select_many(ids, ms)).fetchall())

@@ -10,7 +10,7 @@ from stacks.shared.threads import cooperative
 
 
 def answer(framework: str, slots: int, db_pool: int | None, upstream_connections: int | None) -> dict[str, object]:
-    """All effective settings by name; None for what there is none of.
+    """Return all effective settings by name; None for what there is none of.
 
     Args:
         framework: name of its package.

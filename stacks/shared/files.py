@@ -15,7 +15,7 @@ Opener = Callable[[str, int], int]
 
 
 def content(kb: int) -> bytes:
-    """`kb` kilobytes of numbered lines, 16 bytes each, the number padded with zeros."""
+    """Return `kb` kilobytes of numbered lines, 16 bytes each, the number padded with zeros."""
     return "".join(f"{line:015d}\n" for line in range(kb * 64)).encode()
 
 
@@ -36,7 +36,7 @@ class Fixtures:
         self._folder.cleanup()
 
     def path(self, kb: int) -> Path:
-        """Where the file of `kb` kilobytes is."""
+        """Return where the file of `kb` kilobytes is."""
         return Path(self._folder.name, f"{kb}.txt")
 
 

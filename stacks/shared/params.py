@@ -16,22 +16,22 @@ class BadRequestError(ValueError):
 
 
 def count(query: Query) -> int:
-    """`n`: how many rows or calls."""
+    """Read `n`: how many rows or calls."""
     return _integer(query, "n", 10, 1, 100)
 
 
 def chunks(query: Query) -> int:
-    """`chunks`: of a streamed answer."""
+    """Read `chunks`: of a streamed answer."""
     return _integer(query, "chunks", 10, 1, 1_000)
 
 
 def limit(query: Query) -> int:
-    """`limit`: how many calls at once."""
+    """Read `limit`: how many calls at once."""
     return _integer(query, "limit", 10, 1, 100)
 
 
 def milliseconds(query: Query, default: int) -> int:
-    """`ms`: how long to wait."""
+    """Read `ms`: how long to wait."""
     return _integer(query, "ms", default, 0, MOST_MS)
 
 
@@ -41,17 +41,17 @@ def rounds(query: Query) -> int:
 
 
 def seed(query: Query) -> int:
-    """`seed`: which rows."""
+    """Read `seed`: which rows."""
     return _integer(query, "seed", 1, 0, LARGEST_SEED)
 
 
 def capacity(query: Query) -> int:
-    """`capacity`: how many calls `upstream` takes at once before it refuses; 0 is no limit."""
+    """Read `capacity`: how many calls `upstream` takes at once before it refuses; 0 is no limit."""
     return _integer(query, "capacity", 0, 0, 100_000)
 
 
 def kilobytes(query: Query) -> int:
-    """`kb`: size of the file."""
+    """Read `kb`: size of the file."""
     text = query.get("kb", "64")
     if text not in {str(size) for size in SIZES_KB}:
         raise BadRequestError(f"kb must be one of {', '.join(map(str, SIZES_KB))}")

@@ -39,7 +39,7 @@ def text_of(chunk: Chunk) -> str:
 
 
 async def text_of_coroutine(chunk: Chunk) -> str:
-    """`text_of` as a coroutine: it never waits."""
+    """Do what `text_of` does, as a coroutine: it never waits."""
     return text_of(chunk)
 
 

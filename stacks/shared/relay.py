@@ -29,7 +29,7 @@ def events(lines: Iterator[bytes]) -> Iterator[bytes]:
 
 
 async def events_async(lines: Lines) -> AsyncIterator[bytes]:
-    """`events` on an event loop; gives the lines' connection up where it is cancelled or closed."""
+    """Yield `events` on an event loop; gives the lines' connection up where it is cancelled or closed."""
     async with aclosing(lines):
         async for line in lines:
             if event := _event(line):

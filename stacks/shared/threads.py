@@ -6,7 +6,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 
 
 def pools(slots: int) -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:
-    """For work that blocks, and for calls that wait: one pool of `slots` threads.
+    """Return the pools for work that blocks and for calls that wait: one pool of `slots` threads.
 
     Under gevent they are two: threads of the operating system, which `threading` no longer gives there, and greenlets.
     """
@@ -35,6 +35,6 @@ def size_here() -> int:
 
 
 def cooperative() -> bool:
-    """Whether gevent has patched `threading`; asked of a module that only a gevent server has imported."""
+    """Return whether gevent has patched `threading`; asked of a module that only a gevent server has imported."""
     monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and bool(monkey.is_module_patched("threading"))

@@ -21,7 +21,7 @@ def stream_path(chunks: int, ms: int) -> str:
 
 
 def check(status: int) -> None:
-    """UpstreamError for any status but 200."""
+    """Raise UpstreamError for any status but 200."""
     if status != 200:
         raise UpstreamError(f"upstream answered {status}")
 

@@ -34,21 +34,21 @@ class Upstream:
 
     @property
     def connections(self) -> int:
-        """Connections at most, as the client's session has it."""
+        """Return how many connections the client's session has at most."""
         return self._http.connector.limit if self._http.connector else 0
 
     async def sequential(self, path: str, n: int) -> dict[str, object]:
-        """`n` calls, one after the other."""
+        """Make `n` calls, one after the other."""
         async with self._session() as http:
             return answer([await _get(http, path) for _ in range(n)])
 
     async def concurrent(self, path: str, n: int) -> dict[str, object]:
-        """`n` calls at once, as far as connections reach."""
+        """Make `n` calls at once, as far as connections reach."""
         async with self._session() as http:
             return answer(await gather(*(_get(http, path) for _ in range(n))))
 
     async def bounded(self, path: str, n: int, limit: int) -> dict[str, object]:
-        """`n` calls, at most `limit` at once."""
+        """Make `n` calls, at most `limit` at once."""
         places = Semaphore(limit)
 
         async def get(http: ClientSession) -> object:
@@ -120,5 +120,5 @@ class Lines:
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """No more lines are wanted; after the last one its connection has already gone back."""
+        """Close the answer before its end; after the last line its connection has already gone back."""
         self._response.close()

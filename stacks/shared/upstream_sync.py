@@ -30,19 +30,19 @@ class Upstream:
 
     @property
     def connections(self) -> int:
-        """Connections at most, as the client has it."""
+        """Return how many connections the client has at most."""
         return self._http.pool.maxsize if self._http.pool else 0
 
     def sequential(self, path: str, n: int) -> dict[str, object]:
-        """`n` calls, one after the other."""
+        """Make `n` calls, one after the other."""
         return answer(self._get(path) for _ in range(n))
 
     def concurrent(self, path: str, n: int) -> dict[str, object]:
-        """`n` calls at once, as far as threads and connections reach."""
+        """Make `n` calls at once, as far as threads and connections reach."""
         return answer(self._threads.map(self._get, [path] * n))
 
     def bounded(self, path: str, n: int, limit: int) -> dict[str, object]:
-        """`n` calls, at most `limit` at once: that many runners share the list of calls."""
+        """Make `n` calls, at most `limit` at once: that many runners share the list of calls."""
         calls = iter([path] * n)
         runners = [self._threads.submit(lambda: [self._get(call) for call in calls]) for _ in range(min(limit, n))]
         return answer(result for runner in runners for result in runner.result())
@@ -89,7 +89,7 @@ class Lines:
         self.close()
 
     def close(self) -> None:
-        """No more lines are wanted."""
+        """Close the answer before its end."""
         _give_back(self._response)
 
 

@@ -64,7 +64,7 @@ class Closed:
 
     @property
     def lost(self) -> int:
-        """Users that are gone and nobody knows why: what they would have asked is missing from every figure."""
+        """Return how many users vanished without a reason; their requests are missing from every figure."""
         return self.users - self.ended - len(self.crashes)
 
     def _served(self) -> None:

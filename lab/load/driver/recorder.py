@@ -86,7 +86,7 @@ class Recorder:
 
     @property
     def reasons(self) -> list[str]:
-        """The reason of each faulty request."""
+        """Return the reason of each faulty request."""
         names = list(self._reasons)
         return [names[code] for code in self._codes]
 
@@ -156,7 +156,7 @@ class Digest:
         self.completed_halves += (len(ends) - second_half, second_half)
 
     def _sampled(self, correct: Chunks, faulty: Chunks) -> int:
-        """How many of these requests belong to the sample, by the rules that `requests` is counted by."""
+        """Return how many of these requests belong to the sample, by the rules that `requests` is counted by."""
         masks = [self._within(due) for due, _, _ in correct]
         masks += [self._faulty_sample(due, latency) for due, latency, _ in faulty]
         return sum(int(np.count_nonzero(mask)) for mask in masks)

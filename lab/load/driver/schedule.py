@@ -7,7 +7,7 @@ from lab.model.workload import Arrivals
 
 
 def schedule(rate: int, length_s: float, seed: int, arrivals: Arrivals = "poisson") -> NDArray[np.float64]:
-    """Seconds from the start, ascending, all before `length_s`, at `rate` per second on average."""
+    """Return seconds from the start, ascending, all before `length_s`, at `rate` per second on average."""
     if arrivals == "constant":
         return np.arange(np.ceil(rate * length_s - 1e-9)) / rate
     expected = rate * length_s

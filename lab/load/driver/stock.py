@@ -1,4 +1,4 @@
-"""Locust as it comes, for comparison: `python -m lab.load.driver.stock` takes one order as JSON, prints what Locust says.
+"""Stock Locust, for comparison: `python -m lab.load.driver.stock` takes one order as JSON, prints what Locust says.
 
 A `FastHttpUser` with one `client.get` and Locust's own statistics, which start again with the window. Locust knows no open
 load: users that pace themselves (`poisson`) stand for it, and wait for each answer before they think of the next request.
@@ -17,7 +17,7 @@ from lab.load.protocol import StockOrder, StockSays
 
 
 def main() -> None:
-    """One order from standard input."""
+    """Serve one order from standard input."""
     logging.basicConfig(level=logging.ERROR)
     order = StockOrder.model_validate_json(sys.stdin.readline())
     print(_drive(order).model_dump_json())  # noqa: T201  # the answer

@@ -102,13 +102,13 @@ def _another(scenario: Scenario, name: str, ordered: object, found: object) -> L
 
 @cache
 def _classes(file: str) -> dict[str, Any]:
-    """User classes by name, loaded just as `locust -f` does."""
+    """Return the user classes by name, loaded as `locust -f` does."""
     classes: dict[str, Any] = load_locustfile(file)[0]
     return classes
 
 
 def _probe(user_class: Any, expected_errors: Container[str]) -> None:
-    """One request before the load: its answer must be right or an expected error; a right one teaches the others' length."""
+    """Send one request before the load; its answer must be right, which teaches the others' length, or an expected error."""
     user = user_class(Environment())
     try:
         reason = user.ask(monotonic())

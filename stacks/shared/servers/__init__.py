@@ -26,7 +26,7 @@ class Server:
 
     @property
     def named(self) -> str:
-        """Name and version."""
+        """Return name and version."""
         return f"{self.name} {version(self.name)}"
 
 
