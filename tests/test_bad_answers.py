@@ -12,6 +12,7 @@ from lab.load.client import Driver
 from lab.load.protocol import Failed
 from lab.model.histogram import Histogram
 from lab.model.outcome import Driven
+from tests.conftest import remeasured
 from tests.driving import drive, order, silent_after_the_probe
 from tests.server import HELLO, Peer, Server, connections_at_most, polite, response
 from tests.synthetic import sample
@@ -137,6 +138,7 @@ def test_chunked_bodies_are_read(driver: Driver) -> None:
     assert driven.errors == {}
 
 
+@remeasured
 def test_requests_without_an_answer_time_out(driver: Driver) -> None:
     with Server(silent_after_the_probe) as server:
         driven = drive(driver, order(server.port, timeout_s=1))
@@ -223,6 +225,7 @@ def test_users_that_are_served_only_after_the_window_are_counted(driver: Driver)
     assert driven.window_start_s - driven.began_s >= ordered.longest_ramp_s + 0.01
 
 
+@remeasured
 def test_the_window_waits_until_every_user_was_served(driver: Driver) -> None:
     """The sixth connection is accepted when half of the window would be over; nobody starves, and all are in the sample."""
     admitted_s: list[float] = []

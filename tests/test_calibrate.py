@@ -48,7 +48,7 @@ from lab.host import machine
 from lab.load.client import Driver
 from lab.model.workload import Load
 from lab.paths import ROOT
-from tests.conftest import ENGINE_MISSING, until
+from tests.conftest import ENGINE_MISSING, remeasured, until
 
 
 def log_of(due: list[float], delay_s: float, freezes: list[tuple[float, float]]) -> Log:
@@ -288,6 +288,7 @@ def test_a_short_truth_test_on_a_real_server(workshop: tuple[Place, Generators],
 
 
 @pytest.mark.parametrize("contained", [False, True])
+@remeasured
 def test_the_cpu_time_that_is_read_is_what_was_burnt(workshop: tuple[Place, Generators], contained: bool) -> None:
     seen = self_check.burn(*workshop, window_s=0.5, contained=contained)
     if contained and seen is None:

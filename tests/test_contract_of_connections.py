@@ -11,7 +11,7 @@ from lab.contract import abandoned, framing, kept_connections
 from lab.contract.bodies import large_bodies
 from lab.model.stack import Exempt, Stack
 from lab.model.stalls import usual_cause
-from tests.conftest import until
+from tests.conftest import remeasured, until
 from tests.obedient import Obedient, serving, stack
 from tests.server import Peer, Server
 
@@ -47,6 +47,7 @@ def about(found_ms: float, stall_ms: float) -> bool:
     return 0.85 * stall_ms <= found_ms <= 1.5 * stall_ms
 
 
+@remeasured
 def test_requests_that_stall_on_a_kept_connection_are_found_with_amount_and_cause() -> None:
     """Headers and body in two writes without TCP_NODELAY: Nagle waits for an ACK, which Linux delays by 40 ms."""
 
@@ -62,6 +63,7 @@ def test_requests_that_stall_on_a_kept_connection_are_found_with_amount_and_caus
     assert "40 ms is usually Nagle's algorithm meeting a delayed acknowledgement" in get
 
 
+@remeasured
 def test_a_stall_of_every_second_request_is_found() -> None:
     class EverySecond(Obedient):
         served = 0
@@ -76,6 +78,7 @@ def test_a_stall_of_every_second_request_is_found() -> None:
     assert about(stall_ms(finding), 200)
 
 
+@remeasured
 def test_fresh_connections_that_stall_are_found() -> None:
     class SlowToAccept(Obedient):
         def setup(self) -> None:
@@ -88,6 +91,7 @@ def test_fresh_connections_that_stall_are_found() -> None:
     assert re.search(r"on a fresh one [23]\d\d ms", finding)
 
 
+@remeasured
 def test_a_stall_for_a_body_in_a_segment_of_its_own_is_found() -> None:
     async def talk(peer: Peer) -> None:
         while head := await peer.read():

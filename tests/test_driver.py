@@ -19,7 +19,7 @@ from lab.model.histogram import Histogram
 from lab.model.outcome import Driven
 from lab.model.workload import Load
 from lab.paths import ROOT
-from tests.conftest import until
+from tests.conftest import remeasured, until
 from tests.driving import JSON, drive, load_test, order
 from tests.server import Peer, Server
 
@@ -34,6 +34,7 @@ def test_the_driver_counts_what_the_server_counts(driver: Driver) -> None:
     assert driven.completed == sum(driven.completed_per_second) >= driven.requests - 4
 
 
+@remeasured
 def test_users_are_busy_the_whole_window(driver: Driver) -> None:
     with Server() as server:
         driven = drive(driver, order(server.port, warmup_s=0.2))
@@ -50,6 +51,7 @@ def test_the_window_is_announced_before_it_begins(driver: Driver) -> None:
     assert announced == [driven.window_start_s, driven.window_end_s]
 
 
+@remeasured
 def test_more_connections_than_select_can_hold(driver: Driver) -> None:
     with Server() as server:
         driven = drive(driver, order(server.port, "closed:1500", window_s=1, timeout_s=30, warmup_s=0.5))

@@ -12,7 +12,7 @@ from lab.host import noise
 from lab.paths import ROOT
 from lab.run.stopping import REFERENCE_OFF
 from lab.runtime import quota
-from tests.conftest import needs
+from tests.conftest import needs, remeasured
 
 CPU = min(os.sched_getaffinity(0))
 ONE_REFERENCE = (
@@ -55,12 +55,14 @@ def burning(duty: float) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("duty", [pytest.param(1.0, marks=pytest.mark.slow), 0.4])
+@remeasured
 def test_a_program_on_the_reference_cpu_is_noticed(duty: float) -> None:
     usual = usual_s()
     with burning(duty):
         assert noise.reference_s([CPU]) / usual - 1 > REFERENCE_OFF
 
 
+@remeasured
 def test_one_interruption_is_not_taken_for_a_slower_machine() -> None:
     """5 ms, longer than the scheduler lets another program run at a time, are a fortieth of the reference workload's work."""
     spins_s = noise.reference_s([CPU]) * 400

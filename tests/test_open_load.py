@@ -8,6 +8,7 @@ import pytest
 from lab.load.client import Driver
 from lab.load.driver.schedule import schedule
 from lab.model.histogram import Histogram
+from tests.conftest import remeasured
 from tests.driving import drive, load_test, order, silent_after_the_probe
 from tests.server import Peer, Server
 
@@ -31,6 +32,7 @@ def test_the_window_of_an_open_load_holds_what_was_due_in_it(driver: Driver) -> 
     assert driven.requests == sum(0.4 <= moment < 0.9 for moment in due)
 
 
+@remeasured
 def test_an_open_load_feels_a_frozen_server_in_every_request_that_was_due(driver: Driver) -> None:
     """Coordinated omission: a closed loop would see one slow request per user, not one in five."""
     freeze_s, rate = 0.5, 200

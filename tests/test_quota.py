@@ -17,7 +17,7 @@ from lab.host import cgroups, noise, readings
 from lab.model.stack import Arm, Service
 from lab.runtime import process, quota
 from lab.runtime.process import ProcessRuntime
-from tests.conftest import edit, measured, needs, needs_engine, until
+from tests.conftest import edit, measured, needs, needs_engine, remeasured, until
 
 needs_group = needs(None if quota.parent() else "no control group with a quota can be made here")
 
@@ -52,6 +52,7 @@ def test_a_server_with_a_quota_is_throttled_and_not_slow(checkout: Path, runtime
 
 
 @needs_group
+@remeasured
 def test_a_process_with_a_quota_is_held_to_it_and_leaves_no_group(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

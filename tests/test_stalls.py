@@ -25,6 +25,7 @@ from lab.model.workload import Trial
 from lab.paths import LOADTESTS, ROOT
 from lab.report import derive
 from lab.report.read import read
+from tests.conftest import remeasured
 from tests.driving import drive, order
 from tests.synthetic import histogram, sample, stack, trial
 
@@ -173,6 +174,7 @@ def _answer(peer: socket.socket, head: bytes, body: bytes) -> None:
             peer.sendall(body)
 
 
+@remeasured
 def test_nagles_algorithm_that_meets_a_delayed_acknowledgement_is_found_for_real(driver: Driver) -> None:
     times: dict[str, Any] = {"warmup_s": 0.5, "window_s": 1.0, "timeout_s": 2.0}
     with answering_in_two_writes() as port:

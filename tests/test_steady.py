@@ -15,6 +15,7 @@ from lab.model.outcome import Sample, Usage
 from lab.paths import ROOT
 from lab.report import derive
 from lab.report.read import read
+from tests.conftest import remeasured
 from tests.driving import drive, order
 from tests.server import Peer, Server
 from tests.synthetic import WINDOW_S, sample, trial
@@ -110,6 +111,7 @@ def test_node_still_speeds_up_in_the_committed_run_and_nobody_else_does() -> Non
     assert accused == {("express", "db/one"), ("express", "http/one"), ("express", "parse/plain")}
 
 
+@remeasured
 def test_a_server_that_speeds_up_in_the_middle_of_its_window_is_seen_by_a_real_driver(driver: Driver) -> None:
     times: dict[str, Any] = {"warmup_s": 0.1, "window_s": 0.6, "timeout_s": 2.0}
     began_s: list[float] = []

@@ -31,7 +31,7 @@ def address() -> Iterator[str]:
             yield "{}:{}".format(*listener.getsockname())
         finally:
             server.terminate()
-            server.wait(timeout=10)
+            server.wait(timeout=60)
 
 
 class OnThreads:
@@ -78,7 +78,7 @@ def client(request: pytest.FixtureRequest, address: str) -> OnThreads:
 
 def ask(address: str, path: str) -> tuple[int, bytes]:
     """One request by hand."""
-    connection = HTTPConnection(address, timeout=10)
+    connection = HTTPConnection(address, timeout=60)
     try:
         connection.request("GET", path)
         response = connection.getresponse()
