@@ -72,7 +72,7 @@ class Attempts:
             )
 
     def _outcome(self, bench: Bench, trial: Trial) -> Outcome:
-        """Refuse a trial on a path that the stack answers wrongly: a fast wrong answer is not a result."""
+        """Measure a trial, unless the stack answers its path wrongly: a fast wrong answer is not a result."""
         path = self.context.scenarios[trial.scenario].path
         if reason := self.wrong.get(trial.stack.removesuffix(AA), {}).get(path):
             return Failure(trial=trial, started_at=datetime.now(UTC), reason=reason, off_contract=True)

@@ -1,7 +1,7 @@
-"""`cpu_ms=2` in place of `rounds`: how many rounds of the digest take so much CPU time, measured when a run begins.
+"""Turn `cpu_ms=2` into `rounds` of the digest: measure at the start of a run how many rounds take that CPU time.
 
-Measured is the interpreter that serves, on the server's CPU: CPU time of the server per request to `PATH`, as the slope between
-few and many rounds, so that what a request costs beside them cancels out. All stacks of a run get the same rounds.
+The measurement uses the interpreter that serves, on the server's CPU. It is the slope of the server's CPU time per request to
+`PATH` between few and many rounds, so the cost of the request itself cancels out. All stacks of a run get the same rounds.
 """
 
 import http.client
@@ -75,7 +75,7 @@ def calibrated(runtime: Runtime, arms: Sequence[Arm], logs: Path, cpus: Collecti
 
 
 def _rounds_per_ms(port: int, cpu_s: Callable[[], float | None]) -> float | None:
-    """Return rounds per millisecond of CPU time; None where the server does not answer, or its CPU time is not known."""
+    """Return rounds per millisecond of CPU time; None if the server does not answer, or its CPU time is not known."""
     slopes = []
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)) as connection:
         for _ in range(REPEATS):

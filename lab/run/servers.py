@@ -15,7 +15,7 @@ DATABASE, UPSTREAM = "postgres", "upstream"
 
 
 def arm_of(label: str, services: Mapping[str, Service]) -> Arm:
-    """Return the arm of a label: a service, or with @aa behind it the same service on a port of its own."""
+    """Return the arm of a label: a service, or with the suffix @aa the same service on a port of its own."""
     name = label.removesuffix(AA)
     port = services[name].port
     if port is None:

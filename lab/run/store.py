@@ -67,11 +67,11 @@ class RunFolder:
         return run
 
     def append(self, outcome: Sample | Failure) -> None:
-        """Add a line to trials.jsonl and flush it to disk."""
+        """Append a line to trials.jsonl and make sure that it is on disk."""
         _append(self.path / "trials.jsonl", outcome)
 
     def append_block(self, block: Block) -> None:
-        """Add a line to blocks.jsonl and flush it to disk."""
+        """Append a line to blocks.jsonl and make sure that it is on disk."""
         _append(self.path / "blocks.jsonl", block)
 
     def outcomes(self) -> tuple[Sample | Failure, ...]:
@@ -113,7 +113,7 @@ def new_name(profile: str) -> str:
 
 
 def folder(results: Path, name: str) -> RunFolder:
-    """Return the folder of that name, made or not; `reference/<name>` and `latest` are names too.
+    """Return the folder of that name, whether it exists or not; `reference/<name>` and `latest` are names too.
 
     Raises:
         LabError: the name could lead out of results/.
@@ -172,7 +172,7 @@ def _append(path: Path, noun: Noun) -> None:
 
 
 def _end_last_line(lines: Any) -> None:
-    """End a line that a kill cut off, so that the next outcome stands on a line of its own."""
+    """End a line that a kill cut off, so that the next outcome is on a line of its own."""
     if lines.seek(0, os.SEEK_END):
         lines.seek(-1, os.SEEK_END)
         if lines.read(1) != b"\n":
