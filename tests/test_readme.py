@@ -29,9 +29,9 @@ def test_the_first_lines_of_readme_say_how_long_the_two_commands_take() -> None:
 def test_a_quoted_table_has_throughput_under_closed_and_latency_under_open_load() -> None:
     """Under closed load without think time a p50 would only say the throughput again."""
     both = docs_tables.table(ROOT / "results/reference/standard-docker").splitlines()
-    assert both[2].endswith("| p50 ms, open:200 | p99 ms, open:200 |")
-    assert both[2].startswith("| scenario | stack | requests/s, closed:64 |")
-    assert all(line.count("|") == both[2].count("|") for line in both[2:])
+    assert both[3].endswith("| p50 ms, open:200 | p99 ms, open:200 |")
+    assert both[3].startswith("| scenario | stack | requests/s, closed:64 |")
+    assert all(line.count("|") == both[3].count("|") for line in both[3:])
     closed = docs_tables.table(ROOT / "results/reference/quick-docker")
     assert "open:" not in closed
 

@@ -1,4 +1,7 @@
-"""Words that are not to come back, in documents, docstrings, comments, messages and names; `make check` runs this too."""
+"""Words that are not to come back, in documents, docstrings, comments, messages and names; lines that are too long to read.
+
+`make check` runs this too.
+"""
 
 import re
 from collections.abc import Iterator
@@ -94,6 +97,14 @@ def test_no_text_has_a_word_of_the_table() -> None:
             if word not in kept and path != Path(__file__)
         ]
     assert not wrong, "\n" + "\n".join(wrong)
+
+
+def test_no_line_of_a_document_is_longer_than_160_characters() -> None:
+    """But for tables and examples: there a row is a line, whatever its length."""
+    for path in texts():
+        if path.suffix == ".md":
+            lines = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.DOTALL | re.MULTILINE).splitlines()
+            assert [line for line in lines if len(line) > 160 and not line.startswith(("|", "    "))] == [], path
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def _origin(run: Path, facts: Mapping[str, Any], cells: Sequence[Mapping[str, st
     name = run.relative_to(ROOT)
     return (
         f"Measured {facts['started_at'][:10]} on a machine of {where}, runtime {facts['runtime']}, profile {profile['name']}: "
-        f"{_blocks(cells)} blocks, windows of {profile['window_s']:g} s. The run: [{name}]({name}/report.md)."
+        f"{_blocks(cells)} blocks, windows of {profile['window_s']:g} s.\nThe run: [{name}]({name}/report.md)."
     )
 
 
