@@ -86,7 +86,7 @@ class Server(ThreadingHTTPServer):
 def serving(handler: type[Obedient]) -> Iterator[str]:
     """A fake stack's base URL."""
     with Server(("127.0.0.1", 0), handler) as running:
-        thread = threading.Thread(target=running.serve_forever)
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))  # how often it asks whether to end, s
         thread.start()
         try:
             yield f"http://127.0.0.1:{running.server_port}"

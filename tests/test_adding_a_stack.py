@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from lab.paths import LOCKS, ROOT
-from tests.conftest import PORTS, assert_measured, edit, lab, needs_engine
+from tests.conftest import PORTS, assert_measured, edit, lab
 
+pytestmark = pytest.mark.slow
 DOC = (ROOT / "docs" / "new-stack.md").read_text()
 
 
@@ -37,9 +38,6 @@ def followed(checkout: Path) -> Path:
     return checkout
 
 
-@pytest.mark.parametrize(
-    "runtime", ["process", pytest.param("docker", marks=[needs_engine, pytest.mark.slow])], indirect=True
-)
 def test_the_page_leads_from_an_empty_folder_to_a_report(followed: Path, runtime: str) -> None:
     assert {path.name: (followed / "locks" / path.name).read_text() for path in LOCKS.glob("*.txt")} == {
         path.name: path.read_text() for path in LOCKS.glob("*.txt")
@@ -59,7 +57,6 @@ def test_the_page_leads_from_an_empty_folder_to_a_report(followed: Path, runtime
     assert "it serves only /json" in (followed / "results/it/report.md").read_text()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("runtime", ["process"])
 def test_a_stack_that_declares_nothing_has_the_findings_that_the_page_shows(followed: Path, runtime: str) -> None:
     compose = followed / "docker-compose.yml"

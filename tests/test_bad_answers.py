@@ -294,6 +294,7 @@ def test_a_closed_connection_that_was_not_announced_is_a_reconnect_each_time(dri
         assert connects_and_reconnects(drive(driver, order(server.port, warmup_s=0.3))) == (1.0, 1.0)
 
 
+@pytest.mark.slow
 def test_a_queue_of_first_requests_does_not_count_as_connections_of_the_window(driver: Driver) -> None:
     """One worker at 50 ms a request for 64 users: divided by the requests of another span this was 2.3 connects each."""
     one_worker = asyncio.Lock()

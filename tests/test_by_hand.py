@@ -5,6 +5,8 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import PORTS, environment, lab, needs_engine, until
 
 PORT = PORTS * 100 + 2
@@ -34,6 +36,7 @@ def test_up_leaves_a_stack_that_serves_the_database_and_a_log_of_this_start_only
     assert "of an earlier start" not in log.read_text()
 
 
+@pytest.mark.slow
 @needs_engine
 def test_compose_alone_starts_a_stack_that_serves_the_database(checkout: Path) -> None:
     name = f"by-hand-{PORTS}"

@@ -223,6 +223,7 @@ with Driver(Path(sys.argv[1])) as driver, Server() as server:
 """
 
 
+@pytest.mark.slow
 def test_a_generator_that_runs_out_of_local_ports_is_at_fault_itself(tmp_path: Path) -> None:
     """In a network namespace of its own, whose ten ports are nobody else's."""
     inside = ["unshare", "--map-root-user", "--net", sys.executable, "-c", PORTS, str(tmp_path / "log")]

@@ -106,6 +106,7 @@ def test_plain_locust_runs_a_load_test_and_counts_its_requests() -> None:
     assert server.connections == 4
 
 
+@pytest.mark.slow
 def test_plain_locust_runs_it_from_any_folder(tmp_path: Path) -> None:
     with Server() as server:
         file = str(ROOT / "loadtests" / "hello_json.py")
@@ -113,6 +114,7 @@ def test_plain_locust_runs_it_from_any_folder(tmp_path: Path) -> None:
     assert status == 0
 
 
+@pytest.mark.slow
 def test_plain_locust_is_told_of_failures_with_their_reason() -> None:
     async def unwell(peer: Peer) -> None:
         while await peer.request():

@@ -45,6 +45,7 @@ def engine(checkout: Path) -> Iterator[docker.DockerClient]:
     compose(checkout, "down", "--rmi", "all")
 
 
+@pytest.mark.slow
 @needs_engine
 def test_an_image_is_built_again_when_its_inputs_change_and_only_then(
     checkout: Path, engine: docker.DockerClient

@@ -39,6 +39,7 @@ def answers() -> bool:
         return False
 
 
+@pytest.mark.slow
 @needs_engine
 def test_the_web_ui_offers_the_user_classes_of_a_scenario_file(web_ui: str) -> None:
     for technique in ("One", "Sequential", "Batched"):

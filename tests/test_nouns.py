@@ -4,7 +4,7 @@ from math import inf, nan
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -46,6 +46,7 @@ def test_every_measured_noun_has_numbers() -> None:
 
 
 @pytest.mark.parametrize(("value", "name"), NUMBERS, ids=[f"{type(value).__name__}.{name}" for value, name in NUMBERS])
+@settings(max_examples=20)
 @given(number=IMPOSSIBLE)
 def test_nan_infinities_and_negative_numbers_are_refused(value: Noun, name: str, number: float) -> None:
     impossible = inside(value, name, number)
