@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from lab.calibrate.result import Finding
-from lab.calibrate.table import print_findings
+from lab.calibrate.run import print_findings
 from lab.commands import listing
 from lab.model.outcome import Failure
 from lab.paths import ROOT

@@ -5,29 +5,37 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from lab.calibrate import noise_floor, rates, self_check, stored, truths
 from lab.calibrate.awake import kept_awake
 from lab.calibrate.generators import Generators, wrk_here
-from lab.calibrate.known_servers import Place, nginx, nginx_here
+from lab.calibrate.known_servers import Place, nginx
 from lab.calibrate.result import Calibration, Finding, NoiseFloor, TruthTest
-from lab.calibrate.table import print_findings
 from lab.config.project import Project
 from lab.errors import Exit, LabError
 from lab.host import machine
 from lab.load.client import Driver
 from lab.paths import RESULTS, ROOT, STATE
 from lab.run import store
+from lab.run.console import console as plain_console
 from lab.run.progress import Reporter, Say
 from lab.signals import interruptible
 
 PACKAGES = ("locust", "gevent", "httptools", "uvicorn", "uvloop", "numpy", "hdrhistogram")
 PROFILES = ("quick", "standard")
+WIDTH = 160
+"""Characters of a line if the output is not a terminal, so that a row stays one line in a file."""
+MARKS = {True: Text("met", "green"), False: Text("missed", "red"), None: Text()}
 
 
 def calibrate() -> Exit:
@@ -39,27 +47,31 @@ def calibrate() -> Exit:
         LabError: a server did not start or did not answer.
     """
     cpus = Project.here().cpus
-    seen: list[Calibration] = []
+    written: tuple[Calibration, Path] | None = None
     try:
         with Reporter() as say, store.only_one(STATE), interruptible(), _workshop(cpus) as (place, generators):
             for calibration in measure(place, generators, cpus, say):
-                seen.append(calibration)
-                stored.write(RESULTS, calibration)
+                written = calibration, stored.write(RESULTS, calibration)
     except (KeyboardInterrupt, LabError) as error:
-        if not seen:
+        if not written:
             raise
         print(f"lab: {str(error) or 'Interrupted.'} The measured parts are kept.", file=sys.stderr)  # noqa: T201  # no reporter is left
-    return _tell(seen[-1])
-
-
-def _tell(calibration: Calibration) -> Exit:
+    assert written  # noqa: S101  # a calibration has parts
+    calibration, path = written
     print_findings(calibration.findings)
-    path = stored.path_of(RESULTS, calibration).relative_to(ROOT)
-    if not calibration.missing:
-        print(f"Calibration: {path}")  # noqa: T201  # the answer
-        return Exit.DONE
-    print(f"Partial calibration: {path}; not measured: {', '.join(calibration.missing)}.")  # noqa: T201
-    return Exit.NOT_ALL_MEASURED
+    lacks = f"; not measured: {', '.join(calibration.missing)}." if calibration.missing else ""
+    print(f"{'Partial calibration' if lacks else 'Calibration'}: {path.relative_to(ROOT)}{lacks}")  # noqa: T201
+    return Exit.NOT_ALL_MEASURED if lacks else Exit.DONE
+
+
+def print_findings(findings: Iterable[Finding], console: Console | None = None) -> None:
+    """Print one row for each figure on standard output."""
+    table = Table(title="Calibration of this machine", title_justify="left", box=None, pad_edge=False)
+    for heading in ("part", "figure", "value", "goal", ""):
+        table.add_column(heading)
+    for one in findings:
+        table.add_row(*map(Text, (one.part, one.figure, one.value, one.goal)), MARKS[one.met])
+    (console or plain_console(width=None if sys.stdout.isatty() else WIDTH)).print(table)
 
 
 @contextmanager
@@ -139,7 +151,7 @@ def _versions() -> dict[str, str]:
     found = {package: version(package) for package in PACKAGES}
     if wrk_here():
         found["wrk"] = _says("wrk", "-v")
-    if nginx_here():
+    if nginx():
         found["nginx"] = _says(nginx(), "-v")
     return found
 
