@@ -12,7 +12,7 @@ import sys
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 
-from lab.calibrate.known_servers import pinned
+from lab.host.cpus import running_on
 from lab.paths import ROOT
 
 YIELDING = 19
@@ -27,13 +27,10 @@ def kept_awake(cpus: Collection[int]) -> Iterator[None]:
     words = [sys.executable, "-m", "lab.calibrate.awake", str(os.getpid())]
     with ExitStack() as running:
         for cpu in cpus:
-            running.callback(_end, subprocess.Popen([*pinned([cpu]), *words], cwd=ROOT))
+            with running_on([cpu]):
+                spinner = running.enter_context(subprocess.Popen(words, cwd=ROOT))  # is waited for at the end
+            running.callback(spinner.terminate)
         yield
-
-
-def _end(spinner: "subprocess.Popen[bytes]") -> None:
-    spinner.terminate()
-    spinner.wait()
 
 
 def main(parent: int) -> None:

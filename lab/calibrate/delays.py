@@ -15,10 +15,10 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from time import monotonic
+from time import monotonic, thread_time
 from typing import Any, get_args
 
-from lab.calibrate.truth import FREEZE_EVERY_S, FREEZE_S, Log, Mode, delays_s
+from lab.calibrate.truth import BURN_S, FREEZE_EVERY_S, FREEZE_S, Log, Mode, delays_s
 
 SO_TIMESTAMPNS = 35
 """socket(7); Python has no name for it."""
@@ -44,6 +44,7 @@ class Delays:
         self.next_delay_s = delays_s(mode).__next__
         self.done: list[tuple[int, float, float]] = []
         self.freezes: list[tuple[float, float]] = []
+        self.burnt: list[tuple[float, float]] = []
 
     def freeze_on(self) -> None:
         """Do nothing for FREEZE_S, now and in each FREEZE_EVERY_S."""
@@ -52,11 +53,20 @@ class Delays:
         time.sleep(FREEZE_S)
         self.freezes.append((start_s, monotonic()))
 
+    def burn(self) -> None:
+        """Use BURN_S of this thread's CPU time, and note how much it was."""
+        before_s = thread_time()
+        while (burnt_s := thread_time() - before_s) < BURN_S:
+            pass
+        self.burnt.append((monotonic(), burnt_s))
+
     def log(self) -> Log:
         """Return the requests in the order in which they came."""
         done = sorted(self.done, key=lambda row: row[1])
         numbers, received, written = zip(*done, strict=True) if done else ((), (), ())
-        return Log(numbers=numbers, received=received, written=written, freezes=tuple(self.freezes))
+        return Log(
+            numbers=numbers, received=received, written=written, freezes=tuple(self.freezes), burnt=tuple(self.burnt)
+        )
 
 
 class _Connection:
@@ -84,6 +94,8 @@ class _Connection:
             self._delays.loop.call_at(arrived_s + self._delays.next_delay_s(), self._answer, int(path[1:]), arrived_s)
 
     def _answer(self, number: int, arrived_s: float) -> None:
+        if self._delays.mode == "burning":
+            self._delays.burn()
         self._peer.send(ANSWER)
         self._delays.done.append((number, arrived_s, monotonic()))
 

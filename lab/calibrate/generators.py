@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
-from lab.calibrate.known_servers import Running, pinned
-from lab.calibrate.result import Generator
+from lab.calibrate.known_servers import Running
+from lab.calibrate.result import Generator, Rate
 from lab.config import scenarios
 from lab.errors import LabError
 from lab.host import readings
+from lab.host.cpus import running_on
 from lab.load.client import Driver
 from lab.load.protocol import Failed, Order, StockOrder, StockSays
 from lab.model.outcome import Driven
@@ -36,15 +37,6 @@ NUMBERED = Scenario(
 )
 _WRK_COUNT = re.compile(r"(?P<requests>\d+) requests in (?P<seconds>[\d.]+)(?P<unit>ms|s)")
 _WRK_BAD = re.compile(r"Non-2xx or 3xx responses: (\d+)")
-
-
-@dataclass(frozen=True)
-class Rate:
-    """Requests answered correctly in a window, and what they cost the generator."""
-
-    rps: float
-    requests_per_cpu_s: float
-    errors: int
 
 
 @dataclass(frozen=True)
@@ -124,46 +116,43 @@ class Generators:
         Raises:
             LabError: it ended with an error.
         """
-        done = subprocess.run(
-            [*pinned(self.cpus), sys.executable, "-m", "lab.load.driver.stock"],
-            cwd=ROOT,
-            input=order.model_dump_json() + "\n",
-            capture_output=True,
-            text=True,
-            timeout=order.warmup_s + order.window_s + STOCK_START_S,
-            check=False,
-        )
+        with running_on(self.cpus):
+            done = subprocess.run(
+                [sys.executable, "-m", "lab.load.driver.stock"],
+                cwd=ROOT,
+                input=order.model_dump_json() + "\n",
+                capture_output=True,
+                text=True,
+                timeout=order.warmup_s + order.window_s + STOCK_START_S,
+                check=False,
+            )
         if done.returncode:
             raise LabError(f"Locust's stock user ended with an error: {done.stderr.strip()[-300:]}")
         return StockSays.model_validate_json(done.stdout.splitlines()[-1])
 
     def rate(self, generator: Generator, server: Running, users: int, warmup_s: float, window_s: float) -> Rate:
         """Run one window of closed load by the generator of that name."""
+        url = f"{server.url}{self.greeting().path}"
         match generator:
             case "fast user":
-                return self._fast(server, users, warmup_s, window_s)
+                mine = Target(pid=self.driver.pid, contained=False)
+                seen = self.drive(server, self.greeting(), f"closed:{users}", warmup_s, window_s, mine)
+                requests, cpu_s, errors = seen.driven.completed, seen.cpu_s(), sum(seen.driven.errors.values())
+                rps = requests / window_s
             case "FastHttpUser":
-                return self._stock(server, users, warmup_s, window_s)
+                says = self.stock(StockOrder(url=url, users=users, warmup_s=warmup_s, window_s=window_s))
+                requests, rps, cpu_s, errors = says.requests, says.rps, says.cpu_s, says.failures
             case "wrk":
-                return self._wrk(server, users, window_s)
+                requests, rps, errors, cpu_s = self._wrk(url, users, window_s)
+        return Rate(rps=rps, requests_per_cpu_s=requests / cpu_s, errors=errors)
 
-    def _fast(self, server: Running, users: int, warmup_s: float, window_s: float) -> Rate:
-        mine = Target(pid=self.driver.pid, contained=False)
-        reading = self.drive(server, self.greeting(), f"closed:{users}", warmup_s, window_s, mine)
-        completed = reading.driven.completed
-        return Rate(completed / window_s, completed / reading.cpu_s(), sum(reading.driven.errors.values()))
-
-    def _stock(self, server: Running, users: int, warmup_s: float, window_s: float) -> Rate:
-        url = f"{server.url}{self.greeting().path}"
-        says = self.stock(StockOrder(url=url, users=users, warmup_s=warmup_s, window_s=window_s))
-        return Rate(says.rps, says.requests / says.cpu_s, says.failures)
-
-    def _wrk(self, server: Running, users: int, window_s: float) -> Rate:
-        words = ["wrk", "-t1", f"-c{users}", f"-d{ceil(window_s)}s", f"{server.url}{self.greeting().path}"]
+    def _wrk(self, url: str, users: int, window_s: float) -> tuple[int, float, int, float]:
+        """Return what `read_wrk` does, and the CPU seconds of wrk."""
         before_s = _children_cpu_s()
-        done = subprocess.run([*pinned(self.cpus), *words], capture_output=True, text=True, check=True)
-        requests, rps, errors = read_wrk(done.stdout)
-        return Rate(rps, requests / (_children_cpu_s() - before_s), errors)
+        with running_on(self.cpus):
+            words = ["wrk", "-t1", f"-c{users}", f"-d{ceil(window_s)}s", url]
+            done = subprocess.run(words, capture_output=True, text=True, check=True)
+        return *read_wrk(done.stdout), _children_cpu_s() - before_s
 
 
 def read_wrk(text: str) -> tuple[int, float, int]:

@@ -2,24 +2,22 @@
 
 import os
 import shutil
-import signal
 import socket
-import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from lab.calibrate.truth import Log
 from lab.errors import LabError
-from lab.host.cpus import cpu_list
-from lab.model.stack import Target
-from lab.paths import ROOT
+from lab.model.stack import Arm, Service, Target
+from lab.runtime.interface import died
+from lab.runtime.process import ProcessRuntime
 
 READY_WITHIN_S = 15.0
 STOPPED_WITHIN_S = 5.0
-LINES = 20
-"""Lines of the log that an error shows where a server did not start."""
 NGINX = """daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
 events {{ worker_connections 4096; }}
 http {{
@@ -34,6 +32,26 @@ http {{
 """
 
 
+@dataclass(frozen=True)
+class Running:
+    """A server that answers on 127.0.0.1:<port>."""
+
+    port: int
+    target: Target
+    """The process to watch."""
+    stop: Callable[[], None]
+    log_file: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def log(self) -> Log:
+        """Stop a server of known delays and return its log."""
+        self.stop()
+        return Log.model_validate_json(self.log_file.read_text())
+
+
 class Place:
     """The place where servers run: a folder for their files, and their CPUs."""
 
@@ -41,105 +59,56 @@ class Place:
         self.folder = folder
         self.cpus = cpus
 
-    @contextmanager
-    def uvicorn(self) -> Iterator["Running"]:
+    def uvicorn(self) -> AbstractContextManager[Running]:
         """Run the bare ASGI app on Uvicorn with uvloop and httptools."""
+        words = "-m uvicorn lab.calibrate.bare:app --host 127.0.0.1 --loop uvloop --http httptools --no-access-log"
         port = _free_port()
-        words = ["-m", "uvicorn", "lab.calibrate.bare:app", "--host", "127.0.0.1", "--port", str(port)]
-        words += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--backlog", "2048"]
-        with self._started([sys.executable, *words, "--timeout-keep-alive", "75"], port) as running:
-            yield running
+        more = ["--backlog", "2048", "--timeout-keep-alive", "75", "--port", str(port)]
+        return self._started("uvicorn", port, sys.executable, *words.split(), *more)
 
-    @contextmanager
-    def nginx(self) -> Iterator["Running"]:
+    def nginx(self) -> AbstractContextManager[Running]:
         """Run nginx with a configuration of our own and one worker."""
         port, configuration = _free_port(), self.folder / "nginx.conf"
         configuration.write_text(NGINX.format(folder=self.folder, port=port))
-        with self._started([nginx(), "-e", str(self.folder / "nginx.log"), "-c", str(configuration)], port) as running:
-            yield running
+        return self._started("nginx", port, nginx(), "-e", str(self.folder / "nginx.log"), "-c", str(configuration))
+
+    def delays(self, mode: str) -> AbstractContextManager[Running]:
+        """Run the server of known delays."""
+        port, log = _free_port(), self.folder / f"delays-{time.monotonic_ns()}.json"
+        words = (sys.executable, "-m", "lab.calibrate.delays", mode, str(port), str(log))
+        return self._started("delays", port, *words, log_file=log)
 
     @contextmanager
-    def program(self, module: str, *before_port: str) -> Iterator["Running"]:
-        """Run a server of this package. It gets its port, and the file to which it writes its log at its end."""
-        port, log = _free_port(), self.folder / f"{module}-{time.monotonic_ns()}.json"
-        words = ["-m", f"lab.calibrate.{module}", *before_port, str(port), str(log)]
-        with self._started([sys.executable, *words], port, log) as running:
-            yield running
-
-    @contextmanager
-    def _started(self, command: Sequence[str], port: int, log: Path | None = None) -> Iterator["Running"]:
-        said = self.folder / "servers.log"
-        with said.open("ab") as output:
-            process = subprocess.Popen([*pinned(self.cpus), *command], cwd=ROOT, stdout=output, stderr=output)
-        running = Running(process, port, log)
+    def _started(self, name: str, port: int, *command: str, log_file: Path = Path(os.devnull)) -> Iterator[Running]:
+        """Run a server as the process runtime runs a stack; its output is in <name>.log."""
+        service = Service(name=name, command=command, cpuset=tuple(self.cpus), stop_grace_period_s=STOPPED_WITHIN_S)
+        runtime = ProcessRuntime(lambda _: {name: service}, {})
+        runtime.create([Arm(label=name, service=name, port=port)], self.folder)
         try:
-            running.wait_ready(said)
-            yield running
+            runtime.run(name)
+            _wait_ready(runtime, name, port)
+            yield Running(port, runtime.target(name), lambda: runtime.stop([name]), log_file)
         finally:
-            running.stop()
+            runtime.stop([name])
 
 
-class Running:
-    """A server that answers on 127.0.0.1:<port>."""
+def _wait_ready(runtime: ProcessRuntime, name: str, port: int) -> None:
+    """Wait until a server accepts a connection.
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path | None) -> None:
-        self._process = process
-        self.port = port
-        self._log = log
-
-    @property
-    def target(self) -> Target:
-        """Return the process to watch."""
-        return Target(pid=self._process.pid, contained=False)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def wait_ready(self, said: Path) -> None:
-        """Wait until it accepts a connection.
-
-        Args:
-            said: the file of its output.
-
-        Raises:
-            LabError: it ended, or took too long; with the end of its output.
-        """
-        deadline_s = time.monotonic() + READY_WITHIN_S
-        while time.monotonic() < deadline_s and self._process.poll() is None:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-                return
-            time.sleep(0.02)
-        why = f"{self._process.args!r} did not start; free its programs and ports and calibrate again."
-        raise LabError("\n  ".join([why, *said.read_text(errors="replace").splitlines()[-LINES:]]))
-
-    def stop(self) -> None:
-        """Send SIGTERM, then SIGKILL, to this server only."""
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(STOPPED_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def log(self) -> str:
-        """Stop the server and return its log."""
-        assert self._log  # noqa: S101  # only programs of this package have one
-        self.stop()
-        return self._log.read_text()
-
-
-def pinned(cpus: Collection[int]) -> list[str]:
-    """Return the words before a command that keep it on these CPUs from its start (util-linux)."""
-    return ["taskset", "-c", cpu_list(cpus)]
-
-
-def nginx_here() -> bool:
-    """Return whether nginx is installed; /usr/sbin is not in every PATH."""
-    return bool(nginx())
+    Raises:
+        LabError: it ended, or took too long; with the end of its output.
+    """
+    deadline_s = time.monotonic() + READY_WITHIN_S
+    while (gone := died(runtime, name)) is None and time.monotonic() < deadline_s:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.02)
+    why = gone or f"{name} accepted no connection within {READY_WITHIN_S:g} s."
+    raise LabError("\n  ".join([f"{why} Free its programs and ports and calibrate again.", *runtime.log_tail(name)]))
 
 
 def nginx() -> str:
+    """Return the path of nginx, empty without one; /usr/sbin is not in every PATH."""
     return shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin") or ""
 
 

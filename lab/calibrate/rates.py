@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 from lab.analysis import stats
 from lab.calibrate.generators import SEED, Generators, wrk_here
-from lab.calibrate.known_servers import Place, Running, nginx_here
+from lab.calibrate.known_servers import Place, Running, nginx
 from lab.calibrate.result import Finding, Generator, Ratio, ServerName, Throughput, Window
 
 ROUNDS = 5
@@ -33,7 +33,7 @@ def measure(
     windows: list[Window] = []
     with ExitStack() as stack:
         servers: dict[ServerName, Running] = {"uvicorn": stack.enter_context(place.uvicorn())}
-        if nginx_here():
+        if nginx():
             servers["nginx"] = stack.enter_context(place.nginx())
         for number in range(rounds + (close_rounds if wrk_here() else 0)):
             pairs = [(server, generator) for server in servers for generator in names]
@@ -41,16 +41,7 @@ def measure(
                 pairs = [("uvicorn", generator) for generator in names if generator != STOCK]
             for server, generator in order.sample(pairs, len(pairs)):
                 rate = generators.rate(generator, servers[server], USERS, WARMUP_S, window_s)
-                windows.append(
-                    Window(
-                        server=server,
-                        generator=generator,
-                        round=number,
-                        rps=rate.rps,
-                        requests_per_cpu_s=rate.requests_per_cpu_s,
-                        errors=rate.errors,
-                    )
-                )
+                windows.append(Window(server=server, generator=generator, round=number, **dict(rate)))
     return Throughput(windows=tuple(windows), ratios=ratios(windows))
 
 
@@ -72,28 +63,29 @@ def _inside_rounds(windows: Iterable[Window], server: ServerName, to: Generator,
 
 def findings(seen: Throughput) -> list[Finding]:
     """Return the figures with their goals; without nginx the bare ASGI app takes its place."""
-    servers = dict.fromkeys(one.server for one in seen.windows)
-    limit = "nginx" if "nginx" in servers else "uvicorn"
-    rows = [_rate(seen.windows, server, generator) for server, generator in _pairs(seen.windows)]
-    for ratio in seen.ratios:
-        goal = None
-        if (ratio.server, ratio.to, ratio.metric) == (limit, STOCK, "requests_per_cpu_s"):
-            goal = STOCK_GOAL
-        if (ratio.server, ratio.to, ratio.metric) == ("uvicorn", "wrk", "rps"):
-            goal = WRK_GOAL
-        errors = sum(one.errors for one in seen.windows if (one.server, one.generator) == (ratio.server, FAST))
-        rows.append(_ratio(ratio, goal, errors))
-    return rows
+    of = {pair: [one for one in seen.windows if (one.server, one.generator) == pair] for pair in _pairs(seen.windows)}
+    limit: ServerName = "nginx" if ("nginx", FAST) in of else "uvicorn"
+    goals = {(limit, STOCK, "requests_per_cpu_s"): STOCK_GOAL, ("uvicorn", "wrk", "rps"): WRK_GOAL}
+    return [
+        *(_rate(server, generator, windows) for (server, generator), windows in of.items()),
+        *(
+            _ratio(one, goals.get((one.server, one.to, one.metric)), _errors(of.get((one.server, FAST), ())))
+            for one in seen.ratios
+        ),
+    ]
 
 
 def _pairs(windows: Iterable[Window]) -> list[tuple[ServerName, Generator]]:
     return sorted({(one.server, one.generator) for one in windows})
 
 
-def _rate(windows: Iterable[Window], server: ServerName, generator: Generator) -> Finding:
-    mine = [one for one in windows if (one.server, one.generator) == (server, generator)]
-    rps, per_cpu_s = stats.middle(one.rps for one in mine), stats.middle(one.requests_per_cpu_s for one in mine)
-    errors = sum(one.errors for one in mine)
+def _errors(windows: Iterable[Window]) -> int:
+    return sum(one.errors for one in windows)
+
+
+def _rate(server: ServerName, generator: Generator, windows: Sequence[Window]) -> Finding:
+    rps, per_cpu_s = stats.middle(one.rps for one in windows), stats.middle(one.requests_per_cpu_s for one in windows)
+    errors = _errors(windows)
     return Finding(
         part="generator",
         figure=f"{generator} against {server}: requests/s; per CPU second (medians)",

@@ -30,16 +30,21 @@ class Finding(Noun):
     """None without a goal."""
 
 
-class Window(Noun):
+class Rate(Noun):
+    """Requests answered correctly in a window, and what they cost the generator."""
+
+    rps: float
+    requests_per_cpu_s: float
+    """Per second of the generator's CPU time, user and system."""
+    errors: int
+
+
+class Window(Rate):
     """One window of one generator on one server, in one round."""
 
     server: ServerName
     generator: Generator
     round: int
-    rps: float
-    requests_per_cpu_s: float
-    """Per second of the generator's CPU time, user and system."""
-    errors: int
 
 
 class Ratio(Noun):

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from lab.calibrate.result import Percentiles
 from lab.model.noun import Noun
 
-Mode = Literal["constant", "two-valued", "log-normal", "freezing"]
+Mode = Literal["constant", "two-valued", "log-normal", "freezing", "burning"]
 Times = NDArray[np.float64]
 
 PERCENTS = (50.0, 90.0, 99.0, 99.9)
 RELATIVE, ABSOLUTE_MS = 0.03, 0.3
 """Tolerance of a percentile: the larger of the two."""
 FREEZE_S, FREEZE_EVERY_S = 1.0, 5.0
+BURN_S = 0.005
+"""CPU time that a request takes in the mode "burning", which delays none."""
 CATCH_UP_S = 0.25
 """Longest time that the server needs after a freeze to answer the waiting requests; its log says when it did."""
 SEED = 366
@@ -33,6 +35,8 @@ class Log(Noun):
     received: tuple[float, ...]
     written: tuple[float, ...]
     freezes: tuple[tuple[float, float], ...] = ()
+    burnt: tuple[tuple[float, float], ...] = ()
+    """When a request had burnt its CPU time, and how much that was."""
 
 
 def delays_s(mode: Mode) -> Iterator[float]:
@@ -48,6 +52,8 @@ def delays_s(mode: Mode) -> Iterator[float]:
                 yield random_.lognormvariate(math.log(0.005), 0.5)
             case "freezing":
                 yield 0.020
+            case "burning":
+                yield 0.0
 
 
 def closed_latencies(log: Log, start_s: float, end_s: float) -> Times:

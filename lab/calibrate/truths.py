@@ -74,9 +74,9 @@ def _is_quiet(measured: TruthTest, test: Test) -> bool:
 
 
 def _attempt(place: Place, generators: Generators, test: Test) -> TruthTest:
-    with place.program("delays", test.mode) as server:
+    with place.delays(test.mode) as server:
         seen = generators.drive(server, NUMBERED, test.load, test.warmup_s, test.window_s, server.target)
-        log = Log.model_validate_json(server.log())
+        log = server.log()
     driven, load = seen.driven, Load.model_validate(test.load)
     return TruthTest(
         mode=test.mode,
@@ -103,7 +103,7 @@ def _truth(test: Test, load: Load, driven: Driven, log: Log) -> Times:
 def _stock(place: Place, generators: Generators, test: Test) -> dict[str, object]:
     load = Load.model_validate(test.load)
     is_open = load.kind == "open"
-    with place.program("delays", test.mode) as server:
+    with place.delays(test.mode) as server:
         says = generators.stock(
             StockOrder(
                 url=server.url,
@@ -113,7 +113,7 @@ def _stock(place: Place, generators: Generators, test: Test) -> dict[str, object
                 window_s=test.window_s,
             )
         )
-        log = Log.model_validate_json(server.log())
+        log = server.log()
     known = closed_latencies(log, says.window_start_s, says.window_end_s)
     return {
         "stock_requests": says.requests,
