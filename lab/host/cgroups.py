@@ -1,5 +1,6 @@
 """Find the control groups of a process, in both versions (cgroups(7))."""
 
+from contextlib import suppress
 from pathlib import Path
 
 _PROC = Path("/proc")
@@ -23,6 +24,18 @@ def folder(pid: int | str, controller: str) -> Path:
 
 
 def above(pid: int | str, controller: str) -> list[Path]:
-    """Return the folders of a process's control group and of those that hold it, the innermost first."""
-    inner = folder(pid, controller)
-    return [one for one in (inner, *inner.parents) if one.is_relative_to(_CGROUPS)]
+    """Return the folders of a process's control group and of those that hold it, the innermost first; none if unknown."""
+    with suppress(OSError, KeyError):
+        inner = folder(pid, controller)
+        return [one for one in (inner, *inner.parents) if one.is_relative_to(_CGROUPS)]
+    return []
+
+
+def totals(file: Path) -> dict[str, int]:
+    """Return the named figures of a file with one on each line, like cpu.stat.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    pairs = (line.split() for line in file.read_text().splitlines())
+    return {name: int(value) for name, value in pairs}

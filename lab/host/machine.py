@@ -60,7 +60,7 @@ def facts() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "distribution": platform.freedesktop_os_release().get("PRETTY_NAME"),
         "architecture": platform.machine(),
-        "cpu": _cpu_model(),
+        "cpu": _cpuinfo("model name") or platform.processor() or None,
         "cpus": os.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
         "hypervisor": _hypervisor(),
@@ -90,10 +90,6 @@ def _text(path: Path) -> str | None:
 def _cpuinfo(key: str) -> str | None:
     lines = (line.partition(":") for line in (_text(Path("/proc/cpuinfo")) or "").splitlines())
     return next((value.strip() for name, _, value in lines if name.strip() == key), None)
-
-
-def _cpu_model() -> str | None:
-    return _cpuinfo("model name") or platform.processor() or None
 
 
 def _hypervisor() -> str | None:

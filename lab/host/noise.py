@@ -62,23 +62,21 @@ def _spin_s(spins: int) -> float:
 def _pressure_s() -> dict[str, float]:
     found = {}
     for kind in ("cpu", "io", "memory"):
-        try:
+        with contextlib.suppress(OSError):
             some = Path(f"/proc/pressure/{kind}").read_text().splitlines()[0]
-        except OSError:
-            continue
-        found[kind] = int(some.rpartition("total=")[2]) / 1e6
+            found[kind] = int(some.rpartition("total=")[2]) / 1e6
     return found
 
 
-def throttled_s(pid: int | str = "self") -> float | None:
-    """Return the seconds for which quotas have stopped the control groups of a process, the largest of them."""
-    return throttled_in(_groups_of(pid))
+def throttled_s() -> float | None:
+    """Return the seconds for which quotas have stopped the control groups of this process, the largest of them."""
+    return throttled_in(cgroups.above("self", "cpu"))
 
 
 def own_groups(pid: int, others: Iterable[int]) -> list[Path]:
     """Return the control groups that hold a process and none of the others, so that their quotas limit it alone."""
-    shared = {group for other in others for group in _groups_of(other)}
-    return [group for group in _groups_of(pid) if group not in shared]
+    shared = {group for other in others for group in cgroups.above(other, "cpu")}
+    return [group for group in cgroups.above(pid, "cpu") if group not in shared]
 
 
 def throttled_in(groups: Iterable[Path]) -> float | None:
@@ -86,20 +84,13 @@ def throttled_in(groups: Iterable[Path]) -> float | None:
     return max((total for group in groups if (total := _throttled_s(group)) is not None), default=None)
 
 
-def _groups_of(pid: int | str) -> list[Path]:
-    try:
-        return cgroups.above(pid, "cpu")
-    except (OSError, KeyError):
-        return []
-
-
 def _throttled_s(group: Path) -> float | None:
     """Convert from the nanoseconds of cgroup v1 or the microseconds of v2; a root group has neither."""
     with contextlib.suppress(OSError):
-        totals = dict(line.split() for line in (group / "cpu.stat").read_text().splitlines())
+        totals = cgroups.totals(group / "cpu.stat")
         for name, per_s in (("throttled_usec", 1e6), ("throttled_time", 1e9)):
             if name in totals:
-                return int(totals[name]) / per_s
+                return totals[name] / per_s
     return None
 
 

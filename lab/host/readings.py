@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from lab.errors import LabError
 from lab.host import cgroups, processes
 from lab.host.processes import Account, Accounts, Process
@@ -16,7 +18,6 @@ from lab.model.noun import Noun
 from lab.model.outcome import Usage
 from lab.model.stack import Target
 
-_TICKS_PER_S = processes.TICKS_PER_S
 Switches = Mapping[int, int]
 """Thread -> its context switches so far."""
 
@@ -93,19 +94,22 @@ def _switched(before: Switches | None, after: Switches | None) -> int | None:
 
 
 def memory_bytes(target: Target) -> int | None:
-    """Return the target's own memory: PSS summed over its processes, or the cgroup's memory less its page cache."""
+    """Return the target's own memory: PSS summed over its processes, or the cgroup's memory less its page cache.
+
+    In the PSS shared pages count for each process by its share.
+    """
     try:
         if target.contained:
             return _cgroup_memory(target.pid)
-        return sum(_pss(pid) for pid in processes.tree(target.pid))
-    except (OSError, KeyError):
+        return sum(psutil.Process(pid).memory_full_info().pss for pid in processes.tree(target.pid))
+    except (OSError, KeyError, psutil.Error):
         return None
 
 
 def cores(cpus: Iterable[int], stat: Path = Path("/proc/stat")) -> dict[int, CoreReading]:
     """Return the totals of each of these CPUs since boot; /proc/stat counts in steps of 10 ms."""
     lines = (line.split() for line in stat.read_text().splitlines() if line.startswith("cpu"))
-    ticks = {words[0]: [int(word) / _TICKS_PER_S for word in words[1:9]] for words in lines}
+    ticks = {words[0]: [int(word) / processes.TICKS_PER_S for word in words[1:9]] for words in lines}
     return {cpu: _core(*ticks[f"cpu{cpu}"]) for cpu in cpus}
 
 
@@ -136,28 +140,14 @@ def _cgroup_cpu_s(pid: int) -> float:
     v1 = folder / "cpuacct.usage"
     if v1.exists():
         return int(v1.read_text()) / 1e9
-    return _flat(folder / "cpu.stat")["usage_usec"] / 1e6
+    return cgroups.totals(folder / "cpu.stat")["usage_usec"] / 1e6
 
 
 def _cgroup_memory(pid: int) -> int:
-    folder = cgroups.folder(pid, "memory")
-    totals = _flat(folder / "memory.stat")
+    totals = cgroups.totals(cgroups.folder(pid, "memory") / "memory.stat")
     if "total_rss" in totals:
         return totals["total_rss"] + totals.get("total_shmem", 0)
     return totals["anon"] + totals["shmem"]
-
-
-def _flat(path: Path) -> dict[str, int]:
-    pairs = (line.split() for line in path.read_text().splitlines())
-    return {key: int(value) for key, value in pairs}
-
-
-def _pss(pid: int) -> int:
-    """Return the proportional set size: shared pages count for each process by its share."""
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) * 1024
-    raise KeyError("Pss")
 
 
 def _switches(target: Target) -> Switches | None:

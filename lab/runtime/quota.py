@@ -19,11 +19,7 @@ _EMPTY_WITHIN_S = 5
 
 def parent() -> Path | None:
     """Return the innermost control group of this process that can hold one with a quota; None without one."""
-    try:
-        groups = cgroups.above("self", "cpu")
-    except (OSError, KeyError):
-        return None
-    return next((group for group in groups if _holds_quotas(group)), None)
+    return next((group for group in cgroups.above("self", "cpu") if _holds_quotas(group)), None)
 
 
 def give(pid: int, cpus: float) -> Path | None:
