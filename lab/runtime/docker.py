@@ -20,6 +20,8 @@ from lab.runtime.layers import Layers, layers
 
 T = TypeVar("T")
 
+_PROJECT, _SERVICE = "com.docker.compose.project", "com.docker.compose.service"
+"""Labels of each container."""
 _BUILD_TIMEOUT_S = 1800
 
 
@@ -65,12 +67,11 @@ class DockerRuntime:
             try:
                 _compose(up, project, self._variables | variables)
             except LabError:
-                with contextlib.suppress(
-                    LabError
-                ):  # containers that were made in spite of the error would be in the way
+                with contextlib.suppress(LabError):  # containers that were made nevertheless would be in the way
                     _compose(["rm", "--stop", "--force", *names], project, self._variables)
                 raise
-            containers = {_service_of(container): container for container in self._containers(project)}
+            made = _containers(self._client, f"{_PROJECT}={project}")
+            containers = {container.labels[_SERVICE]: container for container in made}
             for arm in group:
                 self._running[arm.label] = (arm, containers[arm.service], logs / f"{arm.label}.log")
 
@@ -105,7 +106,7 @@ class DockerRuntime:
         for arm, container, log in running:
             _save_log(container, log)
             self._logs[arm.label] = log
-        for project, group in _in_projects(arm for arm, _, _ in running).items():
+        for project, _, group in _by_project(arm for arm, _, _ in running):
             _compose(["rm", "--stop", "--force", *(arm.service for arm in group)], project, self._variables)
 
     def stop_all(self) -> None:
@@ -130,13 +131,6 @@ class DockerRuntime:
         name = self._describe(self._variables)[service].image
         return _asked(lambda: layers(self._client.images.get(name))) if name else None
 
-    def _containers(self, project: str) -> list[Container]:
-        return _asked(
-            lambda: self._client.containers.list(
-                all=True, filters={"label": f"com.docker.compose.project={project}"}, ignore_removed=True
-            )
-        )
-
 
 def connect() -> docker.DockerClient:
     """Return a client of the engine, for the caller to close.
@@ -151,13 +145,17 @@ def connect() -> docker.DockerClient:
 def _compose(
     words: Sequence[str], project: str, variables: Mapping[str, str], timeout_s: float = engine.CALL_TIMEOUT_S
 ) -> None:
-    """Run `docker compose`, in a session of its own so that Ctrl-C does not interrupt it."""
+    """Run `docker compose`, in a session of its own so that Ctrl-C does not interrupt it.
+
+    It gets this shell's environment, with no other LAB_ variable (those of docker-compose.yml) than those given.
+    """
+    others = {name: value for name, value in os.environ.items() if not name.startswith("LAB_")}
     command = ["docker", "compose", "--env-file", os.devnull, "--file", str(COMPOSE_FILE)]
     try:
         done = subprocess.run(
             [*command, "--project-name", project, *words],
             cwd=ROOT,
-            env=_environment(variables),
+            env=others | dict(variables),
             capture_output=True,
             text=True,
             timeout=timeout_s,
@@ -173,37 +171,32 @@ def _compose(
         raise LabError(f"`docker compose {words[0]}` failed:\n{tail}")
 
 
-def _environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return this shell's environment, with no other LAB_ variable (those of docker-compose.yml) than those given."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("LAB_")} | dict(variables)
-
-
-def _in_projects(arms: Iterable[Arm]) -> dict[str, list[Arm]]:
-    """Return project -> arms: Compose cannot run a service twice in one project, so the A/A arm has its own."""
-    groups: dict[str, list[Arm]] = {}
-    for arm in arms:
-        _, _, twin = arm.label.partition("@")
-        groups.setdefault(f"{COMPOSE_PROJECT}-{twin}" if twin else COMPOSE_PROJECT, []).append(arm)
-    return groups
-
-
 def _by_project(arms: Iterable[Arm]) -> Iterator[tuple[str, dict[str, str], list[Arm]]]:
-    """Yield project, variables and the arms that share both, so that one call of Compose makes them."""
-    for project, group in _in_projects(arms).items():
-        for variables in {tuple(arm.variables.items()): arm.variables for arm in group}.values():
-            yield project, variables, [arm for arm in group if arm.variables == variables]
+    """Yield project, variables and the arms that share both, so that one call of Compose serves them.
+
+    Compose cannot run a service twice in one project, so the A/A arm has its own.
+    """
+    groups: dict[tuple[object, ...], list[Arm]] = {}
+    for arm in arms:
+        groups.setdefault((_project_of(arm), *arm.variables.items()), []).append(arm)
+    for group in groups.values():
+        yield _project_of(group[0]), group[0].variables, group
+
+
+def _project_of(arm: Arm) -> str:
+    _, _, twin = arm.label.partition("@")
+    return f"{COMPOSE_PROJECT}-{twin}" if twin else COMPOSE_PROJECT
 
 
 def _projects(client: docker.DockerClient) -> set[str]:
     """Return the projects of this checkout that have containers, running or not."""
-    label = "com.docker.compose.project"
-    containers = _asked(lambda: client.containers.list(all=True, filters={"label": label}, ignore_removed=True))
-    found = {str(container.labels[label]) for container in containers}
+    found = {str(container.labels[_PROJECT]) for container in _containers(client, _PROJECT)}
     return {name for name in found if name == COMPOSE_PROJECT or name.startswith(f"{COMPOSE_PROJECT}-")}
 
 
-def _service_of(container: Container) -> str:
-    return str(container.labels["com.docker.compose.service"])
+def _containers(client: docker.DockerClient, label: str) -> list[Container]:
+    """Return the containers with a label, running or not."""
+    return _asked(lambda: client.containers.list(all=True, filters={"label": label}, ignore_removed=True))
 
 
 def _save_log(container: Container, log: Path) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import psycopg
 
@@ -15,11 +16,6 @@ WHERE backend_type = 'client backend' AND state <> 'idle' AND pid <> pg_backend_
 """
 
 
-def address(port: int) -> str:
-    """Return the connection string of the lab's database."""
-    return f"postgresql://lab@127.0.0.1:{port}/postgres"
-
-
 def ready(port: int, died: Callable[[], str | None], within_s: float) -> str:
     """Wait until PostgreSQL takes connections; its table is filled before its port opens.
 
@@ -29,15 +25,23 @@ def ready(port: int, died: Callable[[], str | None], within_s: float) -> str:
     Raises:
         LabError: it ended, or took no connection within `within_s` seconds.
     """
-    with _connected(port, died, within_s) as connection:
-        row = connection.execute("SHOW server_version").fetchone()
-    return str(row[0]) if row else "unknown"
+    deadline_s = time.monotonic() + within_s
+    while True:
+        try:
+            with _connect(port) as connection:
+                return str(connection.info.parameter_status("server_version"))
+        except psycopg.OperationalError as error:
+            if gone := died():
+                raise LabError(gone) from None
+            if time.monotonic() > deadline_s:
+                raise LabError(f"PostgreSQL took no connection within {within_s:.0f} s: {error}") from None
+        time.sleep(_ASK_AGAIN_AFTER_S)
 
 
 def wrong(port: int) -> str | None:
     """Return why PostgreSQL does not serve the table, in a sentence; None if it does."""
     try:
-        with psycopg.connect(address(port), connect_timeout=2, options="-c statement_timeout=2000") as connection:
+        with _connect(port, statement_timeout_ms=2000) as connection:
             connection.execute("SELECT value FROM items LIMIT 1")
     except psycopg.Error as error:
         return f"PostgreSQL does not answer ({str(error).strip()})."
@@ -53,9 +57,7 @@ class Monitor:
 
     def __init__(self, port: int) -> None:
         try:
-            self._connection = psycopg.connect(
-                address(port), connect_timeout=2, autocommit=True, options="-c statement_timeout=500"
-            )
+            self._connection = _connect(port, statement_timeout_ms=500)
         except psycopg.OperationalError as error:
             raise LabError(f"PostgreSQL takes no connection: {error}") from None
 
@@ -72,14 +74,7 @@ class Monitor:
         self._connection.close()
 
 
-def _connected(port: int, died: Callable[[], str | None], within_s: float) -> "psycopg.Connection[tuple[object, ...]]":
-    deadline = time.monotonic() + within_s
-    while True:
-        try:
-            return psycopg.connect(address(port), connect_timeout=2, autocommit=True)
-        except psycopg.OperationalError as error:
-            if gone := died():
-                raise LabError(gone) from None
-            if time.monotonic() > deadline:
-                raise LabError(f"PostgreSQL took no connection within {within_s:.0f} s: {error}") from None
-        time.sleep(_ASK_AGAIN_AFTER_S)
+def _connect(port: int, statement_timeout_ms: int = 0) -> "psycopg.Connection[tuple[Any, ...]]":
+    """Connect to the lab's database; 0 means no limit for a statement."""
+    address, options = f"postgresql://lab@127.0.0.1:{port}/postgres", f"-c statement_timeout={statement_timeout_ms}"
+    return psycopg.connect(address, connect_timeout=2, autocommit=True, options=options)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -46,10 +47,11 @@ class ProcessRuntime:
         self._temporary: Path | None = None
 
     def lacks(self, service: str) -> str | None:
-        """See Runtime.lacks: its program, and what the label `lab.needs` names."""
+        """See Runtime.lacks: its program, and what the label `lab.needs` names: programs, and files or folders (with a slash)."""
         described = self._describe(self._variables)[service]
-        for need in (described.command[0], *_needs(described)):
-            if not _found(need):
+        beside = (need.strip() for need in described.labels.get("lab.needs", "").split(","))
+        for need in (described.command[0], *beside):
+            if need and not _found(need):
                 fix = "call ./environment, which makes it" if "/" in need else "install it"
                 return f"{service} needs {need}, which is not on this machine; {fix}, or use RUNTIME=docker."
         return None
@@ -131,11 +133,10 @@ class ProcessRuntime:
         return None
 
     def _spawn(self, service: Service, log: Path) -> "_Child":
-        folder = ROOT / (service.working_dir or ".")
         with log.open("ab") as output, running_on(service.cpuset):
             process = subprocess.Popen(
                 [_found(service.command[0]) or service.command[0], *service.command[1:]],
-                cwd=folder,
+                cwd=ROOT / (service.working_dir or "."),
                 env=self._environment(service),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -166,14 +167,14 @@ class ProcessRuntime:
         }
 
 
+@dataclass
 class _Child:
     """A started process, and what is needed to stop it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], service: Service) -> None:
-        self.process = process
-        self.service = service
-        self.group: Path | None = None
-        """Control group of its own, where it has a CPU quota."""
+    process: subprocess.Popen[bytes]
+    service: Service
+    group: Path | None = None
+    """Control group of its own, where it has a CPU quota."""
 
     def ask_to_stop(self) -> None:
         if self.process.poll() is None:
@@ -186,7 +187,8 @@ class _Child:
         self.kill()
 
     def kill(self) -> None:
-        _kill_group(self.process.pid)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(_KILLED_WITHIN_S)
         if self.group:
             quota.remove(self.group)
@@ -213,16 +215,6 @@ def _end(processes: Iterable[psutil.Process]) -> None:
     for process in psutil.wait_procs(processes, timeout=_KILLED_WITHIN_S)[1]:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-
-
-def _kill_group(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
-
-
-def _needs(service: Service) -> list[str]:
-    """Return the programs, and the files or folders of this checkout (with a slash), that the command needs as well."""
-    return [need.strip() for need in service.labels.get("lab.needs", "").split(",") if need.strip()]
 
 
 def _found(need: str) -> str | None:
