@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from lab.errors import LabError
 from lab.load.driver.closed import Closed
-from lab.load.driver.excerpt import excerpt
 from lab.load.driver.open import Open
 from lab.load.driver.recorder import Digest, Recorder
 from lab.load.driver.schedule import schedule
@@ -29,6 +28,8 @@ GRACE_S = 1.0
 """How much longer than the timeout the drain may take before what is left counts as unfinished."""
 EXHAUSTED = "generator: "
 """How a load test's reason begins that is this machine's fault and never the server's (`EXHAUSTED` of loadtests/client/wire.py)."""
+EXCERPT = 200
+"""Characters of a wrong body that are shown."""
 SPARE_DESCRIPTORS = 100
 """Files that the driver has open besides its connections."""
 
@@ -116,12 +117,21 @@ def _probe(user_class: Any, expected_errors: Container[str]) -> None:
         user.connection.close()
     _check_resources([reason] if reason else [])
     if reason is not None and reason not in expected_errors:
-        wrong = excerpt(user_class.expected.wrong_body)
+        wrong = _excerpt(user_class.expected.wrong_body)
         body = "" if wrong is None else f"; the body begins '{wrong}'"
         raise UnansweredError(
             f"The first request to {user_class.path} on {user_class.host} was not answered correctly: {reason}{body}.",
             reason,
         )
+
+
+def _excerpt(body: bytes | None) -> str | None:
+    """Return the first characters of a body; what a terminal would not print is escaped as Python escapes it."""
+    if body is None:
+        return None
+    text = body.decode(errors="backslashreplace")
+    shown = (one if one.isprintable() else one.encode("unicode_escape").decode() for one in text[:EXCERPT])
+    return "".join(shown) + ("…" if len(text) > EXCERPT else "")
 
 
 def _check_resources(reasons: Sequence[str]) -> None:
@@ -203,7 +213,7 @@ def _driven(
         connects=digest.connects,
         reconnects=digest.reconnects,
         checked=expected.checked,
-        wrong_body=excerpt(expected.wrong_body),
+        wrong_body=_excerpt(expected.wrong_body),
         secondary_timings={
             name: _aside(np.asarray(starts) - start, seconds, order.window_s).encode()
             for name, (starts, seconds) in expected.secondary_timings.items()
