@@ -123,24 +123,21 @@ class Digest:
     def _within(self, times: Times) -> NDArray[np.bool_]:
         return (self.start_s <= times) & (times < self.end_s)
 
-    def _reaching_in(self, due: Times, latency: Times) -> NDArray[np.bool_]:
-        return (due < self.end_s) & (due + latency >= self.start_s)
-
     def _faulty_sample(self, due: Times, latency: Times) -> NDArray[np.bool_]:
-        return self._within(due) if self.is_open else self._reaching_in(due, latency)
+        return self._within(due) if self.is_open else (due < self.end_s) & (due + latency >= self.start_s)
 
-    def _outlasting(self, due: Times, latency: Times) -> int:
-        return int(np.count_nonzero((due < self.start_s) & (due + latency >= self.end_s)))
-
-    def _clip(self, due: Times, latency: Times) -> float:
-        ends = np.minimum(due + latency, self.end_s)
-        return float(np.maximum(ends - np.maximum(due, self.start_s), 0).sum())
+    def _count(self, sample: NDArray[np.bool_], due: Times, latency: Times) -> None:
+        """Count requests, correct or not, and the time for which they were in flight in the window."""
+        self.requests += int(np.count_nonzero(sample))
+        ends = due + latency
+        in_window_s = np.minimum(ends, self.end_s) - np.maximum(due, self.start_s)
+        self.in_flight_s += float(np.maximum(in_window_s, 0).sum())
+        if not self.is_open:
+            self.starved += int(np.count_nonzero((due < self.start_s) & (ends >= self.end_s)))
 
     def _count_correct(self, due: Times, latency: Times, lag: Times) -> None:
         sample = self._within(due)
-        self.requests += int(np.count_nonzero(sample))
-        self.in_flight_s += self._clip(due, latency)
-        self.starved += 0 if self.is_open else self._outlasting(due, latency)
+        self._count(sample, due, latency)
         self.latency.add(latency[sample])
         if self.is_open:
             self.lag.add(lag[sample])
@@ -166,9 +163,7 @@ class Digest:
         for due, latency, _ in recorder.faulty.chunks():
             part, reasons = reasons[: len(due)], reasons[len(due) :]
             sample = self._faulty_sample(due, latency)
-            self.requests += int(np.count_nonzero(sample))
-            self.in_flight_s += self._clip(due, latency)
-            self.starved += 0 if self.is_open else self._outlasting(due, latency)
+            self._count(sample, due, latency)
             self.errors.update(part[sample])
             if self.is_open:
                 self.latency.add(latency[sample & np.isin(part, list(CENSORED))])

@@ -11,14 +11,8 @@ READABLE = 1
 NS = 1_000_000_000
 
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-class _Timespec(ctypes.Structure):
-    _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
-
-
-class _Itimerspec(ctypes.Structure):
-    _fields_ = (("interval", _Timespec), ("value", _Timespec))
+_Itimerspec = ctypes.c_long * 4
+"""struct itimerspec of timerfd_settime(2): interval and value, each in seconds and nanoseconds."""
 
 
 class Alarm:
@@ -34,8 +28,8 @@ class Alarm:
         """Let other greenlets run until `moment_s` on CLOCK_MONOTONIC."""
         # Setting it also forgets that it had expired: it need not be read.
         seconds, nanoseconds = divmod(int(moment_s * NS), NS)
-        spec = _Itimerspec(_Timespec(0, 0), _Timespec(seconds, nanoseconds))
-        if _libc.timerfd_settime(self._fd, TFD_TIMER_ABSTIME, ctypes.byref(spec), None) < 0:
+        spec = _Itimerspec(0, 0, seconds, nanoseconds)
+        if _libc.timerfd_settime(self._fd, TFD_TIMER_ABSTIME, spec, None) < 0:
             raise OSError(ctypes.get_errno(), "timerfd_settime")
         self._readable.start(getcurrent().switch)
         try:
