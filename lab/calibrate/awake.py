@@ -12,7 +12,7 @@ import sys
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 
-from lab.host.cpus import running_on
+from lab.host.machine import running_on
 from lab.paths import ROOT
 
 YIELDING = 19

@@ -2,7 +2,6 @@
 
 import re
 import resource
-import shutil
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ from lab.calibrate.result import Generator, Rate
 from lab.config import scenarios
 from lab.errors import LabError
 from lab.host import readings
-from lab.host.cpus import running_on
+from lab.host.machine import running_on
 from lab.load.client import Driver
 from lab.load.protocol import Failed, Order, StockOrder, StockSays
 from lab.model.outcome import Driven
@@ -168,11 +167,6 @@ def read_wrk(text: str) -> tuple[int, float, int]:
     seconds = float(count["seconds"]) / (1000 if count["unit"] == "ms" else 1)
     bad = _WRK_BAD.search(text)
     return requests, requests / seconds, int(bad[1]) if bad else 0
-
-
-def wrk_here() -> bool:
-    """Return whether wrk is installed."""
-    return shutil.which("wrk") is not None
 
 
 def _waited_s(pid: int) -> float:

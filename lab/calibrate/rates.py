@@ -1,11 +1,12 @@
 """Part (a): compare the fast user, Locust's stock user and wrk on one core and the same servers, interleaved."""
 
 import random
+import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 
 from lab.analysis import stats
-from lab.calibrate.generators import SEED, Generators, wrk_here
+from lab.calibrate.generators import SEED, Generators
 from lab.calibrate.known_servers import Place, Running, nginx
 from lab.calibrate.result import Finding, Generator, Ratio, ServerName, Throughput, Window
 
@@ -28,14 +29,15 @@ def measure(
     window_s: float = WINDOW_S,
 ) -> Throughput:
     """Run every generator on every server once in each round, in seeded order; then the close rounds."""
-    names: list[Generator] = [FAST, STOCK, *(["wrk"] if wrk_here() else [])]  # type: ignore[list-item]
+    has_wrk = shutil.which("wrk") is not None
+    names: list[Generator] = [FAST, STOCK, "wrk"] if has_wrk else [FAST, STOCK]
     order = random.Random(SEED)
     windows: list[Window] = []
     with ExitStack() as stack:
         servers: dict[ServerName, Running] = {"uvicorn": stack.enter_context(place.uvicorn())}
         if nginx():
             servers["nginx"] = stack.enter_context(place.nginx())
-        for number in range(rounds + (close_rounds if wrk_here() else 0)):
+        for number in range(rounds + (close_rounds if has_wrk else 0)):
             pairs = [(server, generator) for server in servers for generator in names]
             if number >= rounds:
                 pairs = [("uvicorn", generator) for generator in names if generator != STOCK]

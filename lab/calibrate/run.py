@@ -5,9 +5,10 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,9 @@ from rich.text import Text
 
 from lab.calibrate import noise_floor, rates, self_check, stored, truths
 from lab.calibrate.awake import kept_awake
-from lab.calibrate.generators import Generators, wrk_here
+from lab.calibrate.generators import Generators
 from lab.calibrate.known_servers import Place, nginx
-from lab.calibrate.result import Calibration, Finding, NoiseFloor, TruthTest
+from lab.calibrate.result import Calibration, Finding
 from lab.config.project import Project
 from lab.errors import Exit, LabError
 from lab.host import machine
@@ -91,49 +92,39 @@ def measure(place: Place, generators: Generators, cpus: machine.CpuPlan, say: Sa
     calibration = Calibration(
         started_at=datetime.now(UTC), took_s=0, machine=machine.facts(), cpus=cpus, versions=_versions()
     )
-    say.step(f"CPUs: server {cpus.server}, generators {cpus.others}. About eight minutes.")
-    for found in _parts(place, generators, say):
-        calibration = calibration.model_copy(update=found)
+    absent = " and ".join(sorted({"nginx", "wrk"} - calibration.versions.keys()))
+    lacks = f" Left out, since not installed: {absent}." if absent else ""
+    say.step(f"CPUs: server {cpus.server}, generators {cpus.others}. About eight minutes.{lacks}")
+    parts = _parts(place, generators)
+    for number, (name, fields) in enumerate(parts.items(), start=1):
+        say.step(name)
+        calibration = calibration.model_copy(update=fields(calibration))
         told = {"took_s": time.monotonic() - began_s, "findings": tuple(findings(calibration))}
-        calibration = calibration.model_copy(update=told | {"missing": tuple(missing(calibration))})
+        calibration = calibration.model_copy(update=told | {"missing": tuple(parts)[number:]})
         yield calibration
 
 
-def _parts(place: Place, generators: Generators, say: Say) -> Iterator[dict[str, Any]]:
-    """Yield the fields of each part as soon as they are known."""
-    say.step("Generators: fast user, FastHttpUser" + (", wrk" if wrk_here() else " (wrk is not installed)"))
-    yield {"throughput": rates.measure(place, generators)}
-    tests: tuple[TruthTest, ...] = ()
-    for test in truths.TESTS:
-        say.step(f"Truth: {test.mode}, {test.load}")
+def _parts(place: Place, generators: Generators) -> dict[str, Callable[[Calibration], dict[str, Any]]]:
+    """Return name -> what measures that part; it gets the calibration so far and returns the fields to change."""
+
+    def truth(test: truths.Test, seen: Calibration) -> dict[str, Any]:
         with kept_awake(generators.cpus):
-            tests += (truths.measure(place, generators, test),)
-        yield {"truth": tests}
-    say.step("CPU time and memory")
-    yield {
-        "cpu": self_check.burn(place, generators),
-        "cpu_contained": self_check.burn(place, generators, contained=True),
+            return {"truth": (*seen.truth, truths.measure(place, generators, test))}
+
+    def noise(profile: str, seen: Calibration) -> dict[str, Any]:
+        return {"noise": (*seen.noise, noise_floor.measure(place, generators, profile))}
+
+    def cpu_time(_: Calibration) -> dict[str, Any]:
+        contained = self_check.burn(place, generators, contained=True)
+        return {"cpu": self_check.burn(place, generators), "cpu_contained": contained}
+
+    return {
+        "generators": lambda _: {"throughput": rates.measure(place, generators)},
+        **{f"truth ({test.mode}, {test.load})": partial(truth, test) for test in truths.TESTS},
+        "CPU time": cpu_time,
+        "memory": lambda _: {"memory": (self_check.record("closed"), self_check.record("open"))},
+        **{f"noise ({profile})": partial(noise, profile) for profile in PROFILES},
     }
-    yield {"memory": (self_check.record("closed"), self_check.record("open"))}
-    floors: tuple[NoiseFloor, ...] = ()
-    for profile in PROFILES:
-        say.step(f"Noise: {profile}")
-        floors += (noise_floor.measure(place, generators, profile),)
-        yield {"noise": floors}
-
-
-def missing(seen: Calibration) -> Iterator[str]:
-    """Yield the parts that a calibration does not have."""
-    if not seen.throughput:
-        yield "generators"
-    for test in truths.TESTS[len(seen.truth) :]:
-        yield f"truth ({test.mode}, {test.load})"
-    if not seen.cpu:
-        yield "CPU time"
-    if not seen.memory:
-        yield "memory"
-    for profile in PROFILES[len(seen.noise) :]:
-        yield f"noise ({profile})"
 
 
 def findings(seen: Calibration) -> list[Finding]:
@@ -148,17 +139,14 @@ def findings(seen: Calibration) -> list[Finding]:
 
 
 def _versions() -> dict[str, str]:
-    found = {package: version(package) for package in PACKAGES}
-    if wrk_here():
-        found["wrk"] = _says("wrk", "-v")
-    if nginx():
-        found["nginx"] = _says(nginx(), "-v")
-    return found
+    programs = {"wrk": shutil.which("wrk"), "nginx": nginx()}
+    known = {package: version(package) for package in PACKAGES}
+    return known | {name: _version(program) for name, program in programs.items() if program}
 
 
-def _says(*command: str) -> str:
+def _version(program: str) -> str:
     """Return the version in a program's first line; these two exit with a failure or print to standard error."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run([program, "-v"], capture_output=True, text=True, check=False)
     line = (done.stdout + done.stderr).splitlines()[0]
     number = re.search(r"\d+\.\d+\S*", line)
     return number[0] if number else line

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from lab.config import openapi
 from lab.errors import LabError
-from lab.host.cpus import parse_cpus
+from lab.host.machine import parse_cpus
 from lab.model.stack import AA_PORT_OFFSET, Exempt, Service, Stack, covers
 
 NOT_APPLIED = (

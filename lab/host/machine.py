@@ -1,19 +1,49 @@
 """Collect facts about this machine, and plan the CPUs of each role. A fact that could not be read is left out."""
 
+import contextlib
 import os
 import platform
 import sysconfig
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from lab.errors import LabError
-from lab.host.cpus import cpu_list, parse_cpus
 from lab.model.noun import Noun
 from lab.model.stack import NOT_OPTIMIZED, OPTIMIZED
 
 _CPU = Path("/sys/devices/system/cpu")
+
+
+def cpu_list(cpus: Iterable[int]) -> str:
+    """Return `0,2,3`, the form of Compose's cpuset."""
+    return ",".join(map(str, sorted(cpus)))
+
+
+def parse_cpus(text: str) -> tuple[int, ...]:
+    """Return (0, 2, 3, 4) for `0,2-4`.
+
+    Raises:
+        LabError: the text is no such list.
+    """
+    try:
+        spans = [tuple(map(int, part.split("-"))) for part in text.split(",")]
+        return tuple(sorted({cpu for span in spans for cpu in range(span[0], span[-1] + 1)}))
+    except ValueError:
+        raise LabError(f"{text!r} is no list of CPUs: write it like 0,2-4.") from None
+
+
+@contextlib.contextmanager
+def running_on(cpus: Iterable[int]) -> Iterator[None]:
+    """Keep this thread, and what it starts, on these CPUs inside the block; with none, on those that it had."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, tuple(cpus) or before)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 class CpuPlan(Noun):
@@ -42,16 +72,12 @@ def plan_cpus(server: str | None = None, others: str | None = None) -> CpuPlan:
         LabError: a list names a CPU that this process may not use.
     """
     usable = tuple(sorted(os.sched_getaffinity(0)))
-    mine = parse_cpus(server) if server else _siblings(usable[0], usable)
+    siblings = _text(_CPU / f"cpu{usable[0]}/topology/thread_siblings_list") or str(usable[0])
+    mine = parse_cpus(server) if server else tuple(cpu for cpu in parse_cpus(siblings) if cpu in usable)
     rest = parse_cpus(others) if others else tuple(cpu for cpu in usable if cpu not in mine) or usable
     if foreign := sorted((set(mine) | set(rest)) - set(usable)):
         raise LabError(f"CPU {foreign[0]} cannot be used here: choose from {cpu_list(usable)}.")
     return CpuPlan(server=mine, others=rest)
-
-
-def _siblings(cpu: int, usable: tuple[int, ...]) -> tuple[int, ...]:
-    listed = _text(_CPU / f"cpu{cpu}/topology/thread_siblings_list")
-    return tuple(sibling for sibling in parse_cpus(listed) if sibling in usable) if listed else (cpu,)
 
 
 def facts() -> dict[str, Any]:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from lab.host import cgroups
-from lab.host.cpus import running_on
+from lab.host.machine import running_on
 from lab.model.noun import Noun
 
 _UNMEASURED = 100

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from lab.errors import LabError
-from lab.host.cpus import running_on
+from lab.host.machine import running_on
 from lab.run import preparation
 from lab.run.block import Attempts
 from lab.run.context import Context

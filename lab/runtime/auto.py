@@ -1,11 +1,10 @@
 """Choose the runtime: `docker` where an engine answers, else `process`."""
 
-from collections.abc import Mapping
+from functools import partial
 
 from lab.config import compose
 from lab.config.project import Project
 from lab.errors import LabError
-from lab.model.stack import Service
 from lab.paths import COMPOSE_FILE
 from lab.runtime import engine
 from lab.runtime.interface import Runtime
@@ -41,12 +40,9 @@ def runtime(project: Project, name: str) -> Runtime:
     Raises:
         LabError: there is no such runtime, or this machine does not have it.
     """
+    describe = partial(compose.read, COMPOSE_FILE)
     if resolve(name) == "process":
-        return ProcessRuntime(_describe, project.variables)
+        return ProcessRuntime(describe, project.variables)
     from lab.runtime.docker import DockerRuntime  # late: the docker SDK takes 0.2 s to import
 
-    return DockerRuntime(_describe, project.variables)
-
-
-def _describe(variables: Mapping[str, str]) -> Mapping[str, Service]:
-    return compose.read(COMPOSE_FILE, variables)
+    return DockerRuntime(describe, project.variables)

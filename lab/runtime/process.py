@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 
 from lab.errors import LabError
-from lab.host.cpus import running_on
+from lab.host.machine import running_on
 from lab.model.stack import Arm, Service, Target
 from lab.paths import COMPOSE_PROJECT, ROOT
 from lab.runtime import quota
@@ -113,7 +113,7 @@ class ProcessRuntime:
     def stop_all(self) -> None:
         """See Runtime.stop_all: also processes that earlier commands left, and their descendants."""
         self.stop(list(self._running))
-        _end(_left())
+        _end_left()
         for folder in Path(tempfile.gettempdir()).glob(f"{_prefix()}*"):
             shutil.rmtree(folder, ignore_errors=True)
         quota.remove_left()
@@ -194,25 +194,19 @@ class _Child:
             quota.remove(self.group)
 
 
-def _left() -> list[psutil.Process]:
-    """Return the running processes that commands of this checkout have started, descendants included."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):  # it has ended, or is another user's
-            if Path(process.environ().get(_FOLDER, "")).name.startswith(_prefix()):
-                found.append(process)
-    return found
-
-
 def _prefix() -> str:
     return f"{COMPOSE_PROJECT}-"
 
 
-def _end(processes: Iterable[psutil.Process]) -> None:
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.terminate()
-    for process in psutil.wait_procs(processes, timeout=_KILLED_WITHIN_S)[1]:
+def _end_left() -> None:
+    """End the running processes that commands of this checkout have started, descendants included."""
+    left = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):  # it has ended, or is another user's
+            if Path(process.environ().get(_FOLDER, "")).name.startswith(_prefix()):
+                process.terminate()
+                left.append(process)
+    for process in psutil.wait_procs(left, timeout=_KILLED_WITHIN_S)[1]:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
 
