@@ -15,7 +15,7 @@ from lab.errors import LabError
 from lab.model.stack import Arm, Target
 from lab.paths import COMPOSE_FILE, COMPOSE_PROJECT, ROOT
 from lab.runtime import engine
-from lab.runtime.interface import Describe, last_lines, refuse_missing_locks
+from lab.runtime.interface import Describe, Runtime, last_lines, refuse_missing_locks
 from lab.runtime.layers import Layers, layers
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ _PROJECT, _SERVICE = "com.docker.compose.project", "com.docker.compose.service"
 _BUILD_TIMEOUT_S = 1800
 
 
-class DockerRuntime:
+class DockerRuntime(Runtime):
     """Containers on the host's network, in one Compose project; the A/A arm has a project of its own."""
 
     name = "docker"
@@ -34,15 +34,10 @@ class DockerRuntime:
         self._describe = describe
         self._variables = {"LAB_PROJECT": COMPOSE_PROJECT, **variables}
         self._client = connect()
-        self._running: dict[str, tuple[Arm, Container, Path]] = {}
-        """Label -> arm, container (running or not) and log."""
+        self._running: dict[str, tuple[Arm, Container]] = {}
+        """Label -> arm and container (running or not)."""
         self._logs: dict[str, Path] = {}
-        """Label -> log of a stopped arm."""
-
-    def lacks(self, service: str) -> str | None:
-        """See Runtime.lacks: an image has everything that its service needs."""
-        del service
-        return None
+        """Label -> log of an arm, written when it is stopped."""
 
     def prepare(self, services: Iterable[str]) -> None:
         """Build the images of the services whose inputs changed.
@@ -53,11 +48,6 @@ class DockerRuntime:
         described, services = self._describe(self._variables), list(services)
         refuse_missing_locks(described[name] for name in services)
         _compose(["build", "--quiet", *services], COMPOSE_PROJECT, self._variables, _BUILD_TIMEOUT_S)
-
-    def not_applied(self, services: Iterable[str]) -> list[str]:
-        """See Runtime.not_applied: Compose honours its file."""
-        del services
-        return []
 
     def create(self, arms: Sequence[Arm], logs: Path) -> None:
         """See Runtime.create: Compose makes the containers here, since that takes longer than to start them."""
@@ -73,14 +63,13 @@ class DockerRuntime:
             made = _containers(self._client, f"{_PROJECT}={project}")
             containers = {container.labels[_SERVICE]: container for container in made}
             for arm in group:
-                self._running[arm.label] = (arm, containers[arm.service], logs / f"{arm.label}.log")
+                self._running[arm.label] = arm, containers[arm.service]
+                self._logs[arm.label] = logs / f"{arm.label}.log"
 
     def run(self, label: str) -> None:
-        """See Runtime.run."""
         _asked(self._running[label][1].start)
 
     def target(self, label: str) -> Target:
-        """See Runtime.target."""
         if label not in self._running:
             raise LabError(f"{label} is not running.")
         container = self._running[label][1]
@@ -91,7 +80,6 @@ class DockerRuntime:
         return Target(pid=pid, contained=True)
 
     def log_tail(self, label: str, lines: int = 20) -> tuple[str, ...]:
-        """See Runtime.log_tail."""
         if label not in self._running:
             return last_lines(self._logs.get(label), lines)
         container = self._running[label][1]
@@ -101,12 +89,11 @@ class DockerRuntime:
             return (f"(the log of {label} could not be read: {error})",)
 
     def stop(self, labels: Iterable[str]) -> None:
-        """See Runtime.stop."""
         running = [self._running.pop(label) for label in labels if label in self._running]
-        for arm, container, log in running:
-            _save_log(container, log)
-            self._logs[arm.label] = log
-        for project, _, group in _by_project(arm for arm, _, _ in running):
+        for arm, container in running:
+            with contextlib.suppress(DockerException, OSError):  # without an engine there is none to save
+                self._logs[arm.label].write_bytes(container.logs())
+        for project, _, group in _by_project(arm for arm, _ in running):
             _compose(["rm", "--stop", "--force", *(arm.service for arm in group)], project, self._variables)
 
     def stop_all(self) -> None:
@@ -116,18 +103,15 @@ class DockerRuntime:
             _compose(["--profile", "*", "down", "--remove-orphans", "--volumes"], project, self._variables)
 
     def close(self) -> None:
-        """See Runtime.close."""
         self._client.close()
 
     def identify(self, label: str) -> dict[str, str]:
-        """See Runtime.identify."""
         container = self._running[label][1]
         found = {"image": str(container.attrs["Image"])}
         answer = _asked(lambda: container.exec_run(["python3", "--version"]))
         return found | ({"python": cast("bytes", answer.output).decode().split()[-1]} if answer.exit_code == 0 else {})
 
     def image_layers(self, service: str) -> Layers | None:
-        """See Runtime.image_layers."""
         name = self._describe(self._variables)[service].image
         return _asked(lambda: layers(self._client.images.get(name))) if name else None
 
@@ -197,12 +181,6 @@ def _projects(client: docker.DockerClient) -> set[str]:
 def _containers(client: docker.DockerClient, label: str) -> list[Container]:
     """Return the containers with a label, running or not."""
     return _asked(lambda: client.containers.list(all=True, filters={"label": label}, ignore_removed=True))
-
-
-def _save_log(container: Container, log: Path) -> None:
-    """Save the output of a container before it is removed; without an engine there is none to save."""
-    with contextlib.suppress(DockerException, OSError):
-        log.write_bytes(container.logs())
 
 
 def _asked(question: Callable[[], T]) -> T:

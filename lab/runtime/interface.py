@@ -13,18 +13,25 @@ Describe = Callable[[Mapping[str, str]], Mapping[str, Service]]
 
 
 class Runtime(Protocol):
-    """Starts and stops arms; an arm is known by its label."""
+    """Starts and stops arms; an arm is known by its label.
+
+    The runtimes inherit these docstrings, and the answers of one that lacks nothing, applies everything and has no images.
+    """
 
     name: str
 
     def lacks(self, service: str) -> str | None:
         """Return why the service cannot be started on this machine, in a sentence; None if it can."""
+        del service
+        return None
 
     def prepare(self, services: Iterable[str]) -> None:
         """Make what the services need before they can start (images); may take minutes."""
 
     def not_applied(self, services: Iterable[str]) -> list[str]:
         """Return the keys of docker-compose.yml that these services have and this runtime does not apply here."""
+        del services
+        return []
 
     def create(self, arms: Sequence[Arm], logs: Path) -> None:
         """Make arms ready to `run`; their output is in `logs`/<label>.log at the latest when they stop.
@@ -58,12 +65,15 @@ class Runtime(Protocol):
 
     def close(self) -> None:
         """End the connection to the engine, where there is one; running arms continue."""
+        return
 
     def identify(self, label: str) -> dict[str, str]:
         """Return the image's id and the version of its Python, as far as the arm has them."""
 
     def image_layers(self, service: str) -> dict[str, int] | None:
         """Return digest -> bytes of the layers of a prepared service's image; None without an image."""
+        del service
+        return None
 
 
 def refuse_missing_locks(services: Iterable[Service]) -> None:

@@ -24,7 +24,7 @@ from lab.host.machine import running_on
 from lab.model.stack import Arm, Service, Target
 from lab.paths import COMPOSE_PROJECT, ROOT
 from lab.runtime import quota
-from lab.runtime.interface import Describe, last_lines, refuse_missing_locks
+from lab.runtime.interface import Describe, Runtime, last_lines, refuse_missing_locks
 from lab.signals import deferred
 
 _FOLDER = "LAB_FOLDER"
@@ -33,7 +33,7 @@ an earlier one left. A file of pids would miss those that were started just befo
 _KILLED_WITHIN_S = 5
 
 
-class ProcessRuntime:
+class ProcessRuntime(Runtime):
     """Children in sessions of their own, so that Ctrl-C reaches the lab alone and the lab stops them in order."""
 
     name = "process"
@@ -83,12 +83,10 @@ class ProcessRuntime:
             self._created[arm.label] = service, logs / f"{arm.label}.log"
 
     def run(self, label: str) -> None:
-        """See Runtime.run."""
         with deferred():  # an unrecorded child would outlive this command
             self._running[label] = self._spawn(*self._created[label])
 
     def target(self, label: str) -> Target:
-        """See Runtime.target."""
         child = self._running.get(label)
         if child is None or child.process.poll() is not None:
             code = "" if child is None else f" (exit status {child.process.returncode})"
@@ -96,7 +94,6 @@ class ProcessRuntime:
         return Target(pid=child.process.pid, contained=False)
 
     def log_tail(self, label: str, lines: int = 20) -> tuple[str, ...]:
-        """See Runtime.log_tail."""
         return last_lines(self._created[label][1], lines) if label in self._created else ()
 
     def stop(self, labels: Iterable[str]) -> None:
@@ -118,19 +115,10 @@ class ProcessRuntime:
             shutil.rmtree(folder, ignore_errors=True)
         quota.remove_left()
 
-    def close(self) -> None:
-        """See Runtime.close: there is no engine."""
-
     def identify(self, label: str) -> dict[str, str]:
-        """See Runtime.identify."""
         child = self._running.get(label)
         ours = child is not None and (Path(sys.executable).parent / child.service.command[0]).exists()
         return {"python": platform.python_version()} if ours else {}
-
-    def image_layers(self, service: str) -> dict[str, int] | None:
-        """See Runtime.image_layers."""
-        del service
-        return None
 
     def _spawn(self, service: Service, log: Path) -> "_Child":
         with log.open("ab") as output, running_on(service.cpuset):
