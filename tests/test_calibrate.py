@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from lab.calibrate import noise_floor, rates, run, self_check, stored, truths
+from lab.calibrate import noise_floor, rates, result, run, self_check, truths
 from lab.calibrate.awake import YIELDING, kept_awake
 from lab.calibrate.generators import Generators, read_wrk
 from lab.calibrate.known_servers import Place
@@ -322,11 +322,11 @@ def a_calibration(facts: dict[str, Any]) -> Calibration:
 
 def test_a_machine_is_calibrated_once_one_like_it_was(tmp_path: Path) -> None:
     facts = {"cpu": "Z80", "cpus": 2, "load_average_1min": 0.3}
-    assert "make calibrate" in str(stored.warning(tmp_path, facts))
-    path = stored.write(tmp_path, a_calibration(facts))
+    assert "make calibrate" in str(result.warning(tmp_path, facts))
+    path = result.write(tmp_path, a_calibration(facts))
     assert path == tmp_path / "calibration" / "20260102T030405Z.json"
-    assert stored.warning(tmp_path, facts | {"load_average_1min": 2.0}) is None
-    assert stored.warning(tmp_path, facts | {"cpus": 4}) is not None
+    assert result.warning(tmp_path, facts | {"load_average_1min": 2.0}) is None
+    assert result.warning(tmp_path, facts | {"cpus": 4}) is not None
 
 
 def test_every_mode_has_a_test_in_closed_and_in_open_load() -> None:
@@ -367,7 +367,7 @@ def test_an_interrupted_calibration_keeps_its_finished_parts(
     assert "Partial calibration" in printed.out
     assert "noise (quick)" in printed.out
     assert "Interrupted" in printed.err
-    assert stored.warning(short_parts / "results", machine.facts()), "half a calibration calibrates no machine"
+    assert result.warning(short_parts / "results", machine.facts()), "half a calibration calibrates no machine"
 
 
 def test_a_calibration_whose_server_does_not_start_says_and_keeps_its_log(

@@ -14,7 +14,7 @@ import pytest
 
 from lab.load.client import Driver, DriverError
 from lab.load.driver.schedule import schedule
-from lab.load.driver.turns import SLICE_NS
+from lab.load.driver.wakeups import SLICE_NS
 from lab.model.histogram import Histogram
 from lab.model.outcome import Driven
 from lab.model.workload import Load
@@ -158,7 +158,7 @@ SCHEDULING = Path("/proc/self/sched")
 def test_the_driver_takes_a_short_slice_and_no_priority() -> None:
     """What the kernel says of a process before and after it asks; a kernel that ignores it changes nothing."""
     says = (
-        "import os; from pathlib import Path; from lab.load.driver.turns import ask_for_short_slice\n"
+        "import os; from pathlib import Path; from lab.load.driver.wakeups import ask_for_short_slice\n"
         f"told_in = Path({str(SCHEDULING)!r})\n"
         "def told():\n"
         "    lines = [line.split() for line in told_in.read_text().splitlines()] if told_in.exists() else []\n"

@@ -96,7 +96,8 @@ class Generators:
         def read_at(*moments_s: float) -> None:
             for moment_s in moments_s:
                 time.sleep(max(0.0, moment_s - time.monotonic()))
-                lost_s.append((_waited_s(self.driver.pid), self._stolen_s()))
+                stolen_s = max(core.stolen_s for core in readings.cores(self.cpus).values())
+                lost_s.append((_waited_s(self.driver.pid), stolen_s))
                 edges.append(readings.read(target))
 
         driven = self.driver.run(order, read_at)
@@ -105,9 +106,6 @@ class Generators:
         before, after = edges
         waited_s, stolen_s = (end_s - start_s for start_s, end_s in zip(*lost_s, strict=True))
         return Reading(driven, before, after, waited_s, stolen_s)
-
-    def _stolen_s(self) -> float:
-        return max(core.stolen_s for core in readings.cores(self.cpus).values())
 
     def stock(self, order: StockOrder) -> StockSays:
         """Run Locust as it comes, in a process of its own.

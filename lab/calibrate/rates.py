@@ -65,7 +65,8 @@ def _inside_rounds(windows: Iterable[Window], server: ServerName, to: Generator,
 
 def findings(seen: Throughput) -> list[Finding]:
     """Return the figures with their goals; without nginx the bare ASGI app takes its place."""
-    of = {pair: [one for one in seen.windows if (one.server, one.generator) == pair] for pair in _pairs(seen.windows)}
+    pairs = sorted({(one.server, one.generator) for one in seen.windows})
+    of = {pair: [one for one in seen.windows if (one.server, one.generator) == pair] for pair in pairs}
     limit: ServerName = "nginx" if ("nginx", FAST) in of else "uvicorn"
     goals = {(limit, STOCK, "requests_per_cpu_s"): STOCK_GOAL, ("uvicorn", "wrk", "rps"): WRK_GOAL}
     return [
@@ -75,10 +76,6 @@ def findings(seen: Throughput) -> list[Finding]:
             for one in seen.ratios
         ),
     ]
-
-
-def _pairs(windows: Iterable[Window]) -> list[tuple[ServerName, Generator]]:
-    return sorted({(one.server, one.generator) for one in windows})
 
 
 def _errors(windows: Iterable[Window]) -> int:

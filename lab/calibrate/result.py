@@ -1,6 +1,8 @@
-"""The values of a calibration, as in results/calibration/<UTC time>.json."""
+"""The values of a calibration, their file results/calibration/<UTC time>.json, and whether this machine has one."""
 
+import json
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BeforeValidator, Field
@@ -10,6 +12,9 @@ from lab.model.cell import Value
 from lab.model.noun import Noun
 from lab.model.workload import Load
 
+FOLDER = "calibration"
+IDENTITY = ("cpu", "cpus")
+"""Facts that identify a machine."""
 _OLDER_NAMES = {"lean user": "fast user"}
 Generator = Annotated[
     Literal["fast user", "FastHttpUser", "wrk"], BeforeValidator(lambda name: _OLDER_NAMES.get(name, name))
@@ -157,3 +162,31 @@ class Calibration(Noun):
     findings: tuple[Finding, ...] = ()
     missing: tuple[str, ...] = ()
     """Parts that were not measured, because the calibration was interrupted or failed."""
+
+
+def write(results: Path, calibration: Calibration) -> Path:
+    """Write results/calibration/<UTC time>.json and return its path."""
+    written = results / FOLDER / f"{calibration.started_at:%Y%m%dT%H%M%SZ}.json"
+    written.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = written.with_suffix(".partial")
+    unfinished.write_text(calibration.model_dump_json(indent=1) + "\n")
+    return unfinished.replace(written)
+
+
+def warning(results: Path, machine: dict[str, Any]) -> str | None:
+    """Return the warning of a run on a machine without a whole calibration; None with one."""
+    if any(_calibrates(path, machine) for path in (results / FOLDER).glob("*.json")):
+        return None
+    return (
+        "This machine has no whole calibration, so the limits of its generator and its noise are not known: "
+        "run `make calibrate` (about eight minutes)."
+    )
+
+
+def _calibrates(path: Path, machine: dict[str, Any]) -> bool:
+    """Return whether a file is a whole calibration of a machine like this one; a damaged file is none."""
+    try:
+        found = json.loads(path.read_text())
+        return not found.get("missing") and all(found["machine"].get(fact) == machine.get(fact) for fact in IDENTITY)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lab.calibrate import noise_floor, rates, self_check, stored, truths
+from lab.calibrate import noise_floor, rates, result, self_check, truths
 from lab.calibrate.awake import kept_awake
 from lab.calibrate.generators import Generators
 from lab.calibrate.known_servers import Place, nginx
@@ -52,7 +52,7 @@ def calibrate() -> Exit:
     try:
         with Reporter() as say, store.only_one(STATE), interruptible(), _workshop(cpus) as (place, generators):
             for calibration in measure(place, generators, cpus, say):
-                written = calibration, stored.write(RESULTS, calibration)
+                written = calibration, result.write(RESULTS, calibration)
     except (KeyboardInterrupt, LabError) as error:
         if not written:
             raise

@@ -61,16 +61,13 @@ TESTS = (
 def measure(place: Place, generators: Generators, test: Test, *, stock: bool = True) -> TruthTest:
     """Run the driver until an attempt is undisturbed, then stock Locust, each time on a fresh server."""
     attempts = [_attempt(place, generators, test)]
-    while not _is_quiet(attempts[-1], test) and len(attempts) < ATTEMPTS:
+    quiet_ms = QUIET * test.window_s * 1e3
+    while attempts[-1].lost_ms >= quiet_ms and len(attempts) < ATTEMPTS:
         attempts.append(_attempt(place, generators, test))
     measured = min(attempts, key=lambda one: one.lost_ms)
     rejected = (one for one in attempts if one is not measured)
     says = _stock(place, generators, test) if stock else {}
     return measured.model_copy(update={"rejected": tuple(rejected), **says})
-
-
-def _is_quiet(measured: TruthTest, test: Test) -> bool:
-    return measured.lost_ms < QUIET * test.window_s * 1e3
 
 
 def _attempt(place: Place, generators: Generators, test: Test) -> TruthTest:

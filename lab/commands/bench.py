@@ -118,13 +118,13 @@ def changed_since(recorded: Mapping[str, Any], project: Project) -> str:
 
 
 def _run(project: Project, runtime: Runtime, plan: Plan, folder: RunFolder, left_out: Sequence[str]) -> Exit:
-    from lab.calibrate import stored  # late: numpy, scipy and psycopg take seconds to import
+    from lab.calibrate import result  # late: numpy, scipy and psycopg take seconds to import
     from lab.run import session
     from lab.run.context import Context
 
     with Reporter() as say, store.only_one(STATE):
         say.step(f"Runtime: {runtime.name}. CPUs: server {project.cpus.server}, everything else {project.cpus.others}.")
-        if uncalibrated := stored.warning(RESULTS, machine.facts()):
+        if uncalibrated := result.warning(RESULTS, machine.facts()):
             say.step(uncalibrated)
         for reason in left_out:
             say.step(f"Left out: {reason}")

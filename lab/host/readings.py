@@ -6,6 +6,7 @@ from cgroup v1 `cpuacct.usage` or v2 `cpu.stat`. The engine's own `stats` call t
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -152,17 +153,13 @@ def _cgroup_memory(pid: int) -> int:
 
 def _switches(target: Target) -> Switches | None:
     """Return the context switches of each thread; one that ends while its process is read is left out."""
+    found = {}
     try:
-        tasks = (task for pid in processes.pids_of(target) for task in processes.tasks(pid))
-        found = {int(task.name): _task_switches(task) for task in tasks}
+        for task in (task for pid in processes.pids_of(target) for task in processes.tasks(pid)):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                lines = (line.partition(":") for line in (task / "status").read_text().splitlines())
+                counts = (int(value) for name, _, value in lines if name.endswith("_ctxt_switches"))
+                found[int(task.name)] = sum(counts)
     except (OSError, KeyError):
         return None
-    return {task: count for task, count in found.items() if count is not None}
-
-
-def _task_switches(task: Path) -> int | None:
-    try:
-        lines = (line.partition(":") for line in (task / "status").read_text().splitlines())
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return sum(int(value) for name, _, value in lines if name.endswith("_ctxt_switches"))
+    return found

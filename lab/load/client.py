@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
 from time import monotonic
-from types import TracebackType
 from typing import Self
 
 from pydantic import ValidationError
@@ -43,7 +42,7 @@ class Driver:
         self._start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     @property

@@ -16,7 +16,6 @@ class Order(Noun):
     """One trial for the driver."""
 
     scenario: Scenario
-    host: str = "127.0.0.1"
     port: int
     load: Load
     arrivals: Arrivals = "poisson"

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from lab.errors import LabError
 from lab.load.driver.trial import UnansweredError, drive
-from lab.load.driver.turns import ask_for_short_slice
+from lab.load.driver.wakeups import ask_for_short_slice
 from lab.load.protocol import Began, Done, Failed, Order
 
 

@@ -16,7 +16,7 @@ from gevent.pool import Group
 from numpy.typing import NDArray
 
 from lab.load.driver.recorder import Recorder
-from lab.load.driver.timer import Alarm
+from lab.load.driver.wakeups import Alarm
 
 
 class Open:

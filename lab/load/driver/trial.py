@@ -80,7 +80,7 @@ def _user_class(order: Order) -> Any:
         base.__name__, (base,), own | {"seed": order.seed + order.part, "timeout_s": order.timeout_s}
     )
     _hold_to(scenario, own, user_class)
-    user_class.host = f"http://{order.host}:{order.port}"
+    user_class.host = f"http://127.0.0.1:{order.port}"
     user_class.prepare(user_class.host)
     _hold_to(scenario, own, user_class)
     return user_class
