@@ -97,12 +97,14 @@ class ProcessRuntime(Runtime):
         return last_lines(self._created[label][1], lines) if label in self._created else ()
 
     def stop(self, labels: Iterable[str]) -> None:
-        """See Runtime.stop: send the stop signal to all, then wait for each."""
+        """See Runtime.stop: send the stop signal to all, then wait for each and kill what is left."""
         children = [child for label in labels if (child := self._running.pop(label, None))]
         for child in children:
-            child.ask_to_stop()
+            child.process.send_signal(signal.Signals[child.service.stop_signal])
         for child in children:
-            child.wait_or_kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.process.wait(child.service.stop_grace_period_s)
+            child.kill()
         if self._temporary and not self._running:
             shutil.rmtree(self._temporary, ignore_errors=True)
             self._temporary = None
@@ -164,17 +166,8 @@ class _Child:
     group: Path | None = None
     """Control group of its own, where it has a CPU quota."""
 
-    def ask_to_stop(self) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.Signals[self.service.stop_signal])
-
-    def wait_or_kill(self) -> None:
-        """Wait for the grace period, then kill the process and the rest of its group."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(self.service.stop_grace_period_s)
-        self.kill()
-
     def kill(self) -> None:
+        """Kill the process and the rest of its group, and remove its control group."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(_KILLED_WITHIN_S)
