@@ -68,7 +68,8 @@ def tree(pid: int) -> list[int]:
     Raises:
         OSError: this kernel keeps no lists of children (CONFIG_PROC_CHILDREN), or they may not be read.
     """
-    return [pid, *(descendant for child in _children(pid) for descendant in tree(child))]
+    children = [child for task in tasks(pid) for child in _children_of_task(task)]
+    return [pid, *(descendant for child in children for descendant in tree(int(child)))]
 
 
 def accounts(root: int) -> Accounts | None:
@@ -157,10 +158,6 @@ def _stat(pid: int) -> tuple[str, int, int, float]:
     """Read state, start, parent, and CPU time of ended children."""
     fields = _text(_PROC / str(pid) / "stat").rpartition(")")[2].split()
     return fields[0], int(fields[19]), int(fields[1]), (int(fields[13]) + int(fields[14])) / TICKS_PER_S
-
-
-def _children(pid: int) -> list[int]:
-    return [int(child) for task in tasks(pid) for child in _children_of_task(task)]
 
 
 def tasks(pid: int) -> list[Path]:

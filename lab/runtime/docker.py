@@ -99,8 +99,9 @@ class DockerRuntime(Runtime):
     def stop_all(self) -> None:
         """See Runtime.stop_all: everything of this checkout's projects, networks and volumes included."""
         self.stop(list(self._running))
-        for project in _projects(self._client):
-            _compose(["--profile", "*", "down", "--remove-orphans", "--volumes"], project, self._variables)
+        for project in {container.labels[_PROJECT] for container in _containers(self._client, _PROJECT)}:
+            if project == COMPOSE_PROJECT or project.startswith(f"{COMPOSE_PROJECT}-"):
+                _compose(["--profile", "*", "down", "--remove-orphans", "--volumes"], project, self._variables)
 
     def close(self) -> None:
         self._client.close()
@@ -170,12 +171,6 @@ def _by_project(arms: Iterable[Arm]) -> Iterator[tuple[str, dict[str, str], list
 def _project_of(arm: Arm) -> str:
     _, _, twin = arm.label.partition("@")
     return f"{COMPOSE_PROJECT}-{twin}" if twin else COMPOSE_PROJECT
-
-
-def _projects(client: docker.DockerClient) -> set[str]:
-    """Return the projects of this checkout that have containers, running or not."""
-    found = {str(container.labels[_PROJECT]) for container in _containers(client, _PROJECT)}
-    return {name for name in found if name == COMPOSE_PROJECT or name.startswith(f"{COMPOSE_PROJECT}-")}
 
 
 def _containers(client: docker.DockerClient, label: str) -> list[Container]:
