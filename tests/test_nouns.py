@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from lab.analysis.costs import Cost, costs
+from lab.analysis.columns import Cost, costs
 from lab.model.cell import Cell, Value
 from lab.model.noun import Noun
 from lab.model.outcome import Block, Driven, Sample, Usage

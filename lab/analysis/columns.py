@@ -3,14 +3,17 @@
 A new figure is one more `Column`, or `CostColumn` for what each role used.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
+
+from pydantic import Field
 
 from lab.analysis import stats
 from lab.analysis.stats import P50, P95, P99
 from lab.analysis.validity.objections import unexpected_errors
 from lab.model.cell import Cell, Figure, Value
+from lab.model.noun import Amount, Noun
 from lab.model.outcome import Driven, Role, Sample, Usage
 
 
@@ -31,8 +34,7 @@ class Counted:
 
     def share(self, requests: int) -> float | None:
         """Return so many requests as a share of all in the windows; None without a request."""
-        sent = sum(sample.driven.requests for sample in self.samples)
-        return requests / sent if sent else None
+        return stats.per(requests, sum(sample.driven.requests for sample in self.samples))
 
     def timings(self, name: str) -> list[str | None]:
         return [sample.driven.secondary_timings.get(name) for sample in self.samples]
@@ -160,24 +162,46 @@ class CostColumn:
     """Those of which a report shows it."""
     digits: int = 3
 
-
-def _per(amount: float | None, of: float, scale: float = 1) -> float | None:
-    return None if amount is None or not of else amount / of * scale
+    def median(self, role: Role, samples: Iterable[Sample]) -> float | None:
+        """Return the median over blocks of what the role used; None where it could not be read."""
+        used = ((usage, sample.driven) for sample in samples if (usage := sample.usage.get(role)))
+        return stats.middle(self.measure(usage, driven) for usage, driven in used)
 
 
 COSTS: tuple[CostColumn, ...] = (
-    CostColumn("cpu_us_per_request", "CPU time per correct response, in µs", lambda used, driven: _per(used.cpu_s, driven.completed, 1e6),
+    CostColumn("cpu_us_per_request", "CPU time per correct response, in µs", lambda used, driven: stats.per(used.cpu_s, driven.completed, 1e6),
                "CPU/request", "µs", ("generator", "database", "upstream")),
-    CostColumn("cores", "CPUs kept busy: 1.0 is one whole CPU", lambda used, driven: _per(used.cpu_s, driven.window_s)),
+    CostColumn("cores", "CPUs kept busy: 1.0 is one whole CPU", lambda used, driven: stats.per(used.cpu_s, driven.window_s)),
     CostColumn("memory_mb", "memory at the window's end (MB = 10^6 bytes): PSS of processes, or the control group's memory without its "
-               "page cache", lambda used, _: _per(used.memory_bytes, 1e6)),
+               "page cache", lambda used, _: stats.per(used.memory_bytes, 1e6)),
     CostColumn("threads", "threads at the window's end", lambda used, _: used.threads, "threads", "", ("server",)),
     CostColumn("context_switches_per_request", "context switches per correct response",
-               lambda used, driven: _per(used.context_switches, driven.completed), "context switches", "/request", ("server",), digits=2),
+               lambda used, driven: stats.per(used.context_switches, driven.completed), "context switches", "/request", ("server",), digits=2),
     CostColumn("connections", "database: the most that were executing something at any of a few moments of the window",
                lambda used, _: used.connections, "connections busy", "", ("database",)),
 )  # fmt: skip
 """In the order of costs.csv, after stack, scenario, load and role."""
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+class Cost(Noun):
+    """One row of costs.csv: what server, generator, database or upstream used for a cell's requests."""
+
+    stack: str
+    scenario: str
+    load: str
+    role: Role
+    figures: dict[str, Amount | None] = Field(default_factory=dict)
+    """Name of a column -> the median over blocks; None where it could not be read."""
+
+
+def costs(samples: Sequence[Sample]) -> list[Cost]:
+    """Return one row for each role of a cell's samples."""
+    trial = samples[0].trial
+    cell = {"stack": trial.stack, "scenario": trial.scenario, "load": str(trial.load)}
+    medians = {role: {column.name: column.median(role, samples) for column in COSTS} for role in ROLES}
+    return [Cost(**cell, role=role, figures=figures) for role, figures in medians.items()]
+
 
 COMPARISONS: Mapping[str, str] = {
     "scenario": "the path and its parameters",

@@ -40,7 +40,7 @@ def percentile_ms(encoded: Sequence[str | None], wanted: Percentile) -> float | 
         return None
     if any(block.count < wanted.in_block for block in blocks):
         return None
-    return _mean(block.percentile_ms(wanted.percent) for block in blocks)
+    return _mean(block.percentiles_ms[wanted.percent] for block in blocks)
 
 
 def mean_ms(encoded: Sequence[str | None]) -> float | None:
@@ -58,7 +58,7 @@ def latencies(encoded: str) -> "Latencies":
     """Return the figures of one encoded histogram; decoding it takes most of a report's time."""
     found = Histogram.decode(encoded)
     known = {one.percent: found.percentile_us(one.percent) for one in (P50, P95, P99)}
-    return Latencies(found.count, _ms(found.mean_us()), {percent: _ms(us) for percent, us in known.items()})
+    return Latencies(found.count, per(found.mean_us(), 1e3), {percent: per(us, 1e3) for percent, us in known.items()})
 
 
 @dataclass(frozen=True)
@@ -68,20 +68,13 @@ class Latencies:
     count: int
     mean_ms: float | None
     percentiles_ms: Mapping[float, float | None]
-
-    def percentile_ms(self, percent: float) -> float | None:
-        """Return that percentile in ms; None where nothing was counted."""
-        return self.percentiles_ms[percent]
-
-
-def _ms(microseconds: float | None) -> float | None:
-    return None if microseconds is None else microseconds / 1e3
+    """Percent -> that percentile; None where nothing was counted."""
 
 
 def held_at_once(samples: Sequence[Sample]) -> float | None:
     """Return the requests that were open at once, mean over all windows: the time they were open over the windows' length."""
     window_s = sum(sample.driven.window_s for sample in samples)
-    return sum(sample.driven.in_flight_s for sample in samples) / window_s if window_s else None
+    return per(sum(sample.driven.in_flight_s for sample in samples), window_s)
 
 
 def geometric(values: Iterable[float | None]) -> Value | None:
@@ -108,21 +101,19 @@ def rps(sample: Sample) -> float:
 def cpu_us_per_request(sample: Sample) -> float | None:
     """Return the server's CPU time in the window over the correct responses that ended in it, in us."""
     usage = sample.usage.get("server")
-    if usage is None or usage.cpu_s is None or not sample.driven.completed:
-        return None
-    return usage.cpu_s / sample.driven.completed * 1e6
+    return None if usage is None else per(usage.cpu_s, sample.driven.completed, 1e6)
 
 
 def block_p99_ms(sample: Sample) -> float | None:
     """Return one block's own 99th percentile in ms, for ratios inside the block; None with too few requests."""
     block = latencies(sample.driven.latency)
-    return block.percentile_ms(P99.percent) if block.count >= P99.in_block else None
+    return block.percentiles_ms[P99.percent] if block.count >= P99.in_block else None
 
 
 def memory_mb(samples: Iterable[Sample]) -> float | None:
     """Return the median over blocks of the server's memory at the window's end, in 10^6 bytes."""
     usages = (sample.usage.get("server") for sample in samples)
-    return middle(usage.memory_bytes / 1e6 for usage in usages if usage is not None and usage.memory_bytes is not None)
+    return middle(per(usage.memory_bytes, 1e6) for usage in usages if usage is not None)
 
 
 def per_request(samples: Sequence[Sample], count: Callable[[Driven], int | None]) -> float | None:
@@ -141,6 +132,12 @@ def all_served_s(samples: Sequence[Sample]) -> float | None:
     return None if None in known else middle(known)
 
 
+def per(amount: float | None, of: float, scale: float = 1) -> float | None:
+    """Return `amount / of * scale`; None where the amount is not known or there is nothing to divide by."""
+    return None if amount is None or not of else amount / of * scale
+
+
 def middle(values: Iterable[float | None]) -> float | None:
+    """Return the median of what is known; None where nothing is."""
     known = [value for value in values if value is not None]
     return median(known) if known else None

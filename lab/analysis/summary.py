@@ -1,16 +1,14 @@
 """From outcomes to cells: each block's last attempt is judged and summed up per stack, scenario and load."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from lab.analysis import stats
-from lab.analysis.columns import Counted, figures
+from lab.analysis import columns, stats
+from lab.analysis.columns import Cost, Counted
 from lab.analysis.comparison.paired import MIN_BLOCKS
 from lab.analysis.comparison.pairs import Observation
-from lab.analysis.costs import Cost
-from lab.analysis.costs import costs as costs_of
 from lab.analysis.validity.blocks import notes_of, outcome_of
 from lab.analysis.validity.limits import Limits
 from lab.analysis.validity.steady import trend
@@ -33,6 +31,11 @@ class Judged:
     @property
     def trial(self) -> Trial:
         return self.outcome.trial
+
+    @property
+    def sample(self) -> Sample | None:
+        """Return what was measured, if it counts."""
+        return self.outcome if isinstance(self.outcome, Sample) and self.verdict.result != "invalid" else None
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -59,15 +62,19 @@ def counted(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 def cells(trials: Iterable[Judged]) -> list[Cell]:
     """Return one cell per stack x scenario x load, A/A arms included."""
+    return [_cell(group) for group in _grouped(trials)]
+
+
+def _grouped(trials: Iterable[Judged]) -> Iterator[list[Judged]]:
     ordered = sorted(trials, key=lambda trial: trial.key)
-    return [_cell(list(group)) for _, group in groupby(ordered, key=lambda trial: trial.key)]
+    yield from (list(group) for _, group in groupby(ordered, key=lambda trial: trial.key))
 
 
 def _cell(trials: Sequence[Judged]) -> Cell:
     verdicts = [t.verdict for t in trials]
     result, reason = outcome_of(verdicts, MIN_BLOCKS)
     trial = trials[0].trial
-    counted = [t for t in trials if isinstance(t.outcome, Sample) and t.verdict.result != "invalid"]
+    counted = [t for t in trials if t.sample]
     shown = [] if result == "invalid" else counted
     return Cell(
         stack=trial.stack,
@@ -78,7 +85,7 @@ def _cell(trials: Sequence[Judged]) -> Cell:
         reason=reason,
         bound_by=_bound(shown) if shown else "",
         notes=(*notes_of(verdicts, MIN_BLOCKS), *_trend(counted)),
-        figures=figures(Counted(_samples(shown), _samples(trials), trials[0].limits.expected_errors)),
+        figures=columns.figures(Counted(_samples(shown), _samples(trials), trials[0].limits.expected_errors)),
     )
 
 
@@ -100,11 +107,8 @@ def _trend(trials: Sequence[Judged]) -> Iterator[str]:
 def costs(trials: Iterable[Judged], cells: Iterable[Cell]) -> list[Cost]:
     """Return what every role used, of the cells that have numbers."""
     measured = {(cell.scenario, cell.load, cell.stack) for cell in cells if cell.rps is not None}
-    of_cell: dict[tuple[str, str, str], list[Sample]] = defaultdict(list)
-    for trial in trials:
-        if trial.key in measured and isinstance(trial.outcome, Sample) and trial.verdict.result != "invalid":
-            of_cell[trial.key].append(trial.outcome)
-    return [row for key in sorted(of_cell) for row in costs_of(of_cell[key])]
+    groups = _grouped(trial for trial in trials if trial.sample and trial.key in measured)
+    return [row for group in groups for row in columns.costs(_samples(group))]
 
 
 def observations(trials: Iterable[Judged], cells: Iterable[Cell]) -> list[Observation]:
@@ -116,8 +120,8 @@ def observations(trials: Iterable[Judged], cells: Iterable[Cell]) -> list[Observ
     return [
         Observation(t.trial.stack, t.trial.scenario, str(t.trial.load), t.trial.block, metric, value)
         for t in trials
-        if t.key in compared and t.verdict.result != "invalid" and isinstance(t.outcome, Sample)
-        for metric, value in _metrics(t.outcome).items()
+        if t.key in compared and t.sample
+        for metric, value in _metrics(t.sample).items()
         if value is not None and value > 0 and (metric != "p99_ms" or compared[t.key].amount("p99_ms") is not None)
     ]
 

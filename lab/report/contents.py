@@ -6,7 +6,6 @@ from typing import TypeVar
 
 from lab.analysis import columns
 from lab.analysis.comparison.paired import MIN_BLOCKS
-from lab.analysis.costs import ROLES
 from lab.analysis.summary import Judged
 from lab.model.cell import Figure, Value
 from lab.model.outcome import Role
@@ -160,7 +159,7 @@ def _costs(section: Section) -> Shown[Line]:
 
     by_role = {
         page.Head(column.title, f"{column.unit} ({role})".strip(), column.meaning): used(role, column)
-        for role in ROLES
+        for role in columns.ROLES
         for column in columns.COSTS
         if role in column.roles
     }

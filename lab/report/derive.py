@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from lab.analysis import summary
+from lab.analysis.columns import Cost
 from lab.analysis.comparison.rows import Comparison, compare
-from lab.analysis.costs import Cost
 from lab.analysis.summary import Judged
 from lab.model.cell import Cell
 from lab.model.stack import AA

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lab.analysis.columns import Cost
 from lab.analysis.comparison.rows import Comparison
-from lab.analysis.costs import Cost
 from lab.analysis.validity.bounds import MEANING, QUOTA
 from lab.model.cell import Cell
 from lab.model.outcome import Role

@@ -64,8 +64,8 @@ def _starts(run: Run) -> Iterator[Start]:
         size = sizes.get(stack.name, {})
         yield Start(
             stack=stack.name,
-            image_mb=_mb(size.get("bytes")),
-            own_mb=_mb(size.get("own_bytes")),
+            image_mb=stats.per(size.get("bytes"), 1e6),
+            own_mb=stats.per(size.get("own_bytes"), 1e6),
             alone_s=alone_s.get(stack.name),
             cold_start_s=tuple(b.cold_start_s[stack.name] for b in run.blocks if stack.name in b.cold_start_s),
             cpu_s=stats.middle(block.start_cpu_s.get(stack.name) for block in run.blocks),
@@ -76,11 +76,7 @@ def _starts(run: Run) -> Iterator[Start]:
 def _idle_mb(run: Run, stack: str) -> Iterator[float | None]:
     for outcome in run.outcomes:
         if isinstance(outcome, Sample) and outcome.trial.stack == stack:
-            yield _mb(outcome.idle_memory_bytes)
-
-
-def _mb(bytes_: int | None) -> float | None:
-    return None if bytes_ is None else bytes_ / 1e6
+            yield stats.per(outcome.idle_memory_bytes, 1e6)
 
 
 def note(run: Run) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lab.analysis import columns
+from lab.analysis.columns import Cost
 from lab.analysis.comparison.rows import Comparison
-from lab.analysis.costs import Cost
 from lab.model.cell import Cell
 
 Row = Mapping[str, object]
