@@ -10,7 +10,8 @@ from lab.analysis.columns import Column, CostColumn
 from lab.commands import docs_tables
 from lab.model.outcome import Outcome
 from lab.paths import ROOT
-from lab.report.write import view_of, write_report
+from lab.report.view import view_of
+from lab.report.write import write_report
 from tests.synthetic import run_facts, sample, scenario, stack, trial, write_run
 
 CHECKED = Column(

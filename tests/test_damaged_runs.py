@@ -9,7 +9,8 @@ import pytest
 
 from lab.errors import Exit, LabError
 from lab.report import again
-from lab.report.write import view_of, write_report
+from lab.report.view import view_of
+from lab.report.write import write_report
 from lab.run import formats
 from tests.synthetic import SCENARIOS, STACKS, outcomes, run_facts, sample, trial, write_run
 

@@ -10,8 +10,8 @@ from lab.analysis.comparison.rows import MARGIN
 from lab.analysis.validity.use import foreign_beside
 from lab.model.outcome import Sample
 from lab.paths import RESULTS
-from lab.report import contents, markdown, tables
-from lab.report.write import view_of
+from lab.report import contents, markdown, write
+from lab.report.view import view_of
 from lab.run.store import RunFolder
 
 RUNS = sorted(path.parent for path in (RESULTS / "reference").glob("*/run.json"))
@@ -42,9 +42,9 @@ def test_a_ratio_of_p99s_is_that_of_the_table_where_both_cells_have_the_same_blo
 def test_the_derived_files_are_what_this_lab_derives(run: Path, tmp_path: Path) -> None:
     view = view_of(run)
     written = [
-        tables.write_summary(tmp_path / "summary.csv", view.findings.cells),
-        tables.write_costs(tmp_path / "costs.csv", view.findings.costs),
-        tables.write_comparisons(tmp_path / "comparisons.csv", view.findings.comparisons),
+        write.write_summary(tmp_path / "summary.csv", view.cells),
+        write.write_costs(tmp_path / "costs.csv", view.costs),
+        write.write_comparisons(tmp_path / "comparisons.csv", view.comparisons),
     ]
     for path in written:
         assert path.read_text() == (run / path.name).read_text(), (

@@ -13,8 +13,9 @@ from lab.host import machine
 from lab.model.outcome import Block, Outcome
 from lab.model.stack import NOT_OPTIMIZED, OPTIMIZED
 from lab.model.workload import Load
-from lab.report import answer, noisy_blocks
-from lab.report.write import view_of, write_report
+from lab.report import answer, caveats
+from lab.report.view import view_of
+from lab.report.write import write_report
 from tests.synthetic import (
     NOON,
     SCENARIOS,
@@ -388,7 +389,7 @@ def test_noisy_blocks_that_count_are_named_and_not_counted(noisy: list[int], sai
               noise="The reference workload was off." if number in noisy else "")
         for number in range(6)
     ]  # fmt: skip
-    assert f"Of 6 blocks, {said}" in list(noisy_blocks.warnings(found))[1]
+    assert f"Of 6 blocks, {said}" in list(caveats.noisy_blocks(found))[1]
 
 
 def test_a_stack_that_a_quota_kept_from_running_is_throttled_and_not_slow(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from lab.model.outcome import Block, Outcome, Usage
-from lab.report.write import view_of, write_report
+from lab.report.view import view_of
+from lab.report.write import write_report
 from lab.run.store import RunFolder
 from tests.synthetic import NOON, histogram, run_facts, sample, scenario, stack, trial, write_run
 

@@ -23,8 +23,7 @@ from lab.model.stack import Setting
 from lab.model.stalls import USUAL, usual_causes
 from lab.model.workload import Trial
 from lab.paths import LOADTESTS, ROOT
-from lab.report import derive
-from lab.report.read import read
+from lab.report.view import view_of
 from tests.conftest import remeasured
 from tests.driving import drive, order
 from tests.synthetic import histogram, sample, stack, trial
@@ -190,7 +189,7 @@ def test_nagles_algorithm_that_meets_a_delayed_acknowledgement_is_found_for_real
 )
 def test_no_trial_of_the_committed_runs_is_accused_of_a_stall(run: Path) -> None:
     """Waits, slots, pools, streams, full and idle CPUs: all that takes time there is explained, but for a stack that stalls."""
-    trials = derive.judged(read(run))
+    trials = view_of(run).trials
     assert trials
     judged = [t for t in trials if isinstance(t.outcome, Sample) and t.trial.stack != "fastapi-two-workers"]
     accused = [(t.key, stall_ms(t.outcome, t.limits)) for t in judged if isinstance(t.outcome, Sample)]

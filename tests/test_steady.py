@@ -13,8 +13,7 @@ from lab.analysis.validity.steady import halves_of, trend
 from lab.load.client import Driver
 from lab.model.outcome import Sample, Usage
 from lab.paths import ROOT
-from lab.report import derive
-from lab.report.read import read
+from lab.report.view import view_of
 from tests.conftest import remeasured
 from tests.driving import drive, order
 from tests.server import Peer, Server
@@ -104,7 +103,7 @@ def test_windows_of_older_runs_are_halved_where_they_have_an_even_number_of_seco
 
 def test_node_still_speeds_up_in_the_committed_run_and_nobody_else_does() -> None:
     """Its just-in-time compiler was not done after a warm-up of half a second: +30 % on one path, +54 % on another."""
-    trials = derive.judged(read(ROOT / "results/reference/standard-all-docker"))
+    trials = view_of(ROOT / "results/reference/standard-all-docker").trials
     accused = {
         (cell.stack, cell.scenario) for cell in summary.cells(trials) if any("Throughput" in n for n in cell.notes)
     }

@@ -143,7 +143,8 @@ def _run(project: Project, runtime: Runtime, plan: Plan, folder: RunFolder, left
 
 def report(folder: RunFolder, say: Reporter, whole: bool) -> Exit:
     """Write a run's report and print its findings; name last what was not measured."""
-    from lab.report.write import view_of, write_report  # late: scipy and Altair take seconds to import
+    from lab.report.view import view_of  # late: scipy and Altair take seconds to import
+    from lab.report.write import write_report
 
     shown = view_of(folder.path)
     written = write_report(shown)
@@ -151,7 +152,7 @@ def report(folder: RunFolder, say: Reporter, whole: bool) -> Exit:
         store.point_latest(RESULTS, folder)
     _tell(say, shown, written, whole)
     lacking = [] if whole else [f"the run is not whole; RUN={folder.path.name} resumes it"]
-    lacking += [*shown.run.damaged, *_without_numbers(shown.findings.cells)]
+    lacking += [*shown.run.damaged, *_without_numbers(shown.cells)]
     if lacking:
         say.step(f"Exit status 1, because not all of this run was measured: {'; '.join(lacking)}.")
     return Exit.NOT_ALL_MEASURED if lacking else Exit.DONE
@@ -169,7 +170,7 @@ def _tell(say: Reporter, shown: "View", written: Sequence[Path], whole: bool) ->
 
     costs = overhead(shown.run.facts["overhead"])
     say.step("Beside warm-up and window: " + "; ".join(f"{name} {value}" for name, value in costs) + ".")
-    for cell in shown.findings.cells:
+    for cell in shown.cells:
         if cell.outcome != "valid":
             say.step(f"{cell.outcome}: {cell.stack} {cell.scenario} {cell.load}: {cell.reason}")
     say.answer(answer.lines(shown))

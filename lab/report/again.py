@@ -17,7 +17,8 @@ def report(run: str) -> Exit:
     """
     folder = store.folder(RESULTS, run)
     folder.read_run()  # a run that is not there is refused before Altair, which takes seconds to import
-    from lab.report.write import view_of, write_report
+    from lab.report.view import view_of
+    from lab.report.write import write_report
 
     shown = view_of(folder.path)
     for path in write_report(shown):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from lab.report import short
+from lab.report import caveats, precision, short
 from lab.report.section import Section
 from lab.report.view import View
 
@@ -13,14 +13,14 @@ def lines(view: View) -> Iterator[str]:
         yield f"Against {view.run.baseline}, by the ratio inside each block, with its interval:"
         for section in view.sections:
             yield from _section(view, section)
-    yield from view.resolution
-    yield from view.warnings
+    yield from precision.detectable(view.sections, headlines=True)
+    yield from caveats.warnings(view)
 
 
 def _section(view: View, section: Section) -> Iterator[str]:
     base = short.baseline(section)
     yield f"{section.title}{f' (baseline: {base})' if base else ''}"
-    for phrase in view.phrases(section):
+    for phrase in short.phrases(section, view.compared):
         yield from (f"  {phrase.label}: {stack}" for stack in phrase.stacks)
     if bounds := short.not_by_cpu(section):
         yield f"  Not bound by the server's CPU: {bounds}."

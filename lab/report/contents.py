@@ -8,10 +8,10 @@ from lab.analysis import columns
 from lab.analysis.comparison.paired import MIN_BLOCKS
 from lab.analysis.summary import Judged
 from lab.model.cell import Figure, Value
-from lab.model.outcome import Role
-from lab.report import facts, page, precision, resolution, settings_table, short, start, words
+from lab.model.outcome import Failure, Role
+from lab.report import caveats, facts, page, precision, settings_table, short, start, words
 from lab.report.section import NOT_SUPPORTED, Line, Section
-from lab.report.view import View, log_tail
+from lab.report.view import View
 
 T = TypeVar("T")
 Shown = Mapping[page.Head, Callable[[T], page.Text]]
@@ -40,7 +40,7 @@ def of(view: View, drawn: Collection[str]) -> page.Page:
     """Return the whole report; `drawn` are the slugs of the sections that have a picture."""
     profile = view.run.profile
     intro = page.Paragraph(f"Profile {profile.name}: {profile.about}. {facts.setup(view.run)}")
-    warnings = (page.Paragraph(warning, "warning") for warning in view.warnings)
+    warnings = (page.Paragraph(warning, "warning") for warning in caveats.warnings(view))
     return page.Page(view.run.name, view.title, (intro, *warnings), tuple(_sections(view, drawn)))
 
 
@@ -62,13 +62,13 @@ def _sections(view: View, drawn: Collection[str]) -> Iterator[page.Section]:
         )
     if settings := settings_table.rows(view.run):
         yield page.Section("Settings", tuple(_settings(view, settings)))
-    if view.not_valid:
-        yield page.Section("Trials that are not valid", tuple(_not_valid(view)))
+    if not_valid := [judged for judged in view.trials if judged.verdict.result != "valid"]:
+        yield page.Section("Trials that are not valid", tuple(_not_valid(not_valid)))
 
 
 def _short_answer(view: View) -> Iterator[page.Block]:
     against = f"Each stack against {view.run.baseline}, by the ratio inside each block, with its interval."
-    yield page.Paragraph(" ".join([against, *view.resolution]))
+    yield page.Paragraph(" ".join([against, *precision.detectable(view.sections, headlines=True)]))
     if found := precision.sentences(view.run, view.sections):
         yield page.Details(found[0], tuple(map(page.Paragraph, found[1:])))
     yield page.ShortAnswer(view.run.baseline, tuple(_entry(view, section) for section in view.sections))
@@ -79,7 +79,11 @@ def _entry(view: View, section: Section) -> page.Entry:
     beside = f"{section.load_words}{f', baseline {base}' if base else ''}"
     notes = (f"Not bound by the server's CPU: {bounds}." if bounds else "", short.noted(section))
     return page.Entry(
-        section.scenario.id, section.slug, beside, tuple(view.phrases(section)), tuple(filter(None, notes))
+        section.scenario.id,
+        section.slug,
+        beside,
+        tuple(short.phrases(section, view.compared)),
+        tuple(filter(None, notes)),
     )
 
 
@@ -188,7 +192,7 @@ def _remarks(section: Section) -> Iterator[page.Item]:
 
 def how_to_read(view: View) -> Iterator[str]:
     """Yield the minimum detectable differences of the metrics that do not decide, then what words and numbers mean."""
-    yield from resolution.sentences(view.sections, headlines=False)
+    yield from precision.detectable(view.sections, headlines=False)
     yield from HOW_TO_READ
     if any(load.kind == "open" for load in view.run.profile.loads):
         yield "Latency to quote is that under open load."
@@ -198,7 +202,7 @@ def how_to_read(view: View) -> Iterator[str]:
 
 def _how_to_read(view: View) -> Iterator[page.Block]:
     yield page.Bullets(tuple(map(page.Item, how_to_read(view))))
-    has = {name for cell in view.findings.cells for name, figure in cell.figures.items() if figure is not None}
+    has = {name for cell in view.cells for name, figure in cell.figures.items() if figure is not None}
     meanings = [page.Item(f"{one.meaning}.", one.title) for one in columns.COLUMNS if one.title and one.name in has]
     meanings += [
         page.Item(f"{one.meaning}.", f"{one.title} ({', '.join(one.roles)})") for one in columns.COSTS if one.title
@@ -221,16 +225,15 @@ def _settings(view: View, settings: Sequence[page.Row]) -> Iterator[page.Block]:
         yield page.Bullets(tuple(map(page.Item, exceptions)))
 
 
-def _not_valid(view: View) -> Iterator[page.Block]:
+def _not_valid(trials: Sequence[Judged]) -> Iterator[page.Block]:
     titles = ("stack", "scenario", "load", "block", "attempt", "outcome", "reason")
     heads = tuple(page.Head(title, numeric=title in ("block", "attempt")) for title in titles)
-    yield page.Table("Trials that are not valid", heads, tuple(map(_rejected, view.not_valid)))
-    for judged in view.not_valid:
-        if log := log_tail(judged.outcome):
-            trial = judged.trial
-            yield page.Details(
-                f"The end of {trial.stack}'s log, block {trial.block}, {trial.scenario}", (page.Code(tuple(log)),)
-            )
+    yield page.Table("Trials that are not valid", heads, tuple(map(_rejected, trials)))
+    for outcome in (judged.outcome for judged in trials):
+        if isinstance(outcome, Failure) and outcome.log_tail:
+            trial = outcome.trial
+            summary = f"The end of {trial.stack}'s log, block {trial.block}, {trial.scenario}"
+            yield page.Details(summary, (page.Code(outcome.log_tail),))
 
 
 def _rejected(judged: Judged) -> page.Row:

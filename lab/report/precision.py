@@ -1,13 +1,17 @@
-"""How narrow the intervals of the headline ratios have become, beside what the profile asked for."""
+"""How precise a run is: how narrow its ratios have become beside what the profile asked for, and what differences it detects.
 
-from collections.abc import Iterable, Iterator
+Minimum detectable differences have one sentence per metric and kind of load: they differ by a factor of ten.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
 from math import ceil, expm1, inf, log1p
 from statistics import median
 
+from lab.analysis.comparison.paired import MIN_BLOCKS
 from lab.analysis.comparison.rows import Comparison
 from lab.report import words
 from lab.report.read import Run
-from lab.report.section import Line, Section
+from lab.report.section import Line, Section, headline
 
 NAMED = 14
 """So many ratios are named; a run of many stacks has its others in the tables."""
@@ -63,3 +67,31 @@ def _missed(line: Line, target: float) -> str:
         return f"{named} ({line.answer.label})"
     blocks = ceil(row.blocks * (half / log1p(target)) ** 2)
     return f"{named} (known to {words.percent(expm1(half))}; at this spread about {blocks} blocks would do)"
+
+
+def detectable(sections: Iterable[Section], *, headlines: bool) -> list[str]:
+    """Return the sentences of the metrics that decide under their kind of load, or of all the others."""
+    rows = [row for section in sections for row in (*section.comparisons, *section.aa)]
+    if not rows:
+        return ["This run has no pair to compare."] if headlines else []
+    groups: dict[tuple[str, str], list[Comparison]] = {}
+    for row in rows:
+        if (row.metric == headline(row.load)) == headlines:
+            groups.setdefault((row.metric, row.load.partition(":")[0]), []).append(row)
+    return [
+        f"{words.METRICS[metric][0].upper()}{words.METRICS[metric][1:]} under {kind} load: {_detectable(rows)}."
+        for (metric, kind), rows in groups.items()
+    ]
+
+
+def _detectable(rows: Sequence[Comparison]) -> str:
+    known = [row.mde for row in rows if row.mde is not None]
+    if not known:
+        most = max(row.blocks for row in rows)
+        return f"no claim, since no pair has the {MIN_BLOCKS} common blocks that one needs (the most is {most})"
+    if len(known) == 1:
+        return f"the minimum detectable difference of its only pair is {words.percent(known[0])}"
+    return (
+        f"the minimum detectable difference is {words.percent(median(known))} (median of {len(known)} pairs; "
+        f"{words.percent(min(known))} to {words.percent(max(known))})"
+    )

@@ -1,19 +1,19 @@
-"""What a run's report and its last lines on the terminal say: derived once, shown by both."""
+"""What follows from a run's originals: what each trial counts as, the cells, the comparisons, and what a report says of them."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
+from pathlib import Path
 
+from lab.analysis import summary
+from lab.analysis.columns import Cost
+from lab.analysis.comparison.rows import Comparison, compare
 from lab.analysis.summary import Judged
-from lab.model.outcome import Failure, Outcome
-from lab.model.stack import NOT_OPTIMIZED
+from lab.model.cell import Cell
+from lab.model.stack import AA
 from lab.model.workload import Scenario
 from lab.paths import RESULTS
-from lab.report import noisy_blocks, resolution, settings_table, short
-from lab.report.derive import Findings
-from lab.report.read import Run
+from lab.report.read import Run, read
 from lab.report.section import Line, Section, headline
 
 _NAMED = 4
@@ -23,10 +23,31 @@ _RANK = {"valid": 0, "failed": 1, "invalid": 2}
 
 @dataclass(frozen=True)
 class View:
-    """A whole report."""
+    """A whole report; the A/A arms are among the trials and the comparisons, not among cells and costs."""
 
     run: Run
-    findings: Findings
+
+    @cached_property
+    def trials(self) -> list[Judged]:
+        """Return the trials that count with their verdicts."""
+        limits = self.run.limits
+        return summary.judged(self.run.outcomes, lambda trial: limits[trial.stack.removesuffix(AA)][trial.scenario])
+
+    @cached_property
+    def _all_cells(self) -> list[Cell]:
+        return summary.cells(self.trials)
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        return [cell for cell in self._all_cells if not cell.stack.endswith(AA)]
+
+    @cached_property
+    def comparisons(self) -> list[Comparison]:
+        return compare(summary.observations(self.trials, self._all_cells), self.run.baseline)
+
+    @cached_property
+    def costs(self) -> list[Cost]:
+        return summary.costs(self.trials, self.cells)
 
     @cached_property
     def sections(self) -> list[Section]:
@@ -35,8 +56,8 @@ class View:
         ]
 
     def _section(self, scenario: Scenario, load: str) -> Section:
-        cells = [cell for cell in self.findings.cells if (cell.scenario, cell.load) == (scenario.id, load)]
-        rows = [row for row in self.findings.comparisons if (row.scenario, row.load) == (scenario.id, load)]
+        cells = [cell for cell in self.cells if (cell.scenario, cell.load) == (scenario.id, load)]
+        rows = [row for row in self.comparisons if (row.scenario, row.load) == (scenario.id, load)]
         metric = headline(load)
         against = {row.stack: row for row in rows if row.metric == metric}
         base = next((cell for cell in cells if cell.stack == self.run.baseline), None)
@@ -52,7 +73,7 @@ class View:
             warmup_s=self.run.profile.warmup_s,
             costs={
                 (cost.stack, cost.role): cost
-                for cost in self.findings.costs
+                for cost in self.costs
                 if (cost.scenario, cost.load) == (scenario.id, load)
             },
         )
@@ -60,26 +81,6 @@ class View:
     def _not_supported(self, scenario: Scenario) -> dict[str, str]:
         reasons = {stack.name: stack.why_omitted(scenario.path) for stack in self.run.stacks}
         return {stack: reason for stack, reason in reasons.items() if reason is not None}
-
-    @cached_property
-    def blocks_measured(self) -> int:
-        """Return the number of blocks in which every planned trial ended in some outcome."""
-        sizes = Counter(judged.trial.block for judged in self.findings.trials)
-        whole = self.run.facts.get("trials_per_block", max(sizes.values(), default=0))
-        return sum(size == whole for size in sizes.values())
-
-    @cached_property
-    def partial(self) -> str | None:
-        """Say why this is no whole run; None where it is one."""
-        measured, planned = self.blocks_measured, self.run.profile.blocks
-        if measured >= planned and self.run.facts.get("ended_at", ""):
-            return None
-        return f"Partial run: {measured} of at least {planned} blocks were measured whole before it was stopped."
-
-    @cached_property
-    def resolution(self) -> list[str]:
-        """Return the minimum detectable differences of the metrics that decide."""
-        return resolution.sentences(self.sections, headlines=True)
 
     @property
     def title(self) -> str:
@@ -91,43 +92,9 @@ class View:
     def stack_names(self) -> list[str]:
         return [stack.name for stack in self.run.stacks]
 
-    def phrases(self, section: Section) -> list[short.Phrase]:
-        """Return the short answer of a scenario."""
-        return short.phrases(section, self.compared)
-
     @property
     def compared(self) -> list[str]:
-        return [stack.name for stack in self.run.stacks if stack.name != self.run.baseline]
-
-    @property
-    def not_valid(self) -> list[Judged]:
-        return [judged for judged in self.findings.trials if judged.verdict.result != "valid"]
-
-    @cached_property
-    def warnings(self) -> list[str]:
-        return list(self._warnings())
-
-    def _warnings(self) -> Iterator[str]:
-        if self.partial:
-            yield self.partial
-        yield from settings_table.unequal(self.run)
-        if again := len(self.run.outcomes) - len(self.findings.trials):
-            yield f"{again} trials of interrupted or noisy blocks were measured again; the last whole attempt counts."
-        yield from noisy_blocks.warnings(self.run.blocks)
-        if self.run.cut_lines:
-            yield f"{self.run.cut_lines} line(s) of the run's files were cut off by a kill and are left out."
-        yield from self.run.damaged
-        if (self.run.facts.get("git") or {}).get("dirty"):
-            yield "The checkout had uncommitted changes: the recorded commit is not exactly what was measured."
-        if (
-            self.run.facts.get("runtime") == "process"
-            and self.run.facts.get("machine", {}).get("python_build") == NOT_OPTIMIZED
-        ):
-            yield f"The stacks ran on a Python that was built {NOT_OPTIMIZED}: one that was built with them is faster."
-        for section in self.sections:
-            for row in section.aa:
-                if row.verdict == "different":
-                    yield f"{section.title}: the baseline came out different from itself; distrust these verdicts."
+        return [name for name in self.stack_names if name != self.run.baseline]
 
     @property
     def glossary(self) -> str:
@@ -141,7 +108,7 @@ class View:
         """Return the command that repeats such a run."""
         words_ = {
             "PROFILE": self.run.profile.name,
-            "STACKS": ",".join(stack.name for stack in self.run.stacks),
+            "STACKS": ",".join(self.stack_names),
             "SCENARIOS": _quoted(",".join(scenario.id for scenario in self.run.scenarios)),
             "RUNTIME": self.run.facts.get("runtime"),
             "SEED": self.run.facts.get("seed"),
@@ -154,13 +121,18 @@ def _quoted(text: str) -> str:
     return f"'{text}'" if "?" in text else text
 
 
-def log_tail(outcome: Outcome) -> Sequence[str]:
-    return outcome.log_tail if isinstance(outcome, Failure) else ()
-
-
 def _best_first(line: Line) -> tuple[int, float, str]:
     """Rank by throughput; where the rate was given, by p99. Failed comes after valid, invalid last."""
     cell = line.cell
     if headline(cell.load) == "p99_ms":
         return _RANK[cell.outcome], cell.amount("p99_ms") or inf, cell.stack
     return _RANK[cell.outcome], -(cell.rps.mean if cell.rps else 0), cell.stack
+
+
+def view_of(folder: Path) -> View:
+    """Return what follows from the originals in a run's folder.
+
+    Raises:
+        LabError: the originals are missing or broken, or a newer lab wrote them.
+    """
+    return View(read(folder))

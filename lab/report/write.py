@@ -1,40 +1,74 @@
-"""Writes a run's derived files: tables, charts and reports. They follow from the originals alone and can be derived again."""
+"""Writes a run's derived files: tables, charts and reports. They follow from the originals alone and can be derived again.
 
-from collections.abc import Mapping
+The tables have the columns of lab/analysis/columns.py; empty means not measured.
+"""
+
+import csv
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from lab.report import charts, contents, markdown, tables
-from lab.report.derive import derive
+from lab.analysis import columns
+from lab.analysis.columns import Cost
+from lab.analysis.comparison.rows import Comparison
+from lab.model.cell import Cell
+from lab.report import charts, contents, markdown
 from lab.report.page import Page
-from lab.report.read import read
 from lab.report.view import View
 
-
-def view_of(folder: Path) -> View:
-    """Return what follows from the originals in a run's folder.
-
-    Raises:
-        LabError: the originals are missing or broken, or a newer lab wrote them.
-    """
-    run = read(folder)
-    return View(run, derive(run))
+_CELL_OF_COSTS = ("stack", "scenario", "load", "role")
 
 
 def write_report(view: View) -> list[Path]:
     """Write all derived files into the run's folder and return their paths."""
-    folder, found, drawn = view.run.folder, view.findings, _charts(view)
+    folder, drawn = view.run.folder, _charts(view)
     page = contents.of(view, drawn)
     return [
-        tables.write_summary(folder / "summary.csv", found.cells),
-        tables.write_costs(folder / "costs.csv", found.costs),
-        tables.write_comparisons(folder / "comparisons.csv", found.comparisons),
+        write_summary(folder / "summary.csv", view.cells),
+        write_costs(folder / "costs.csv", view.costs),
+        write_comparisons(folder / "comparisons.csv", view.comparisons),
         *_write_charts(folder / "charts", drawn),
         _write(folder / "report.md", markdown.render(page)),
         _write(folder / "report.html", _html(page, drawn)),
     ]
+
+
+def write_summary(path: Path, cells: Iterable[Cell]) -> Path:
+    rows = (
+        {name: value for column in columns.COLUMNS for name, value in column.fields(cell).items()} for cell in cells
+    )
+    return _write_rows(path, [name for column in columns.COLUMNS for name in column.names], rows)
+
+
+def write_costs(path: Path, costs: Iterable[Cost]) -> Path:
+    names = [*_CELL_OF_COSTS, *(column.name for column in columns.COSTS)]
+    return _write_rows(path, names, (cost.model_dump(include=set(_CELL_OF_COSTS)) | cost.figures for cost in costs))
+
+
+def write_comparisons(path: Path, comparisons: Iterable[Comparison]) -> Path:
+    return _write_rows(path, list(columns.COMPARISONS), map(vars, comparisons))
+
+
+def _write_rows(path: Path, names: list[str], rows: Iterable[Mapping[str, object]]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: _field(row[name]) for name in names} for row in rows)
+    return path
+
+
+def _field(value: object) -> object:
+    """Write numbers with six significant digits: more than any of them has."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:.6g}"
+        case tuple():
+            return " ".join(value)
+    return value
 
 
 def _charts(view: View) -> dict[str, str]:

@@ -1,0 +1,55 @@
+"""What a reader must know before believing a run: that it is partial, its budgets unequal, its blocks noisy, its files damaged."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from lab.model.outcome import Block
+from lab.model.stack import NOT_OPTIMIZED
+from lab.report import settings_table
+from lab.report.view import View
+
+
+def warnings(view: View) -> Iterator[str]:
+    """Yield one sentence for each."""
+    run = view.run
+    yield from _partial(view)
+    yield from settings_table.unequal(run)
+    if again := len(run.outcomes) - len(view.trials):
+        yield f"{again} trials of interrupted or noisy blocks were measured again; the last whole attempt counts."
+    yield from noisy_blocks(run.blocks)
+    if run.cut_lines:
+        yield f"{run.cut_lines} line(s) of the run's files were cut off by a kill and are left out."
+    yield from run.damaged
+    if (run.facts.get("git") or {}).get("dirty"):
+        yield "The checkout had uncommitted changes: the recorded commit is not exactly what was measured."
+    build = run.facts.get("machine", {}).get("python_build")
+    if run.facts.get("runtime") == "process" and build == NOT_OPTIMIZED:
+        yield f"The stacks ran on a Python that was built {NOT_OPTIMIZED}: one that was built with them is faster."
+    for section in view.sections:
+        for row in section.aa:
+            if row.verdict == "different":
+                yield f"{section.title}: the baseline came out different from itself; distrust these verdicts."
+
+
+def _partial(view: View) -> Iterator[str]:
+    """Yield why this is no whole run: some planned trial of a block did not end in any outcome, or it was stopped."""
+    sizes = Counter(judged.trial.block for judged in view.trials)
+    whole = view.run.facts.get("trials_per_block", max(sizes.values(), default=0))
+    measured, planned = sum(size == whole for size in sizes.values()), view.run.profile.blocks
+    if measured < planned or not view.run.facts.get("ended_at"):
+        yield f"Partial run: {measured} of at least {planned} blocks were measured whole before it was stopped."
+
+
+def noisy_blocks(blocks: Sequence[Block]) -> Iterator[str]:
+    """Yield sentences on attempts at blocks, in the order in which they were made; none where all were quiet."""
+    noisy = [block for block in blocks if block.noise]
+    if not noisy:
+        return
+    yield f"{len(noisy)} of {len(blocks)} attempts at a block were noisy; the first: {noisy[0].noise}"
+    last = {block.block: block for block in blocks}
+    if kept := [str(number + 1) for number, block in sorted(last.items()) if block.noise]:
+        named = f"block {kept[0]} counts" if len(kept) == 1 else f"blocks {', '.join(kept)} count"
+        yield (
+            f"Of {len(last)} blocks, {named} although noisy, because no time or try was left. "
+            "What was disturbed there is left out where enough is left."
+        )
