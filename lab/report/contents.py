@@ -39,7 +39,7 @@ STACK = page.Head("stack", numeric=False)
 def of(view: View, drawn: Collection[str]) -> page.Page:
     """Return the whole report; `drawn` are the slugs of the sections that have a picture."""
     profile = view.run.profile
-    intro = page.Paragraph(f"Profile {profile.name}: {profile.about}. {facts.setup(view.run)}")
+    intro = page.Paragraph(f"Profile {profile.name}: {profile.about}. {' '.join(facts.setup(view.run))}")
     warnings = (page.Paragraph(warning, "warning") for warning in caveats.warnings(view))
     return page.Page(view.run.name, view.title, (intro, *warnings), tuple(_sections(view, drawn)))
 
@@ -52,7 +52,7 @@ def _sections(view: View, drawn: Collection[str]) -> Iterator[page.Section]:
     if starts := start.starts(view.run):
         heads, rows = _filled(start.COLUMNS, starts, [one.stack for one in starts])
         table = page.Table("What it takes to start", heads, rows, "narrow")
-        yield page.Section("What it takes to start", (table, page.Paragraph(start.note(view.run), "soft")))
+        yield page.Section("What it takes to start", (table, page.Paragraph(" ".join(start.note(view.run)), "soft")))
     yield page.Section("How to read this", tuple(_how_to_read(view)))
     yield page.Section("How to reproduce this run", (page.Code((view.command,)),))
     for title, found in facts.tables(view.run).items():
@@ -177,11 +177,9 @@ def _added(section: Section) -> Shown[Line]:
 
 def _remarks(section: Section) -> Iterator[page.Item]:
     """Yield what must be said beside the table: reasons, notes, the A/A arm, what the bounds mean."""
-    for cell in (line.cell for line in section.lines):
-        if cell.reason:
-            yield page.Item(words.clipped(cell.reason), f"{cell.stack} {cell.outcome}")
-    for cell in (line.cell for line in section.lines):
-        yield from (page.Item(note, cell.stack) for note in cell.notes)
+    cells = [line.cell for line in section.lines]
+    yield from (page.Item(words.clipped(one.reason), f"{one.stack} {one.outcome}") for one in cells if one.reason)
+    yield from (page.Item(note, one.stack) for one in cells for note in one.notes)
     for stack, reason in section.not_supported.items():
         yield page.Item(f"{reason}.", f"{stack} {NOT_SUPPORTED}")
     yield from (page.Item(words.sentence(row_), "A/A") for row_ in section.aa if row_.metric == section.metric)

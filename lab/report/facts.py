@@ -12,12 +12,8 @@ from lab.report.read import Run
 Table = dict[str, str]
 
 
-def setup(run: Run) -> str:
-    """Return one paragraph: when, on what, how much."""
-    return " ".join(_setup(run))
-
-
-def _setup(run: Run) -> Iterator[str]:
+def setup(run: Run) -> Iterator[str]:
+    """Yield the sentences of one paragraph: when, on what, how much."""
     profile, machine = run.profile, run.facts.get("machine", {})
     if started := run.facts.get("started_at"):
         yield f"Measured {when(started)}"

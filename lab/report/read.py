@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from lab.analysis.validity.limits import Limits
 from lab.errors import LabError
 from lab.model.outcome import Block, Outcome
@@ -17,7 +15,7 @@ from lab.report import older
 from lab.run.jsonlines import problem
 from lab.run.store import RunFolder
 
-_MAPPINGS = (
+_MAPPINGS = [
     "machine",
     "cpu_plan",
     "settings",
@@ -28,7 +26,7 @@ _MAPPINGS = (
     "sha256",
     "overhead",
     "limits",
-)
+]
 """Keys of run.json that a report looks into."""
 
 
@@ -69,16 +67,17 @@ def read(path: Path) -> Run:
     """
     folder = RunFolder(path)
     facts, trials, blocks = folder.read_run(), folder.outcome_lines(), folder.block_lines()
+    run_json = path / "run.json"
     try:
         stacks = tuple(Stack.model_validate(stack) for stack in facts["stacks"])
         scenarios = tuple(Scenario.model_validate(scenario) for scenario in facts["scenarios"])
         profile = Profile.model_validate(facts["profile"])
-    except (KeyError, TypeError, ValidationError) as error:
-        run_json = path / "run.json"
+        for name in _MAPPINGS:
+            if not isinstance(facts.get(name, {}), Mapping):
+                raise LabError(f"{run_json} is damaged: {name} is no object. Restore the file.")
+        limits = _limits(facts, stacks, scenarios)
+    except (KeyError, TypeError, ValueError) as error:
         raise LabError(f"{run_json} is damaged: {problem(error, run_json)}. Restore the file.") from None
-    for name in _MAPPINGS:
-        if not isinstance(facts.get(name, {}), Mapping):
-            raise LabError(f"{path / 'run.json'} is damaged: {name} is no object. Restore the file.")
     strange = tuple(filter(None, (_stranger(one.trial, stacks, scenarios) for one in trials.values)))
     return Run(
         folder=path,
@@ -86,7 +85,7 @@ def read(path: Path) -> Run:
         profile=profile,
         stacks=stacks,
         scenarios=scenarios,
-        limits=_limits(facts, stacks, scenarios, path / "run.json"),
+        limits=limits,
         outcomes=tuple(one for one in trials.values if not _stranger(one.trial, stacks, scenarios)),
         blocks=blocks.values,
         cut_lines=trials.cut + blocks.cut,
@@ -95,27 +94,25 @@ def read(path: Path) -> Run:
 
 
 def _limits(
-    facts: Mapping[str, Any], stacks: Iterable[Stack], scenarios: Sequence[Scenario], run_json: Path
+    facts: Mapping[str, Any], stacks: Iterable[Stack], scenarios: Sequence[Scenario]
 ) -> dict[str, dict[str, Limits]]:
     def of(stack: Stack, scenario: Scenario) -> Limits:
-        written = facts.get("limits")
-        return (
-            Limits.model_validate(written[stack.name][scenario.id]) if written else older.limits(facts, stack, scenario)
-        )
+        if written := facts.get("limits"):
+            return Limits.model_validate(written[stack.name][scenario.id])
+        return older.limits(facts, stack, scenario)
 
-    try:
-        return {stack.name: {scenario.id: of(stack, scenario) for scenario in scenarios} for stack in stacks}
-    except (KeyError, TypeError, ValueError) as error:
-        raise LabError(f"{run_json} is damaged: {problem(error, run_json)}. Restore the file.") from None
+    return {stack.name: {scenario.id: of(stack, scenario) for scenario in scenarios} for stack in stacks}
 
 
 def _stranger(trial: Trial, stacks: Iterable[Stack], scenarios: Iterable[Scenario]) -> str:
     """Say of which stack or scenario a trial is that run.json does not have; empty where it has both."""
     if trial.stack.removesuffix(AA) not in {stack.name for stack in stacks}:
-        return f"Outcomes of the stack {trial.stack!r} are left out: run.json does not have it. Restore the file that was changed."
-    if trial.scenario not in {scenario.id for scenario in scenarios}:
-        return f"Outcomes of the scenario {trial.scenario!r} are left out: run.json does not have it. Restore the file that was changed."
-    return ""
+        what = f"stack {trial.stack!r}"
+    elif trial.scenario not in {scenario.id for scenario in scenarios}:
+        what = f"scenario {trial.scenario!r}"
+    else:
+        return ""
+    return f"Outcomes of the {what} are left out: run.json does not have it. Restore the file that was changed."
 
 
 def _incomplete(outcomes: Iterable[Outcome], blocks: Sequence[Block]) -> Iterator[str]:

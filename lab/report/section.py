@@ -132,10 +132,8 @@ class Section:
     @property
     def streams(self) -> tuple[Line, ...]:
         """Return the lines that have times of events, the quickest first event first."""
-        held = [
-            (first_ms, line) for line in self.lines if (first_ms := line.cell.amount("first_event_p50_ms")) is not None
-        ]
-        return tuple(line for _, line in sorted(held, key=lambda item: item[0]))
+        known = (line for line in self.lines if line.cell.amount("first_event_p50_ms") is not None)
+        return tuple(sorted(known, key=lambda line: line.cell.amount("first_event_p50_ms") or 0))
 
     @property
     def stream_note(self) -> str:

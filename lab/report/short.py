@@ -1,12 +1,12 @@
 """The short answer: what one scenario says of all stacks, in one phrase per kind of verdict."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from lab.model.cell import Cell
 from lab.report import words
-from lab.report.section import NOT_SUPPORTED, Answer, Line, Section
+from lab.report.section import NOT_SUPPORTED, Answer, Section
 
 _KINDS = ("faster", "shorter p99", "slower", "longer p99", "throttled", "equal within", "inconclusive", "no claim", "no comparison",
           "failed", "invalid", "not measured", NOT_SUPPORTED)  # fmt: skip
@@ -27,17 +27,16 @@ def phrases(section: Section, compared: Sequence[str]) -> list[Phrase]:
     """Return the verdicts on all compared stacks, kind by kind; inside a kind as the scenario's table ranks them."""
     ranked = [line.cell.stack for line in section.lines if line.cell.stack in compared]
     named = [*ranked, *(name for name in compared if name not in ranked)]
-    answers = sorted(
-        ((_told(section, stack), section.answer(stack)) for stack in named), key=lambda item: _rank(item[1])
-    )
-    return [_phrase(list(group)) for _, group in groupby(answers, key=lambda item: item[1].label)]
+    answers = sorted(((section.answer(stack), stack) for stack in named), key=lambda item: _rank(item[0]))
+    groups = groupby(answers, key=lambda item: (item[0].label, item[0].tone))
+    return [Phrase(*said, tuple(_told(section, stack) for _, stack in group)) for said, group in groups]
 
 
 def _told(section: Section, stack: str) -> str:
     """Return a stack with its ratio and, under open load, its latency, which does not follow from throughput there."""
     line = next((line for line in section.lines if line.cell.stack == stack), None)
     latency = _open_latency(line.cell) if line and section.is_open else ""
-    return " ".join(filter(None, [stack, latency, section.answer(stack).detail]))
+    return " ".join(filter(None, [stack, latency, section.answer(stack).detail])).rstrip(",")
 
 
 def _open_latency(cell: Cell) -> str:
@@ -47,11 +46,6 @@ def _open_latency(cell: Cell) -> str:
 
 def _rank(answer: Answer) -> int:
     return next(rank for rank, kind in enumerate(_KINDS) if answer.label.startswith(kind))
-
-
-def _phrase(answers: Sequence[tuple[str, Answer]]) -> Phrase:
-    first = answers[0][1]
-    return Phrase(first.label, first.tone, tuple(told.rstrip(",") for told, _ in answers))
 
 
 def baseline(section: Section) -> str:
@@ -72,12 +66,12 @@ def noted(section: Section) -> str:
 
 def not_by_cpu(section: Section) -> str:
     """Say which stacks were bound by something else than the server's CPU; empty where none was."""
-    return "; ".join(_bounds([line for line in section.lines if line.cell.bound_by]))
-
-
-def _bounds(lines: Sequence[Line]) -> Iterator[str]:
-    ordered = sorted(lines, key=lambda line: line.cell.bound_by)
-    for bound, group in groupby(ordered, key=lambda line: line.cell.bound_by):
-        stacks = [line.cell.stack for line in group]
-        if bound != "server CPU":
-            yield f"{bound} ({', '.join(stacks) if len(stacks) < len(lines) or len(lines) == 1 else 'all'})"
+    bound = sorted((line.cell for line in section.lines if line.cell.bound_by), key=lambda cell: cell.bound_by)
+    groups = {
+        bound_by: [cell.stack for cell in group] for bound_by, group in groupby(bound, lambda cell: cell.bound_by)
+    }
+    return "; ".join(
+        f"{bound_by} ({', '.join(stacks) if len(stacks) < len(bound) or len(bound) == 1 else 'all'})"
+        for bound_by, stacks in groups.items()
+        if bound_by != "server CPU"
+    )

@@ -60,7 +60,9 @@ def starts(run: Run) -> list[Start]:
 def _starts(run: Run) -> Iterator[Start]:
     sizes: Mapping[str, Mapping[str, int]] = run.facts.get("image_sizes") or {}
     alone_s: Mapping[str, float] = run.facts.get("cold_start_alone_s") or {}
+    samples = [outcome for outcome in run.outcomes if isinstance(outcome, Sample)]
     for stack in run.stacks:
+        idle_bytes = stats.middle(one.idle_memory_bytes for one in samples if one.trial.stack == stack.name)
         size = sizes.get(stack.name, {})
         yield Start(
             stack=stack.name,
@@ -69,22 +71,12 @@ def _starts(run: Run) -> Iterator[Start]:
             alone_s=alone_s.get(stack.name),
             cold_start_s=tuple(b.cold_start_s[stack.name] for b in run.blocks if stack.name in b.cold_start_s),
             cpu_s=stats.middle(block.start_cpu_s.get(stack.name) for block in run.blocks),
-            idle_mb=stats.middle(_idle_mb(run, stack.name)),
+            idle_mb=stats.per(idle_bytes, 1e6),
         )
 
 
-def _idle_mb(run: Run, stack: str) -> Iterator[float | None]:
-    for outcome in run.outcomes:
-        if isinstance(outcome, Sample) and outcome.trial.stack == stack:
-            yield stats.per(outcome.idle_memory_bytes, 1e6)
-
-
-def note(run: Run) -> str:
-    """Say what was measured, and how."""
-    return " ".join(_note(run))
-
-
-def _note(run: Run) -> Iterator[str]:
+def note(run: Run) -> Iterator[str]:
+    """Yield sentences on what was measured, and how."""
     if run.facts.get("image_sizes"):
         yield "Images are unpacked; their own part is in layers that no other image of the run has."
     if together := run.facts.get("images_together_bytes"):
