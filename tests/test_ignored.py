@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.config import declared, scenarios
+from lab.config import scenarios, user_classes
 from lab.errors import LabError
 from tests.conftest import lab
 
@@ -49,14 +49,14 @@ def folder_with(folder: Path, text: str) -> Path:
 def test_a_user_class_that_is_no_scenario_is_named_with_its_line_and_what_to_do(
     tmp_path: Path, text: str, line: int, why: str
 ) -> None:
-    (said,) = declared.ignored(folder_with(tmp_path, text))
+    (said,) = user_classes.ignored(folder_with(tmp_path, text))
     assert said.startswith(f"{tmp_path.name}/mine.py, line {line}: the lab does not run Mine, {why}")
     assert scenarios.all_of(tmp_path) == ()
 
 
 def test_bases_and_helpers_are_not_meant(tmp_path: Path) -> None:
     text = "from fast import FastUser\nclass Base(FastUser):\n abstract = True\nclass Helper:\n def task(self):\n  pass"
-    assert list(declared.ignored(folder_with(tmp_path, text))) == []
+    assert list(user_classes.ignored(folder_with(tmp_path, text))) == []
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_each_scenario_is_found_once_in_the_order_given() -> None:
 
 def test_what_a_class_declares_comes_with_what_it_does_and_what_it_leaves_to_the_server() -> None:
     bounded = next(one for one in scenarios.declared_in(LOADTESTS) if one.name == "http/bounded")
-    assert bounded.about == "n calls, at most `limit` of them at once."
+    assert bounded.source.about == "n calls, at most `limit` of them at once."
     assert bounded.params == {"n": 10, "ms": 20, "capacity": None, "limit": 4}
 
 

@@ -35,7 +35,7 @@ def scenarios(*, as_json: bool) -> Exit:
 
     say_ignored()
     rows = [
-        one.scenario().model_dump(mode="json") | {"params": one.accepted, "about": one.about}
+        one.scenario().model_dump(mode="json") | {"params": one.accepted, "about": one.source.about}
         for one in scenarios_.declared_in(LOADTESTS)
     ]
     return _print(rows, ("id", "about", "params", "file"), as_json=as_json)
@@ -43,10 +43,10 @@ def scenarios(*, as_json: bool) -> Exit:
 
 def say_ignored() -> None:
     """Print to standard error which user classes of loadtests/ are no scenarios, and what to do."""
-    from lab.config import declared
+    from lab.config.user_classes import ignored
     from lab.run.console import console
 
-    for sentence in declared.ignored(LOADTESTS):
+    for sentence in ignored(LOADTESTS):
         console(stderr=True).print(f"lab: {sentence}", soft_wrap=True)
 
 

@@ -3,17 +3,17 @@
 A user class with a `path` is a scenario. Its id is that path without its first slash; the first word is the workload.
 """
 
-import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 from urllib.parse import parse_qsl
 
-from lab.config import declared
+from pydantic import ConfigDict, Field, SkipValidation, ValidationError
+
 from lab.config.amounts import amount
-from lab.config.user_classes import Literal
+from lab.config.user_classes import UserClass, user_classes
 from lab.errors import LabError
+from lab.model.noun import Noun
 from lab.model.workload import Gate, Scenario
 
 ALL = "all"
@@ -22,27 +22,42 @@ CPU_MS, ROUNDS = "cpu_ms", "rounds"
 """Where a scenario takes the second, an id may give the first in its place (lab/run/rounds.py)."""
 MOST_CPU_MS = 200
 """The contract's most rounds are half a second of a fast interpreter."""
-GATES: tuple[Gate, ...] = get_args(Gate)
-_PATH = re.compile(r"(/[^/?#\s]+)+/?")
+_AMOUNTS = ("at_once", "waits_ms")
+_MUST_BE = {
+    "path": "a path without a query, such as '/db/one'",
+    "params": "a dictionary of whole numbers, texts and None",
+    "expected_errors": "a parameter's name and a list of reasons",
+    "holds": f"None or one of {', '.join(get_args(Gate))}",
+    **dict.fromkeys(_AMOUNTS, "a text such as 'n * ms'"),
+    "streams": "True or False",
+}
 
 
-@dataclass(frozen=True)
-class Declared:
+class Declared(Noun):
     """What a user class declares; `params` with None are left to the server's default."""
 
-    workload: str
-    name: str
-    about: str
-    file: str
-    user: str
-    path: str
-    params: dict[str, int | str | None]
-    expected_errors: dict[str, list[str]]
+    model_config = ConfigDict(strict=True, arbitrary_types_allowed=True)
+
+    source: SkipValidation[UserClass]
+    path: str = Field(pattern=r"^(/[^/?#\s]+)+/?$")
+    params: dict[str, int | str | None] = Field(default_factory=dict)
+    expected_errors: dict[str, list[str]] = Field(default_factory=dict)
     """Parameter -> reasons of errors that are to be expected where it is given and not 0."""
-    holds: Gate | None
-    amounts: dict[str, Literal]
-    """`at_once` and `waits_ms`, where they are declared: products of parameters (lab/config/amounts.py)."""
-    streams: bool
+    holds: Gate | None = None
+    at_once: str | None = None
+    waits_ms: str | None = None
+    """Like `at_once` a product of parameters (lab/config/amounts.py)."""
+    streams: bool = False
+
+    @property
+    def name(self) -> str:
+        """Return the id without parameters."""
+        return self.path.strip("/")
+
+    @property
+    def workload(self) -> str:
+        """Return the first word of the path."""
+        return self.name.split("/")[0]
 
     def scenario(self, query: str = "") -> Scenario:
         """Return the scenario with the parameters of `query` (`ms=50&n=3`) in place of the declared ones."""
@@ -55,8 +70,8 @@ class Declared:
         return Scenario(
             id="?".join([self.name, *filter(None, ["&".join(unlike)])]),
             workload=self.workload,
-            file=self.file,
-            user=self.user,
+            file=self.source.file,
+            user=self.source.name,
             path=self.path,
             params={name: value for name in self.params if (value := params[name]) is not None},
             cpu_ms=cpu_ms,
@@ -65,15 +80,17 @@ class Declared:
             ),
             holds=self.holds,
             streams=self.streams,
-            **{name: self._amount(name, params) for name in self.amounts},
+            **{
+                name: self._amount(name, text, params) for name in _AMOUNTS if (text := getattr(self, name)) is not None
+            },
         )
 
-    def _amount(self, name: str, params: Mapping[str, object]) -> float:
-        declared = self.amounts[name]
+    def _amount(self, name: str, text: str, params: Mapping[str, object]) -> float:
         try:
-            return amount(declared.value, params)
+            return amount(text, params)
         except ValueError as error:
-            raise LabError(f"{declared.where}: `{name}` of {self.user}, {declared.value!r}, {error}.") from None
+            where, user = self.source.attributes[name].where, self.source.name
+            raise LabError(f"{where}: `{name}` of {user}, {text!r}, {error}.") from None
 
     @property
     def accepted(self) -> dict[str, int | str | None]:
@@ -114,11 +131,11 @@ def declared_in(folder: Path) -> list[Declared]:
         LabError: a declaration cannot be read, or two scenarios have one path; names file and line.
     """
     found: dict[str, Declared] = {}
-    for one in declared.user_classes(folder):
+    for one in user_classes(folder):
         scenario = _declared(one)
         if (other := found.setdefault(scenario.name, scenario)) is not scenario:
             raise LabError(
-                f"{one.where}: {one.name} has the path {scenario.path}, as {other.user} of {other.file} has."
+                f"{one.where}: {one.name} has the path {scenario.path}, as {other.source.name} of {other.source.file} has."
             )
     return list(found.values())
 
@@ -148,67 +165,21 @@ def _named(text: str, available: list[Declared]) -> list[Scenario]:
     return [one.scenario(query) for one in found]
 
 
-def _declared(one: declared.UserClass) -> Declared:
+def _declared(one: UserClass) -> Declared:
     if not one.is_checked:
         raise LabError(
             f"{one.where}: {one.name} has no `check`, so nothing would say whether an answer is right: add "
             "`def check(self, body):`, which returns whether the decoded `body` is what was asked for."
         )
-    path = _attribute(one, "path", None, _is_path, "a path without a query, such as '/db/one'")
-    params = _attribute(one, "params", {}, _is_params, "a dictionary of whole numbers, texts and None")
-    errors = _attribute(one, "expected_errors", {}, _is_reasons, "a parameter's name and a list of reasons")
-    if unknown := set(errors) - set(params):
+    try:
+        found = Declared(source=one, **{name: literal.value for name, literal in one.attributes.items()})
+    except ValidationError as error:
+        name = str(error.errors()[0]["loc"][0])
+        raise LabError(f"{one.attributes[name].where}: `{name}` of {one.name} must be {_MUST_BE[name]}.") from None
+    if unknown := set(found.expected_errors) - set(found.params):
         raise LabError(
             f"{one.attributes['expected_errors'].where}: `expected_errors` of {one.name} names {min(unknown)!r}, "
             "which is no parameter."
         )
-    name = path.strip("/")
-    found = Declared(
-        workload=name.split("/")[0],
-        name=name,
-        about=one.about,
-        file=one.file,
-        user=one.name,
-        path=path,
-        params=params,
-        expected_errors=errors,
-        holds=_attribute(one, "holds", None, (None, *GATES).__contains__, f"None or one of {', '.join(GATES)}"),
-        amounts={
-            name: one.attributes[name]
-            for name in ("at_once", "waits_ms")
-            if _attribute(one, name, None, _is_amount, "a text such as 'n * ms'") is not None
-        },
-        streams=_attribute(one, "streams", False, (False, True).__contains__, "True or False"),
-    )
     found.scenario()  # refuses an amount that has no value, whichever scenarios are asked for
     return found
-
-
-def _attribute(one: declared.UserClass, name: str, default: object, is_right: Callable[[Any], bool], words: str) -> Any:
-    """Return what a class declares under a name, checked; LabError names the line and what it must be."""
-    found = one.attributes.get(name, Literal(default, one.where))
-    if not is_right(found.value):
-        raise LabError(f"{found.where}: `{name}` of {one.name} must be {words}.")
-    return found.value
-
-
-def _is_path(value: object) -> bool:
-    return isinstance(value, str) and _PATH.fullmatch(value) is not None
-
-
-def _is_params(value: object) -> bool:
-    return isinstance(value, dict) and all(map(_is_param, value.items()))
-
-
-def _is_param(item: tuple[object, object]) -> bool:
-    name, value = item
-    return isinstance(name, str) and (value is None or type(value) in (int, str))
-
-
-def _is_reasons(value: object) -> bool:
-    lists = value.values() if isinstance(value, dict) else [None]
-    return all(isinstance(one, list) and all(isinstance(reason, str) for reason in one) for one in lists)
-
-
-def _is_amount(value: object) -> bool:
-    return value is None or isinstance(value, str)

@@ -1,6 +1,7 @@
-"""Read the classes of load tests as Python has them, without running the files: importing them brings gevent in.
+"""Which user classes of the load tests are scenarios, and what they declare; which are none, and why.
 
-A declaration is a literal, in a class or in a base of it, as Python inherits them. Bases may be in packages of the folder;
+Their files are read and not run: importing them brings gevent in. A declaration is a literal, in a class or in a base of
+it, as Python inherits them; `abstract` counts for its own class, as Locust has it. Bases may be in packages of the folder;
 a base from elsewhere declares nothing. What cannot be read is an error that names the line.
 """
 
@@ -12,8 +13,11 @@ from typing import Any
 
 from lab.errors import LabError
 
-NAMES = ("path", "params", "expected_errors", "abstract", "holds", "at_once", "waits_ms", "streams")
+DECLARED = ("path", "params", "expected_errors", "holds", "at_once", "waits_ms", "streams")
+NAMES = {*DECLARED, "abstract"}
 """The attributes that the lab reads; the rest of a user class is its own."""
+BASE = "FastUser"
+"""The base of every scenario's class, whose `check` only says that there is none."""
 LOCUST = "locust"
 """Module of the classes that stand for Locust's own."""
 
@@ -26,7 +30,73 @@ class Literal:
     where: str
 
 
-def classes(folder: Path) -> Iterator[type]:
+@dataclass(frozen=True)
+class UserClass:
+    """A class that is a scenario: it has a path and is not abstract; `attributes` holds those of DECLARED that it has."""
+
+    name: str
+    file: str
+    where: str
+    about: str
+    """The first line of its docstring; empty where it has none."""
+    attributes: dict[str, Literal]
+    is_checked: bool
+    """Whether it has a `check` of its own or from a base; True where a base that is not of this folder may bring one."""
+
+
+def user_classes(folder: Path) -> Iterator[UserClass]:
+    """Yield the scenarios' classes of the load tests in `folder`, by file and in the order of the file.
+
+    Raises:
+        LabError: a file is no Python, or a declaration is not a literal; names file and line.
+    """
+    for kept in _classes(folder):
+        if hasattr(kept, "path") and not _is_abstract(kept) and (_is_fast(kept) or not _is_locusts(kept)):
+            own = vars(kept)
+            attributes = {name: getattr(kept, name) for name in DECLARED if hasattr(kept, name)}
+            file = f"{folder.name}/{kept.__module__}.py"
+            yield UserClass(kept.__name__, file, own["where"], own["about"], attributes, _is_checked(kept))
+
+
+def ignored(folder: Path) -> Iterator[str]:
+    """Yield a sentence for each user class that is no scenario: where it is, why, and what to do; errors as `user_classes`."""
+    for kept in _classes(folder):
+        where = f"{vars(kept)['where']}: the lab does not run {kept.__name__}"
+        if _is_abstract(kept):
+            continue
+        if _is_fast(kept):
+            if not hasattr(kept, "path"):
+                yield f"{where}, which has no `path`: say what it asks for, or that it is a base with `abstract = True`."
+        elif _is_locusts(kept) or vars(kept)["has_tasks"]:
+            yield (
+                f"{where}, which is not a {BASE}: derive it from {BASE} of `client`, with `path` and `check` in place of "
+                "tasks (loadtests/README.md), or run it with `locust -f`."
+            )
+
+
+def _is_abstract(kept: type) -> bool:
+    return "abstract" in vars(kept) and bool(vars(kept)["abstract"].value)
+
+
+def _is_fast(kept: type) -> bool:
+    return any(base.__name__ == BASE for base in kept.__mro__)
+
+
+def _is_locusts(kept: type) -> bool:
+    return any(base.__module__ == LOCUST for base in kept.__mro__)
+
+
+def _is_checked(kept: type) -> bool:
+    """Return whether the nearest `check` is another than that of BASE; one from outside is trusted."""
+    for base in kept.__mro__:
+        if "check" in vars(base):
+            return base.__name__ != BASE
+        if vars(base).get("has_unknown_bases"):
+            return True
+    return True
+
+
+def _classes(folder: Path) -> Iterator[type]:
     """Yield an empty class for each of the load tests in `folder`, with the same bases, by file and in the order of the file.
 
     Its own attributes are those of NAMES as `Literal`, `check` where it has one, `where` (file and line), `about` (the first
@@ -161,27 +231,25 @@ def _literals(node: ast.ClassDef, file: Path) -> dict[str, Literal]:
     """Return the attributes that one class declares, without those of its bases."""
     found: dict[str, Literal] = {}
     for statement in node.body:
-        match statement:
-            case ast.Assign(targets=targets, value=value) if all(isinstance(target, ast.Name) for target in targets):
-                assigned = {target.id for target in targets if isinstance(target, ast.Name)}
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                assigned = {name}
-            case ast.AnnAssign(value=None):  # a type alone sets nothing
-                continue
-            case _:
-                if hidden := _bound(statement) & set(NAMES):
-                    raise _unreadable(min(hidden), node.name, file, statement)
-                continue
-        for name in assigned & set(NAMES):
-            found[name] = _literal(name, value, node.name, file)
+        if isinstance(statement, ast.AnnAssign) and statement.value is None:  # a type alone sets nothing
+            continue
+        for name in sorted(_bound(statement) & NAMES):
+            found[name] = _literal(name, statement, node.name, file)
     return found
 
 
-def _literal(name: str, value: ast.expr, owner: str, file: Path) -> Literal:
+def _literal(name: str, statement: ast.stmt, owner: str, file: Path) -> Literal:
+    match statement:
+        case ast.Assign(targets=targets, value=value) if all(isinstance(target, ast.Name) for target in targets):
+            read = value
+        case ast.AnnAssign(target=ast.Name(), value=ast.expr() as value):
+            read = value
+        case _:
+            raise _unreadable(name, owner, file, statement)
     try:
-        return Literal(ast.literal_eval(value), _where(file, value))
+        return Literal(ast.literal_eval(read), _where(file, read))
     except (ValueError, TypeError):
-        raise _unreadable(name, owner, file, value) from None
+        raise _unreadable(name, owner, file, read) from None
 
 
 def _unreadable(name: str, owner: str, file: Path, node: ast.AST) -> LabError:
