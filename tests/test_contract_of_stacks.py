@@ -15,8 +15,7 @@ from hypothesis import assume
 from lab import contract
 from lab.config.openapi import OPENAPI_FILE, parameters
 from lab.config.project import Project
-from lab.contract.ask import PATIENCE_S, ask
-from lab.contract.check import Check
+from lab.contract.ask import PATIENCE_S, Check, ask
 from lab.model.stack import Stack
 from lab.run.servers import UPSTREAM
 from tests.conftest import ENGINE_MISSING, PORTS, all_started, until

@@ -2,12 +2,11 @@
 
 import socket
 import time
-from http.client import HTTPConnection, HTTPException
+from collections.abc import Iterator
 
 from pyroute2 import DiagSocket
 
-from lab.contract.ask import PATIENCE_S, Finding, ask, connect, reset
-from lab.contract.check import Check
+from lab.contract.ask import Check, Finding, connect, demand, judged, opened, reset
 from lab.model.stack import Stack
 
 STREAM = Check("/stream", "chunks=1000&ms=10")
@@ -30,16 +29,16 @@ def abandoned(address: str, stack: Stack) -> list[Finding]:
     if stack.upstream_port is None or stack.why_omitted(STREAM.path) or PATH in stack.omits:
         return []
     said = f"{STREAM} by {CLIENTS} clients that reset before the first byte"
+    return judged(STREAM.path, said, _kept(address, stack.upstream_port))
+
+
+def _kept(address: str, port: int) -> Iterator[str]:
     left = 0
-    try:
-        for _ in range(TRIES):
-            _reset_all(address)
-            if (left := _left(stack.upstream_port)) == 0:
-                return []
-    except (OSError, HTTPException) as error:
-        return [Finding(STREAM.path, f"{said}: then no answer ({error!r})")]
-    stay = f"{left} connections to upstream still stream {GONE_WITHIN_S:.0f} s later"
-    return [Finding(STREAM.path, f"{said}: {stay}; close them when the client goes")]
+    for _ in range(TRIES):
+        _reset_all(address)
+        if (left := _left(port)) == 0:
+            return
+    yield f"{left} connections to upstream still stream {GONE_WITHIN_S:.0f} s later; close them when the client goes"
 
 
 def streaming(port: int) -> int:
@@ -71,12 +70,8 @@ def _reset_all(address: str) -> None:
     for group in range(CLIENTS // AT_ONCE):
         _reset(address, group % 10 / 1000)
     # Where requests are served one by one, this comes after all of them.
-    connection = HTTPConnection(address, timeout=PATIENCE_S)
-    try:
-        if (status := ask(connection, Check("/health"))[0]) != 200:
-            raise HTTPException(f"{status} instead of 200")
-    finally:
-        connection.close()
+    with opened(address) as connection:
+        demand(connection, Check("/health"))
 
 
 def _reset(address: str, after_s: float) -> None:

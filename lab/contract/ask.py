@@ -1,12 +1,11 @@
-"""One request of the contract check, and what is said of a stack that fails it."""
+"""One request of the contract and what must come back, how it is asked, and what is said of a stack that fails it."""
 
 import socket
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
-from http.client import HTTPConnection
-
-from lab.contract.check import Check
+from http.client import HTTPConnection, HTTPException
 
 PATIENCE_S = 30.0
 PIECE_BYTES = 10_000
@@ -14,6 +13,44 @@ SERVER = "/health"
 """Path of findings that concern the whole server; no scenario asks it, so a run leaves none out for them."""
 UNSERVED = "path not served: serve it, or name it with the reason in the label lab.omits"
 PROMISED = "path not served: serve it, or leave it out of the label lab.serves"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One request and what must come back: `answer` (or `events`) for 200, an error with a reason for any other status."""
+
+    path: str
+    query: str = ""
+    body: bytes | None = None
+    """Sent by POST; None is a GET."""
+    status: int = 200
+    answer: object = None
+    kinds: Mapping[str, tuple[type, ...]] | None = None
+    """Instead of one answer: an object with exactly these keys, each with a value of one of these kinds."""
+    events: tuple[object, ...] | None = None
+    """Server-sent events instead of one answer: the JSON of each, without the [DONE] at the end."""
+    also: tuple[int, ...] = ()
+    """Other statuses that are as right, with any body."""
+    pieces: bool = False
+    """The body is sent in pieces (chunked) instead of with its length."""
+    absent: bool = False
+    """The stack must not have the path: 404 or 501, with any body."""
+    at_least_s: float = 0.0
+    under_s: float | None = None
+
+    def __str__(self) -> str:
+        body = "" if self.body is None else f" {self.body[:60]!r}"
+        return f"{self.method} {self.target[:200]}{body}{' in pieces' if self.pieces else ''}"
+
+    @property
+    def method(self) -> str:
+        """Return POST where there is a body, else GET."""
+        return "GET" if self.body is None else "POST"
+
+    @property
+    def target(self) -> str:
+        """Return path and query."""
+        return f"{self.path}?{self.query}" if self.query else self.path
 
 
 @dataclass(frozen=True)
@@ -41,6 +78,34 @@ def grouped(findings: Iterable[Finding]) -> Iterator[str]:
         yield from map(str, found[:SHOWN])
         if len(found) > SHOWN:
             yield f"{path}: and {len(found) - SHOWN} more findings"
+
+
+def judged(path: str, request: object, complaints: Iterable[str]) -> list[Finding]:
+    """Return a finding for each complaint about a request; where the server does not answer, that is the last."""
+    found: list[Finding] = []
+    try:
+        found.extend(Finding(path, f"{request}: {said}") for said in complaints)  # keeps those before an error
+    except (OSError, HTTPException) as error:
+        found.append(Finding(path, f"{request}: no answer ({error!r})"))
+    return found
+
+
+def opened(address: str) -> closing[HTTPConnection]:
+    """Return a connection to `host:port` that is closed at the end of the `with` statement."""
+    return closing(HTTPConnection(address, timeout=PATIENCE_S))
+
+
+def unlike_200(address: str, check: Check) -> Iterator[str]:
+    """Ask on a connection of its own; yield the status if it is another than 200."""
+    with opened(address) as connection:
+        if (status := ask(connection, check)[0]) != 200:
+            yield str(status)
+
+
+def demand(connection: HTTPConnection, check: Check) -> None:
+    """Send a request; raise HTTPException where its answer has another status than 200."""
+    if (status := ask(connection, check)[0]) != 200:
+        raise HTTPException(f"{status} instead of 200")
 
 
 def ask(connection: HTTPConnection, check: Check) -> tuple[int, str, bytes]:

@@ -1,12 +1,10 @@
 """The time that a body takes grows with its size, not with its square."""
 
 import time
-from contextlib import closing
-from http.client import HTTPConnection, HTTPException
+from collections.abc import Iterator
 from math import inf
 
-from lab.contract.ask import PATIENCE_S, Finding, ask
-from lab.contract.check import Check
+from lab.contract.ask import Check, Finding, demand, judged, opened
 from lab.model.stack import Stack
 
 PATH = "/parse/plain"
@@ -22,28 +20,28 @@ def large_bodies(address: str, stack: Stack) -> list[Finding]:
     """Check that bodies of 1, 4 and 16 MB are taken in linear time; a server may copy what it has for each piece."""
     if stack.why_omitted(PATH):
         return []
-    try:
-        times_s = dict.fromkeys(SIZES_MB, inf)
-        for _ in range(TRIES):
-            times_s = {mb: min(before_s, _time_s(address, mb)) for mb, before_s in times_s.items()}
-            times = times_s[16] / times_s[1]
-            if times <= MOST_TIMES:
-                return []
-    except (OSError, HTTPException) as error:
-        return [Finding(PATH, f"POST {PATH} with bodies of 1 to 16 MB: no answer ({error!r})")]
+    return judged(PATH, f"POST {PATH} with bodies of 1 to 16 MB", _quadratic(address))
+
+
+def _quadratic(address: str) -> Iterator[str]:
+    times_s = dict.fromkeys(SIZES_MB, inf)
+    for _ in range(TRIES):
+        times_s = {mb: min(before_s, _time_s(address, mb)) for mb, before_s in times_s.items()}
+        times = times_s[16] / times_s[1]
+        if times <= MOST_TIMES:
+            return
     each = ", ".join(f"{mb} MB {time_s * mb / 16 * 1000:.0f} ms" for mb, time_s in times_s.items())
     said = f"16 MB in one body take {times:.0f} times as long as in bodies of 1 MB ({each})"
     cause = "usual cause: what came so far is copied for each piece (quadratic buffering)"
-    return [Finding(PATH, f"POST {PATH}: {said}; {cause}")]
+    yield f"{said}; {cause}"
 
 
 def _time_s(address: str, mb: int) -> float:
     """Return the seconds for 16 MB in bodies of `mb`, one after the other."""
     # Under a name that the contract ignores, so that the answer is short.
     check = Check(PATH, body=b'{"more":"%b"}' % (b"x" * mb * 1_000_000))
-    with closing(HTTPConnection(address, timeout=PATIENCE_S)) as connection:
+    with opened(address) as connection:
         start = time.monotonic()
         for _ in range(16 // mb):
-            if (status := ask(connection, check)[0]) != 200:
-                raise HTTPException(f"{status} instead of 200")
+            demand(connection, check)
         return time.monotonic() - start

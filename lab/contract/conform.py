@@ -9,9 +9,8 @@ from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
 from lab.contract.abandoned import abandoned
-from lab.contract.ask import PATIENCE_S, PROMISED, UNSERVED, Finding, ask
+from lab.contract.ask import PROMISED, UNSERVED, Check, Finding, ask, opened
 from lab.contract.bodies import large_bodies
-from lab.contract.check import Check
 from lab.contract.framing import expects, head, pipelined
 from lab.contract.http2 import http2
 from lab.contract.kept_connections import kept
@@ -35,7 +34,7 @@ BEHAVIOURS = (
 def verify(base_url: str, stack: Stack) -> list[Finding]:
     """Return what the stack that runs at `base_url` does otherwise than the contract; nothing: it conforms."""
     address = urlsplit(base_url).netloc
-    with contextlib.closing(HTTPConnection(address, timeout=PATIENCE_S)) as connection:
+    with opened(address) as connection:
         unserved = list(_unserved(connection, stack))
         why = PROMISED if stack.serves else UNSERVED
         findings = [Finding(path, f"{path}: 404, {why}") for path in unserved]

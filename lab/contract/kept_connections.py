@@ -3,11 +3,9 @@
 import statistics
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 
-from lab.contract.ask import PATIENCE_S, SERVER, Finding
-from lab.contract.check import Check
+from lab.contract.ask import SERVER, Check, Finding, judged, opened
 from lab.model.stack import Stack
 from lab.model.stalls import usual_cause
 
@@ -24,20 +22,16 @@ TRIES = 3
 
 def kept(address: str, stack: Stack) -> list[Finding]:
     """Compare several requests on one connection with the first requests of fresh ones."""
-    asked = (check for check in ASKED if stack.why_omitted(check.path) is None)
-    return [Finding(SERVER, f"{check}: {said}") for check in asked for said in _stall(address, check)]
+    asked = [check for check in ASKED if stack.why_omitted(check.path) is None]
+    return [finding for check in asked for finding in judged(SERVER, check, _stall(address, check))]
 
 
 def _stall(address: str, check: Check) -> Iterator[str]:
     measured = []
-    try:
-        for _ in range(TRIES):
-            measured.append((_fresh_s(address, check), _kept_s(address, check)))
-            if abs(measured[-1][1] - measured[-1][0]) < STALL_S:
-                return
-    except (OSError, HTTPException) as error:
-        yield f"no answer ({error!r}) on a fresh or a kept connection"
-        return
+    for _ in range(TRIES):
+        measured.append((_fresh_s(address, check), _kept_s(address, check)))
+        if abs(measured[-1][1] - measured[-1][0]) < STALL_S:
+            return
     yield _said(*min(measured, key=lambda pair: abs(pair[1] - pair[0])))
 
 
@@ -58,7 +52,7 @@ def _kept_s(address: str, check: Check) -> float:
 
 
 def _times_s(address: str, check: Check, requests: int, *, in_two: bool) -> list[float]:
-    with closing(HTTPConnection(address, timeout=PATIENCE_S)) as connection:
+    with opened(address) as connection:
         return [_time_s(connection, check, in_two=in_two) for _ in range(requests)]
 
 

@@ -3,14 +3,14 @@
 import socket
 import time
 from collections.abc import Iterator
-from http.client import HTTPConnection, HTTPException, RemoteDisconnected
+from contextlib import suppress
+from http.client import HTTPException
 
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Event, RejectConnection, Request, TextMessage
 from wsproto.utilities import ProtocolError
 
-from lab.contract.ask import PATIENCE_S, UNSERVED, Finding, ask, connect, reset
-from lab.contract.check import Check
+from lab.contract.ask import UNSERVED, Check, Finding, ask, connect, judged, opened, reset, unlike_200
 from lab.model.stack import Stack
 
 MANY = 1_100
@@ -32,19 +32,18 @@ MESSAGES = ("", "a", "ü€😀", "x" * 125, "x" * 126, "x" * 65_536)
 
 def clients_that_go(address: str, stack: Stack) -> list[Finding]:
     """Check that the server answers after clients have reset in the middle of a request or of its body."""
-    found = []
+    found: list[Finding] = []
     for check, clients in GONE:
-        if stack.why_omitted(check.path):
-            continue
-        try:
-            for _ in range(clients):
-                _go(address, check)
-            status = str(_asked_alone(address, check))
-        except (OSError, HTTPException) as error:
-            status = f"no answer ({error!r})"
-        if status != "200":
-            found.append(Finding(check.path, f"{check} after {clients} clients went in the middle of theirs: {status}"))
+        if stack.why_omitted(check.path) is None:
+            said = f"{check} after {clients} clients went in the middle of theirs"
+            found += judged(check.path, said, _after_clients(address, check, clients))
     return found
+
+
+def _after_clients(address: str, check: Check, clients: int) -> Iterator[str]:
+    for _ in range(clients):
+        _go(address, check)
+    yield from unlike_200(address, check)
 
 
 def _go(address: str, check: Check) -> None:
@@ -60,16 +59,14 @@ def long_lived(address: str, stack: Stack) -> list[Finding]:
     if stack.keeps_none:
         return []
     check, served = Check("/health"), 0
-    connection = HTTPConnection(address, timeout=PATIENCE_S)
     try:
-        connection.connect()
-        while served < MANY and connection.sock is not None:
-            ask(connection, check)
-            served += 1
+        with opened(address) as connection:
+            connection.connect()
+            while served < MANY and connection.sock is not None:
+                ask(connection, check)
+                served += 1
     except (OSError, HTTPException) as error:
         return [Finding(check.path, f"{check}: after {served} requests on one connection: no answer ({error!r})")]
-    finally:
-        connection.close()
     if served == MANY:
         return []
     return [
@@ -82,31 +79,18 @@ def long_line(address: str, stack: Stack) -> list[Finding]:
     check = Check("/json", f"x={'x' * LINE_BYTES}")
     if stack.why_omitted(check.path):
         return []
-    refused: str | int = "closed"
-    try:
-        refused = _asked_alone(address, check)
-    except (ConnectionError, RemoteDisconnected):
-        pass
-    except (OSError, HTTPException) as error:
-        refused = f"no answer ({error!r})"
-    try:
-        after = str(_asked_alone(address, Check("/json")))
-    except (OSError, HTTPException) as error:
-        after = f"no answer ({error!r})"
-    said = f"{check.method} {check.path} with a query of {LINE_BYTES} bytes"
-    found = [] if refused in (200, 400, 414, 431, "closed") else [Finding(check.path, f"{said}: {refused}")]
-    return found + (
-        [] if after == "200" else [Finding(check.path, f"{check.method} {check.path} after {said}: {after}")]
-    )
+    said = f"GET {check.path} with a query of {LINE_BYTES} bytes"
+    after = f"GET {check.path} after {said}"
+    return [
+        *judged(check.path, said, _too_long(address, check)),
+        *judged(check.path, after, unlike_200(address, Check(check.path))),
+    ]
 
 
-def _asked_alone(address: str, check: Check) -> int:
-    """Return the status, on a connection of its own."""
-    connection = HTTPConnection(address, timeout=PATIENCE_S)
-    try:
-        return ask(connection, check)[0]
-    finally:
-        connection.close()
+def _too_long(address: str, check: Check) -> Iterator[str]:
+    with opened(address) as connection, suppress(ConnectionError):
+        if (status := ask(connection, check)[0]) not in (200, 400, 414, 431):
+            yield str(status)
 
 
 def events_at_once(address: str, stack: Stack) -> list[Finding]:
@@ -114,22 +98,19 @@ def events_at_once(address: str, stack: Stack) -> list[Finding]:
     check = Check("/stream", "chunks=5&ms=100")
     if stack.why_omitted(check.path):
         return []
-    connection = HTTPConnection(address, timeout=PATIENCE_S)
-    try:
+    return judged(check.path, check, _held_back(address, check))
+
+
+def _held_back(address: str, check: Check) -> Iterator[str]:
+    with opened(address) as connection:
         connection.request(check.method, check.target)
         response = connection.getresponse()
         response.readline()
         first = time.monotonic()
         response.read()
         apart_s = time.monotonic() - first
-    except (OSError, HTTPException) as error:
-        return [Finding(check.path, f"{check}: no stream ({error!r})")]
-    finally:
-        connection.close()
-    if apart_s >= FIRST_BEFORE_S:
-        return []
-    said = f"the first event came {apart_s:.2f} s before the end instead of 0.4 s, events are held back"
-    return [Finding(check.path, f"{check}: {said}")]
+    if apart_s < FIRST_BEFORE_S:
+        yield f"the first event came {apart_s:.2f} s before the end instead of 0.4 s, events are held back"
 
 
 def echo(address: str, stack: Stack) -> list[Finding]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 
-from lab.contract.ask import PATIENCE_S, Finding
+from lab.contract.ask import Finding, opened
 from lab.model.stack import Stack
 
 Judge = Callable[[HTTPResponse], Iterator[str]]
@@ -17,8 +17,7 @@ FREE = (("/json", "OPTIONS"), ("/no-such-path", "HEAD"))
 
 def methods(address: str, stack: Stack) -> list[Finding]:
     """Ask on one connection, so that an answer that goes on too long is seen by the next."""
-    connection = HTTPConnection(address, timeout=PATIENCE_S)
-    try:
+    with opened(address) as connection:
         return [
             Finding(path, f"{method} {path}: {said}")
             for asked, judge in ((OTHER, _judge_other), (TRACE, _judge_trace), (FREE, _judge_free))
@@ -26,8 +25,6 @@ def methods(address: str, stack: Stack) -> list[Finding]:
             if stack.why_omitted(path) is None
             for said in _judged(connection, method, path, judge)
         ]
-    finally:
-        connection.close()
 
 
 def _judged(connection: HTTPConnection, method: str, path: str, judge: Judge) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from lab.contract.check import Check
+from lab.contract.ask import Check
 
 
 def queries(path: str) -> Iterator[Check]:

@@ -5,12 +5,10 @@ apart the answers come says nothing: a server may send what it has finished in o
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection, HTTPException
 
-from lab.contract.ask import PATIENCE_S, Finding, ask
-from lab.contract.check import Check
+from lab.contract.ask import Check, Finding, demand, judged, opened
 from lab.model.stack import Stack
 
 WAITS_S = (0.2, 0.4, 0.8)
@@ -51,38 +49,33 @@ def _at_once(address: str, path: str, stack: Stack) -> Iterator[Finding]:
     if path in POOLED:
         most, clients = None, min(clients, POOL)
     if clients > 1:
-        yield from _found(address, path, clients, _one_round)
+        yield from judged(path, _said(path, clients), _one_round(address, path, clients))
     if most is not None:
         # Which worker gets a connection is the kernel's choice: all together are sure to be full only beyond the sum.
-        yield from _found(address, path, most * stack.workers + 1, _two_rounds)
+        clients = most * stack.workers + 1
+        yield from judged(path, _said(path, clients), _two_rounds(address, path, clients))
 
 
-def _found(address: str, path: str, clients: int, asked: Callable[[str, str, int], str | None]) -> Iterator[Finding]:
-    try:
-        said = asked(address, path, clients)
-    except (OSError, HTTPException) as error:
-        said = f"no answer ({error!r})"
-    if said:
-        yield Finding(path, f"{_waiting(path, WAITS_S[0])} by {clients} clients at once: {said}")
+def _said(path: str, clients: int) -> str:
+    return f"{_waiting(path, WAITS_S[0])} by {clients} clients at once"
 
 
-def _one_round(address: str, path: str, clients: int) -> str | None:
+def _one_round(address: str, path: str, clients: int) -> Iterator[str]:
     rounds = []
     for wait_s in WAITS_S:
         rounds.append(_span_s(address, _waiting(path, wait_s), clients) / wait_s)
         if rounds[-1] < TWO_ROUNDS:
-            return None
+            return
         if rounds[-1] > CERTAIN_ROUNDS:
             break
-    return f"the last answer came {min(rounds):.1f} waits after the first request, but {clients} run at once"
+    yield f"the last answer came {min(rounds):.1f} waits after the first request, but {clients} run at once"
 
 
-def _two_rounds(address: str, path: str, clients: int) -> str | None:
+def _two_rounds(address: str, path: str, clients: int) -> Iterator[str]:
     wait_s = WAITS_S[0]
     span_s = _span_s(address, _waiting(path, wait_s), clients)
-    if span_s >= TWO_ROUNDS * wait_s:
-        return None
-    return f"all were answered within {span_s:.2f} s of the first request, but only {clients - 1} run at once"
+    if span_s < TWO_ROUNDS * wait_s:
+        yield f"all were answered within {span_s:.2f} s of the first request, but only {clients - 1} run at once"
 
 
 def _waiting(path: str, wait_s: float) -> Check:
@@ -94,13 +87,8 @@ def _span_s(address: str, check: Check, clients: int) -> float:
 
     def asked(_: int) -> tuple[float, float]:
         start = time.monotonic()
-        connection = HTTPConnection(address, timeout=PATIENCE_S)
-        try:
-            status = ask(connection, check)[0]
-        finally:
-            connection.close()
-        if status != 200:
-            raise HTTPException(f"{status} instead of 200")
+        with opened(address) as connection:
+            demand(connection, check)
         return start, time.monotonic()
 
     with ThreadPoolExecutor(clients) as threads:

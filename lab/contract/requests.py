@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from lab.config.openapi import parameters
 from lab.contract import odd
-from lab.contract.check import Check
+from lab.contract.ask import Check
 
 PARAMETERS = parameters()
 """Path -> the parameters that it takes."""

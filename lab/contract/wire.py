@@ -3,11 +3,9 @@
 import socket
 from http.client import HTTPResponse
 from io import BufferedReader
-from types import TracebackType
 from typing import NamedTuple, Self
 
-from lab.contract.ask import connect
-from lab.contract.check import Check
+from lab.contract.ask import Check, connect
 
 PATIENCE_S = 5.0
 """Longer than any request that is sent this way takes."""
@@ -42,12 +40,8 @@ class Wire:
         self.peer.settimeout(PATIENCE_S)
         self._buffer = _Buffer(socket.SocketIO(self.peer, "r"))
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Close the connection."""
         self.peer.close()
 
     def head(self, method: str, check: Check, *lines: str) -> bytes:
