@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from lab.contract import Finding
 from lab.errors import LabError
@@ -17,10 +17,11 @@ from lab.load.protocol import Failed, Order
 from lab.model.outcome import Driven, Outcome
 from lab.model.stack import Arm, Service, Stack, Target
 from lab.run.context import World
+from lab.run.progress import Reporter
 from lab.run.rounds import Rate, calibrated
 from lab.run.servers import DATABASE, UPSTREAM
 from lab.run.starting import Started
-from lab.run.window import Seen, Window
+from lab.run.window import Window
 from lab.runtime.interface import Runtime
 from lab.runtime.postgres import Monitor
 from tests.synthetic import sample
@@ -204,8 +205,9 @@ class FakeWindow(Window):
     def disturbance(self) -> str:
         return self._world.disturbance
 
-    def seen(self, _: float) -> Seen:
-        return cast("Seen", self._world.sample.model_dump(include=set(Seen.__annotations__)))
+    def seen(self, _: float) -> dict[str, Any]:
+        by_bench = {"kind", "trial", "started_at", "driven", "idle_memory_bytes", "overhead_s"}
+        return self._world.sample.model_dump(exclude=by_bench)
 
 
 class FakeMonitor(Monitor):
@@ -215,10 +217,11 @@ class FakeMonitor(Monitor):
     def close(self) -> None: ...
 
 
-class Said:
+class Said(Reporter):
     """What a session told."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.lines: list[str] = []
         self.trials = 0
         """How many the session said there are."""

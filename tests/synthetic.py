@@ -12,7 +12,7 @@ from lab.model.histogram import Histogram
 from lab.model.outcome import OUTCOME, Driven, Failure, Outcome, Sample, Usage
 from lab.model.stack import Stack
 from lab.model.workload import Load, Profile, Scenario, Trial
-from lab.run import formats
+from lab.run import jsonlines
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 WINDOW_S = 2.0
@@ -93,7 +93,7 @@ def run_facts(stacks: list[Stack], scenarios: list[Scenario], blocks: int, **mor
         timeout_s=5,
     )
     return {
-        "format": formats.VERSION,
+        "format": jsonlines.VERSION,
         "profile": profile.model_dump(mode="json"),
         "stacks": [stack.model_dump(mode="json") for stack in stacks],
         "scenarios": [scenario.model_dump(mode="json") for scenario in scenarios],

@@ -11,7 +11,7 @@ from lab.errors import Exit, LabError
 from lab.report import again
 from lab.report.view import view_of
 from lab.report.write import write_report
-from lab.run import formats
+from lab.run import jsonlines
 from tests.synthetic import SCENARIOS, STACKS, outcomes, run_facts, sample, trial, write_run
 
 BLOCK = '{{"block":{0},"attempt":0,"started_at":"2026-05-04T12:00:00Z","overhead_s":3,"reference_before_s":0.001,"reference_after_s":0.001}}'
@@ -25,7 +25,7 @@ def test_a_line_that_a_kill_cut_off_is_left_out_with_a_warning(tmp_path: Path) -
     assert "1 line(s) of the run's files were cut off" in (run / "report.md").read_text()
 
 
-@pytest.mark.parametrize("facts", [{}, {"format": formats.VERSION + 1}, {"format": 1}])
+@pytest.mark.parametrize("facts", [{}, {"format": jsonlines.VERSION + 1}, {"format": 1}])
 def test_a_folder_that_is_no_run_is_refused_with_a_sentence(tmp_path: Path, facts: dict[str, Any]) -> None:
     with pytest.raises(LabError):
         view_of(write_run(tmp_path / "run", facts, []))

@@ -9,7 +9,7 @@ import pytest
 from lab.errors import LabError
 from lab.model.outcome import Failure, Sample
 from lab.model.workload import Load, Trial
-from lab.run import formats, store
+from lab.run import jsonlines, store
 from lab.run.store import RunFolder
 from tests.synthetic import sample
 
@@ -90,7 +90,7 @@ def test_a_line_that_is_there_twice_counts_once_and_is_named(folder: RunFolder) 
 
 
 def test_a_run_of_a_newer_lab_is_refused_with_what_to_do(folder: RunFolder) -> None:
-    (folder.path / "run.json").write_text(json.dumps({"format": formats.VERSION + 1}))
+    (folder.path / "run.json").write_text(json.dumps({"format": jsonlines.VERSION + 1}))
     with pytest.raises(LabError, match=r"written by a newer lab \(results format 3; .* Update this checkout"):
         folder.read_run()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.run.time_budget import TimeBudget
+from lab.run.series import TimeBudget
 
 
 @pytest.fixture

@@ -28,8 +28,7 @@ from lab.host import machine
 from lab.load.client import Driver
 from lab.paths import RESULTS, ROOT, STATE
 from lab.run import store
-from lab.run.console import console as plain_console
-from lab.run.progress import Reporter, Say
+from lab.run.progress import Reporter
 from lab.signals import interruptible
 
 PACKAGES = ("locust", "gevent", "httptools", "uvicorn", "uvloop", "numpy", "hdrhistogram")
@@ -86,7 +85,7 @@ def _workshop(cpus: machine.CpuPlan) -> Iterator[tuple[Place, Generators]]:
     shutil.rmtree(folder)
 
 
-def measure(place: Place, generators: Generators, cpus: machine.CpuPlan, say: Say) -> Iterator[Calibration]:
+def measure(place: Place, generators: Generators, cpus: machine.CpuPlan, say: Reporter) -> Iterator[Calibration]:
     """Yield the calibration after each part; the whole takes about eight minutes."""
     began_s = time.monotonic()
     calibration = Calibration(

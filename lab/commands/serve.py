@@ -11,7 +11,7 @@ from lab.errors import Exit, LabError
 from lab.model.stack import Setting, Stack
 from lab.paths import STATE
 from lab.run import store
-from lab.run.progress import Reporter, Say
+from lab.run.progress import Reporter
 from lab.run.servers import DATABASE, UPSTREAM, arm_of, backing, serving, start_backing
 from lab.run.starting import start
 from lab.runtime import auto, quota
@@ -93,14 +93,14 @@ def down() -> Exit:
 
 
 @contextlib.contextmanager
-def _running(project: Project, runtime: Runtime, chosen: list[Stack], say: Say) -> Iterator[Path]:
+def _running(project: Project, runtime: Runtime, chosen: list[Stack], say: Reporter) -> Iterator[Path]:
     """Prepare everything and run the backing services; yield a folder for logs."""
     with _prepared(runtime, chosen, say) as logs, backing(runtime, project.services, logs):
         yield logs
 
 
 @contextlib.contextmanager
-def _prepared(runtime: Runtime, chosen: list[Stack], say: Say) -> Iterator[Path]:
+def _prepared(runtime: Runtime, chosen: list[Stack], say: Reporter) -> Iterator[Path]:
     """Prepare everything while nothing of this checkout runs; yield a folder for logs."""
     logs = STATE / "logs"
     with store.only_one(STATE), interruptible():
@@ -126,7 +126,7 @@ def _stopped_unless_done(runtime: Runtime) -> Iterator[None]:
         raise
 
 
-def _holds(project: Project, runtime: Runtime, stack: Stack, logs: Path, say: Say) -> bool:
+def _holds(project: Project, runtime: Runtime, stack: Stack, logs: Path, say: Reporter) -> bool:
     from lab import contract  # late: h2, wsproto and pyroute2 take 0.4 s to import
     from lab.settings.reading import known
 
@@ -146,7 +146,7 @@ def _holds(project: Project, runtime: Runtime, stack: Stack, logs: Path, say: Sa
     return not findings
 
 
-def _keep_idle(project: Project, runtime: Runtime, chosen: list[Stack], logs: Path, say: Say) -> bool:
+def _keep_idle(project: Project, runtime: Runtime, chosen: list[Stack], logs: Path, say: Reporter) -> bool:
     """Measure how long each stack keeps an idle connection; print it and return whether it equals the budget."""
     most_s = BEYOND_S + max(project.services[stack.name].budget.get("LAB_KEEP_ALIVE_S", 0) for stack in chosen)
     say.step(f"Watching an idle connection to each stack for at most {most_s} s …")

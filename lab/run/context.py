@@ -17,7 +17,7 @@ from lab.model.effective import Settings
 from lab.model.stack import AA, Arm, Service, Stack, Target, baseline
 from lab.model.workload import Scenario
 from lab.run import provenance, rounds, servers
-from lab.run.progress import Say
+from lab.run.progress import Reporter
 from lab.run.starting import Started
 from lab.run.store import RunFolder
 from lab.run.window import Window
@@ -57,7 +57,7 @@ class Context:
     runtime: Runtime
     cpus: CpuPlan
     folder: RunFolder
-    say: Say
+    say: Reporter
     world: World = World()
 
     @cached_property

@@ -1,17 +1,23 @@
-"""Read files of one JSON object per line, which a kill may have cut off and somebody may have damaged."""
+"""Read files of one JSON object per line: of older formats too, cut off by a kill, or damaged by somebody.
+
+results/README.md has the history of the results format.
+"""
 
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from lab.errors import LabError
-from lab.run import formats
 
+VERSION = 2
+"""Of the results format that this lab writes."""
+Line = dict[str, Any]
+"""One outcome or block as JSON has it."""
 T = TypeVar("T")
 
 
@@ -54,9 +60,9 @@ def read(path: Path, adapter: TypeAdapter[T], version: int, key: Callable[[T], H
 
 
 def _parsed(line: str, adapter: TypeAdapter[T], version: int) -> T:
-    if version == formats.VERSION:
+    if version == VERSION:
         return adapter.validate_json(line)
-    return adapter.validate_python(formats.upgraded(from_json(line), version))
+    return adapter.validate_python(upgraded(from_json(line), version))
 
 
 def _is_cut(line: str) -> bool:
@@ -88,3 +94,43 @@ def problem(error: Exception, path: Path) -> str:
 
 def _damage(path: Path, number: int, what: str) -> str:
     return f"{path.name}, line {number} is left out: {what}. No kill does that: restore the file, or measure again."
+
+
+def known(version: object, where: Path) -> int:
+    """Return the version of a run's files if this lab can read it.
+
+    Raises:
+        LabError: the version is missing, or a newer lab wrote the run.
+    """
+    if not isinstance(version, int) or version < 1:
+        raise LabError(f"{where} names no results format; it is not the run.json of a run.")
+    if version > VERSION:
+        raise LabError(
+            f"{where}: this run was written by a newer lab (results format {version}; this lab reads up to {VERSION}). "
+            "Update this checkout to read it."
+        )
+    return version
+
+
+def upgraded(line: Line, version: int) -> Line:
+    """Return a line of an older version as this version would have written it; what it did not measure is None."""
+    for step in _STEPS[version - 1 :]:
+        line = step(line)
+    return line
+
+
+def _from_1(line: Line) -> Line:
+    """Version 1 counted connections over warm-up, window and drain, so that none are known of the window alone."""
+    if line.get("kind") != "sample":
+        return line
+    usage = {role: _renamed(used, "rss_bytes", "memory_bytes") for role, used in line["usage"].items()}
+    driven = {**line["driven"], "connects": None, "reconnects": None}
+    return _renamed(line, "idle_rss_bytes", "idle_memory_bytes") | {"usage": usage, "driven": driven}
+
+
+def _renamed(line: Line, old: str, new: str) -> Line:
+    return {new if name == old else name: value for name, value in line.items()}
+
+
+_STEPS: tuple[Callable[[Line], Line], ...] = (_from_1,)
+"""From each version to the next."""

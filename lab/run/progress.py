@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
@@ -11,30 +11,10 @@ from rich.text import Text
 
 from lab.model.outcome import Failure, Sample
 from lab.run.console import console as plain_console
-from lab.run.time_budget import projected_s
-
-
-class Say(Protocol):
-    """What a session tells while it runs."""
-
-    def step(self, text: str) -> None:
-        """Say that something that takes a moment has begun."""
-
-    def begin(self, trials: int, expected_s: float) -> None:
-        """Say that the measurement begins."""
-
-    def more(self, trials: int) -> None:
-        """Say that so many trials more than planned at first are to come."""
-
-    def block(self, number: int, of: int) -> None:
-        """Say that a block begins; counted from 0."""
-
-    def trial(self, outcome: Sample | Failure) -> None:
-        """Say that a trial is over."""
 
 
 class Reporter:
-    """`Say` on standard error, so that standard output stays for answers."""
+    """What a session tells while it runs: on standard error, so that standard output stays for answers."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or plain_console(stderr=True)
@@ -61,6 +41,7 @@ class Reporter:
             self._bar.stop()
 
     def step(self, text: str) -> None:
+        """Say that something that takes a moment has begun."""
         self._console.print(Text(text), soft_wrap=True)
 
     def answer(self, lines: Iterable[str]) -> None:
@@ -69,6 +50,7 @@ class Reporter:
             self._output.print(line, soft_wrap=True)
 
     def begin(self, trials: int, expected_s: float) -> None:
+        """Say that the measurement begins."""
         self._began_s, self._total, self._expected_s = time.monotonic(), trials, expected_s
         self.step(f"Measuring: {trials} trials, about {_minutes(expected_s)}.")
         if self._console.is_terminal:
@@ -76,11 +58,13 @@ class Reporter:
             self._bar.start()
 
     def more(self, trials: int) -> None:
+        """Say that so many trials more than planned at first are to come."""
         self._total += trials
         if self._task is not None:
             self._bar.update(self._task, total=self._total)
 
     def block(self, number: int, of: int) -> None:
+        """Say that a block begins; counted from 0."""
         text = f"block {number + 1} of {of}"
         if self._task is None:
             self.step(f"{text}, {self._left()} left")
@@ -88,7 +72,7 @@ class Reporter:
             self._bar.update(self._task, description=text)
 
     def trial(self, outcome: Sample | Failure) -> None:
-        """Say a failure at once."""
+        """Say that a trial is over; a failure at once."""
         self._done += 1
         if isinstance(outcome, Failure):
             result = "invalid" if outcome.lab_fault else "failed"
@@ -102,7 +86,7 @@ class Reporter:
         """Return the time left, from the trials so far; before the first, from the plan."""
         if not self._done:
             return _minutes(self._expected_s)
-        return _minutes(projected_s(time.monotonic() - self._began_s, self._done, self._total - self._done))
+        return _minutes((time.monotonic() - self._began_s) / self._done * (self._total - self._done))
 
 
 def _minutes(seconds: float) -> str:

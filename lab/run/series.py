@@ -1,13 +1,14 @@
 """Measure the blocks of a run in their order: planned blocks, re-runs of noisy ones, and added blocks."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
+from types import TracebackType
 
 from lab.config.plan import expected_s
 from lab.model.outcome import Block, Outcome
 from lab.run import stopping
 from lab.run.block import Attempts
 from lab.run.context import Context
-from lab.run.time_budget import TimeBudget
 
 EXPECTED_TRIAL_OVERHEAD_S = 0.1
 EXPECTED_BLOCK_OVERHEAD_S = 4.0
@@ -87,3 +88,25 @@ class Series:
 
     def _ratios(self, precision: float) -> stopping.Ratios:
         return stopping.ratios(self._folder.outcomes(), self._limits_of, self._context.baseline, precision)
+
+
+class TimeBudget:
+    """A context around each block; before the first one has ended there is room."""
+
+    def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._clock_s = clock_s
+        self._lasted_s: list[float] = []
+        self._began_s = 0.0
+
+    def __enter__(self) -> None:
+        self._began_s = self._clock_s()
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._lasted_s.append(self._clock_s() - self._began_s)
+
+    def has_room(self, limit_min: float | None, to_come: int = 0) -> bool:
+        """Return whether one more block ends within `limit_min` minutes of blocks, beside those that are to come anyway."""
+        if limit_min is None or not self._lasted_s:
+            return True
+        used_s = sum(self._lasted_s)
+        return used_s + used_s / len(self._lasted_s) * (to_come + 1) <= limit_min * 60

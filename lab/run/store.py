@@ -19,7 +19,7 @@ from lab.errors import LabError
 from lab.model.noun import Noun
 from lab.model.outcome import OUTCOME, Block, Failure, Sample
 from lab.model.workload import Trial
-from lab.run import formats, jsonlines
+from lab.run import jsonlines
 from lab.run.jsonlines import Lines
 
 LOCK = "lock"
@@ -46,7 +46,7 @@ class RunFolder:
 
     def write_run(self, run: dict[str, Any]) -> None:
         """Write run.json whole or not at all."""
-        text = json.dumps({"format": formats.VERSION, **run}, indent=1, default=str)
+        text = json.dumps({"format": jsonlines.VERSION, **run}, indent=1, default=str)
         partial = self.path / "run.json.partial"
         partial.write_text(text + "\n")
         partial.replace(self.path / "run.json")
@@ -63,7 +63,7 @@ class RunFolder:
             raise LabError(f"{self.path} holds no run: run.json is missing.") from None
         except json.JSONDecodeError as error:
             raise LabError(f"{self.path}/run.json is broken: {error}.") from None
-        formats.known(run.get("format"), self.path / "run.json")
+        jsonlines.known(run.get("format"), self.path / "run.json")
         return run
 
     def append(self, outcome: Sample | Failure) -> None:
@@ -100,7 +100,7 @@ class RunFolder:
 
     @property
     def _version(self) -> int:
-        return int(self.read_run()["format"]) if self.exists else formats.VERSION
+        return int(self.read_run()["format"]) if self.exists else jsonlines.VERSION
 
 
 def _place(trial: Trial) -> tuple[int, str, str, str]:

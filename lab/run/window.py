@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import TypedDict
+from typing import Any
 
 from lab.errors import LabError
 from lab.host import noise, readings
@@ -27,20 +27,6 @@ LOOK_EVERY_S = 0.25
 
 class PartError(LabError):
     """Generator, database or upstream ended while it was watched: not the stack's fault."""
-
-
-class Seen(TypedDict):
-    """The fields of a Sample that are read beside the driver."""
-
-    usage: dict[Role, Usage]
-    idle_cpu_s: float | None
-    server_cores_busy: float | None
-    other_cores_busy: float | None
-    stolen: float | None
-    server_stolen: float | None
-    serving_replaced: int | None
-    server_throttled_s: float | None
-    lab_throttled_s: float | None
 
 
 class Window:
@@ -74,19 +60,19 @@ class Window:
         own_s = readings.used_s(self._used_before, readings.cpu(self._targets["server"]))
         return self._span.disturbance(inf if own_s is None else own_s)
 
-    def seen(self, window_s: float) -> Seen:
-        """Return what was read of a window that has been watched."""
-        return Seen(
-            usage=self._usage(window_s),
-            idle_cpu_s=self._idle_cpu_s(),
-            server_cores_busy=self._mean(readings.busy_share, self._cpus.server),
-            other_cores_busy=self._mean(readings.busy_share, self._cpus.others),
-            stolen=max(self._shares(readings.stolen_share, (*self._cpus.server, *self._cpus.others)), default=None),
-            server_stolen=self._mean(readings.stolen_share, self._cpus.server),
-            serving_replaced=self._turnover.replaced(),
-            server_throttled_s=grown(*(edge.server_throttled_s for edge in self._edges)),
-            lab_throttled_s=grown(*(edge.lab_throttled_s for edge in self._edges)),
-        )
+    def seen(self, window_s: float) -> dict[str, Any]:
+        """Return the fields of a Sample that were read of a window that has been watched."""
+        return {
+            "usage": self._usage(window_s),
+            "idle_cpu_s": self._idle_cpu_s(),
+            "server_cores_busy": self._mean(readings.busy_share, self._cpus.server),
+            "other_cores_busy": self._mean(readings.busy_share, self._cpus.others),
+            "stolen": max(self._shares(readings.stolen_share, (*self._cpus.server, *self._cpus.others)), default=None),
+            "server_stolen": self._mean(readings.stolen_share, self._cpus.server),
+            "serving_replaced": self._turnover.replaced(),
+            "server_throttled_s": grown(*(edge.server_throttled_s for edge in self._edges)),
+            "lab_throttled_s": grown(*(edge.lab_throttled_s for edge in self._edges)),
+        }
 
     def _read_at(self, at_s: float) -> None:
         _sleep_until(at_s)
