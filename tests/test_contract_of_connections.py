@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from lab.contract import abandoned, bodies, framing, kept_connections
+from lab.contract import abandoned, durations, framing
 from lab.model.stack import Exempt, Stack
 from lab.model.stalls import usual_cause
 from tests.conftest import remeasured, until
@@ -54,7 +54,7 @@ def test_requests_that_stall_on_a_kept_connection_are_found_with_amount_and_caus
         disable_nagle_algorithm = False
 
     with serving(Nagle) as url:
-        get, post = map(str, kept_connections.kept(address(url), parsing_stack()))
+        get, post = map(str, durations.kept(address(url), parsing_stack()))
     assert get.startswith("GET /health: requests stall for ")
     assert post.startswith("POST /parse/plain b'{}': requests stall for ")
     assert about(stall_ms(get), 40)
@@ -73,7 +73,7 @@ def test_a_stall_of_every_second_request_is_found() -> None:
             super().do_GET()
 
     with serving(EverySecond) as url:
-        (finding,) = map(str, kept_connections.kept(address(url), stack()))
+        (finding,) = map(str, durations.kept(address(url), stack()))
     assert about(stall_ms(finding), 200)
 
 
@@ -85,7 +85,7 @@ def test_fresh_connections_that_stall_are_found() -> None:
             super().setup()
 
     with serving(SlowToAccept) as url:
-        (finding,) = map(str, kept_connections.kept(address(url), stack()))
+        (finding,) = map(str, durations.kept(address(url), stack()))
     assert about(stall_ms(finding), 200)
     assert re.search(r"on a fresh one [23]\d\d ms", finding)
 
@@ -103,7 +103,7 @@ def test_a_stall_for_a_body_in_a_segment_of_its_own_is_found() -> None:
         found: list[str] = []
 
         def asked() -> list[str]:
-            found.extend(map(str, kept_connections.kept(f"127.0.0.1:{server.port}", parsing_stack())))
+            found.extend(map(str, durations.kept(f"127.0.0.1:{server.port}", parsing_stack())))
             return found
 
         until(asked)  # a busy machine lets the server see headers and body at once, in all requests of a try
@@ -233,15 +233,15 @@ def test_bodies_that_take_quadratic_time_are_found() -> None:
             time.sleep((length / 1e6) ** 2 / 300)  # real copies would take more or less time on a busy machine
 
     with serving(Quadratic) as url, pytest.MonkeyPatch.context() as patched:
-        patched.setattr(bodies, "TRIES", 1)
-        (finding,) = map(str, bodies.large_bodies(address(url), parsing_stack()))
+        patched.setattr(durations, "BODY_TRIES", 1)
+        (finding,) = map(str, durations.large_bodies(address(url), parsing_stack()))
     assert "times as long as in bodies of 1 MB (1 MB " in finding
     assert "quadratic" in finding
 
 
 def test_bodies_that_take_linear_time_are_not() -> None:
     with serving(Parsing) as url:
-        assert bodies.large_bodies(address(url), parsing_stack()) == []
+        assert durations.large_bodies(address(url), parsing_stack()) == []
 
 
 async def upstream(peer: Peer) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lab.config.project import Project
-from lab.contract.kept_connections import kept
+from lab.contract.durations import kept
 from lab.contract.overlap import overlap
 from lab.model.stack import Stack
 from lab.paths import ROOT

@@ -10,10 +10,9 @@ from urllib.parse import urlsplit
 
 from lab.contract.abandoned import abandoned
 from lab.contract.ask import PROMISED, UNSERVED, Check, Finding, ask, opened
-from lab.contract.bodies import large_bodies
+from lab.contract.durations import kept, large_bodies
 from lab.contract.framing import expects, head, pipelined
 from lab.contract.http2 import http2
-from lab.contract.kept_connections import kept
 from lab.contract.live import clients_that_go, echo, events_at_once, long_line, long_lived
 from lab.contract.methods import methods
 from lab.contract.overlap import overlap

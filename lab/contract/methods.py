@@ -1,18 +1,23 @@
 """Check that a stack answers methods that a path does not have as the contract says."""
 
-from collections.abc import Callable, Iterator
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from collections.abc import Container, Iterator
+from http.client import HTTPConnection, HTTPException
 
 from lab.contract.ask import Finding, opened
 from lab.model.stack import Stack
 
-Judge = Callable[[HTTPResponse], Iterator[str]]
-OTHER = (("/json", "POST"), ("/json", "DELETE"), ("/parse/plain", "GET"), ("/no-such-path", "PUT"))
-"""405 with `Allow`, or 404."""
-TRACE = (("/json", "TRACE"),)
-"""Refused, often by the server itself, in its own words."""
-FREE = (("/json", "OPTIONS"), ("/no-such-path", "HEAD"))
-"""As the framework has it, but no server error; what follows on the connection shows that HEAD sent no body."""
+_NOT_SERVED = (404, 405)
+ASKED: tuple[tuple[str, str, Container[int], str], ...] = (
+    ("/json", "POST", _NOT_SERVED, " instead of 405 or 404"),
+    ("/json", "DELETE", _NOT_SERVED, " instead of 405 or 404"),
+    ("/parse/plain", "GET", _NOT_SERVED, " instead of 405 or 404"),
+    ("/no-such-path", "PUT", _NOT_SERVED, " instead of 405 or 404"),
+    ("/json", "TRACE", range(400, 600), ", but it must be refused"),
+    ("/json", "OPTIONS", range(500), ""),
+    ("/no-such-path", "HEAD", range(500), ""),
+)
+"""Path, method, the statuses that are right, and what is said of others. 405 has `Allow`; TRACE is often refused by the
+server itself, in its own words. What follows on the connection shows that HEAD sent no body."""
 
 
 def methods(address: str, stack: Stack) -> list[Finding]:
@@ -20,14 +25,13 @@ def methods(address: str, stack: Stack) -> list[Finding]:
     with opened(address) as connection:
         return [
             Finding(path, f"{method} {path}: {said}")
-            for asked, judge in ((OTHER, _judge_other), (TRACE, _judge_trace), (FREE, _judge_free))
-            for path, method in asked
+            for path, method, right, otherwise in ASKED
             if stack.why_omitted(path) is None
-            for said in _judged(connection, method, path, judge)
+            for said in _judged(connection, method, path, right, otherwise)
         ]
 
 
-def _judged(connection: HTTPConnection, method: str, path: str, judge: Judge) -> Iterator[str]:
+def _judged(connection: HTTPConnection, method: str, path: str, right: Container[int], otherwise: str) -> Iterator[str]:
     try:
         connection.request(method, path)
         response = connection.getresponse()
@@ -36,21 +40,7 @@ def _judged(connection: HTTPConnection, method: str, path: str, judge: Judge) ->
         connection.close()
         yield f"no answer ({error!r})"
         return
-    yield from judge(response)
-
-
-def _judge_other(response: HTTPResponse) -> Iterator[str]:
-    if response.status not in (404, 405):
-        yield f"{response.status} instead of 405 or 404"
-    if response.status == 405 and not response.headers.get("Allow"):
+    if response.status not in right:
+        yield f"{response.status}{otherwise}"
+    if right is _NOT_SERVED and response.status == 405 and not response.headers.get("Allow"):
         yield "405 without Allow"
-
-
-def _judge_trace(response: HTTPResponse) -> Iterator[str]:
-    if response.status < 400:
-        yield f"{response.status}, but it must be refused"
-
-
-def _judge_free(response: HTTPResponse) -> Iterator[str]:
-    if response.status >= 500:
-        yield f"{response.status}"
