@@ -52,7 +52,7 @@ def test_a_description_and_a_time_left_with_brackets_stand_in_the_bar() -> None:
     written = io.StringIO()
     with Reporter(Console(file=written, width=200, force_terminal=True, color_system=None)) as say:
         say.begin(2, 10)
-        say._bar.update(say._task, description="[/block]", left="[/left]")  # type: ignore[arg-type]
+        say._bar.update(say._task.id, description="[/block]", left="[/left]")
         say._bar.refresh()
     assert "[/block]" in written.getvalue()
     assert "[/left]" in written.getvalue()

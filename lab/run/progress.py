@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from lab.model.outcome import Failure, Sample
@@ -26,19 +26,17 @@ class Reporter:
             TextColumn("{task.fields[left]}", markup=False),
             console=self._console,
             transient=True,
+            disable=not self._console.is_terminal,
         )
-        self._task: TaskID | None = None
-        self._began_s = 0.0
-        self._total = 0
-        self._done = 0
-        self._expected_s = 0.0
+        self._bar.add_task("", total=0, left="")
+        (self._task,) = self._bar.tasks
+        self._began_s = self._expected_s = 0.0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: type[BaseException] | BaseException | TracebackType | None) -> None:
-        if self._task is not None:
-            self._bar.stop()
+        self._bar.stop()
 
     def step(self, text: str) -> None:
         """Say that something that takes a moment has begun."""
@@ -51,42 +49,38 @@ class Reporter:
 
     def begin(self, trials: int, expected_s: float) -> None:
         """Say that the measurement begins."""
-        self._began_s, self._total, self._expected_s = time.monotonic(), trials, expected_s
+        self._began_s, self._expected_s = time.monotonic(), expected_s
         self.step(f"Measuring: {trials} trials, about {_minutes(expected_s)}.")
-        if self._console.is_terminal:
-            self._task = self._bar.add_task("", total=trials, left="")
-            self._bar.start()
+        self.more(trials)
+        self._bar.start()
 
     def more(self, trials: int) -> None:
         """Say that so many trials more than planned at first are to come."""
-        self._total += trials
-        if self._task is not None:
-            self._bar.update(self._task, total=self._total)
+        self._bar.update(self._task.id, total=(self._task.total or 0) + trials)
 
     def block(self, number: int, of: int) -> None:
         """Say that a block begins; counted from 0."""
         text = f"block {number + 1} of {of}"
-        if self._task is None:
+        if self._bar.disable:
             self.step(f"{text}, {self._left()} left")
-        else:
-            self._bar.update(self._task, description=text)
+        self._bar.update(self._task.id, description=text)
 
     def trial(self, outcome: Sample | Failure) -> None:
         """Say that a trial is over; a failure at once."""
-        self._done += 1
+        self._bar.update(self._task.id, advance=1)
         if isinstance(outcome, Failure):
             result = "invalid" if outcome.lab_fault else "failed"
             self.step(
                 f"  {outcome.trial.stack} {outcome.trial.scenario} {outcome.trial.load}: {result}: {outcome.reason}"
             )
-        if self._task is not None:
-            self._bar.update(self._task, advance=1, left=f"{self._left()} left")
+        self._bar.update(self._task.id, left=f"{self._left()} left")
 
     def _left(self) -> str:
         """Return the time left, from the trials so far; before the first, from the plan."""
-        if not self._done:
+        done, total = self._task.completed, self._task.total or 0
+        if not done:
             return _minutes(self._expected_s)
-        return _minutes((time.monotonic() - self._began_s) / self._done * (self._total - self._done))
+        return _minutes((time.monotonic() - self._began_s) / done * (total - done))
 
 
 def _minutes(seconds: float) -> str:
