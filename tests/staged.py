@@ -19,7 +19,7 @@ from typing import Any
 from lab.analysis.validity.causes import Cause
 from lab.analysis.validity.limits import limits_of
 from lab.analysis.validity.objections import CHECKS
-from lab.config import profiles, scenarios
+from lab.config import scenarios, selection
 from lab.config.plan import Plan
 from lab.config.project import Project
 from lab.host.machine import CpuPlan
@@ -99,7 +99,7 @@ def _play(scene: dict[str, Any], project: Project, runtime: Runtime, driver: Doo
     ):
         assert not started.unhealthy, started.unhealthy
         targets = {label: runtime.target(label) for label in (*arms, DATABASE, UPSTREAM)}
-        profile = profiles.read(LOADTESTS, "smoke")
+        profile = selection.profile(LOADTESTS, "smoke")
         plan = Plan(profile=profile, seed=7, arms=tuple(arms), scenarios=tuple(known.values()), impossible={})
         context = Context(plan, project.stacks, project.services, runtime, project.cpus, RunFolder(logs), Reporter())
         bench = Bench(context, driver, targets, monitor)

@@ -16,7 +16,7 @@ from lab.analysis.comparison.pairs import Observation
 from lab.analysis.comparison.rows import MARGIN, Comparison, compare, holm
 from lab.analysis.comparison.simulate import WORLDS, said_different
 from lab.analysis.student import half_width
-from lab.config import profiles
+from lab.config import selection
 from lab.paths import LOADTESTS
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=12)
@@ -220,7 +220,7 @@ def test_identical_stacks_are_called_different_in_at_most_one_run_of_twenty() ->
 @pytest.mark.slow
 def test_a_stack_ten_percent_slower_is_found_by_the_standard_profile() -> None:
     world = next(world for world in WORLDS if world.name == "standard, one 10 % slower")
-    profile = profiles.read(LOADTESTS, "standard")
+    profile = selection.profile(LOADTESTS, "standard")
     assert (world.blocks, world.precision) == (profile.blocks, profile.precision)
     assert world.most_blocks <= (profile.most_blocks or 0)
     share = said_different(world, "b", seed=21)

@@ -13,7 +13,7 @@ from lab.analysis.comparison.rows import MARGIN
 from lab.calibrate.generators import Generators
 from lab.calibrate.known_servers import Place, Running
 from lab.calibrate.result import Finding, NoiseFloor, NoiseTrial
-from lab.config import profiles
+from lab.config import selection
 from lab.model.workload import Profile
 from lab.paths import LOADTESTS
 
@@ -25,7 +25,7 @@ Arm = Literal["a", "b"]
 
 def measure(place: Place, generators: Generators, profile_name: str) -> NoiseFloor:
     """Run the profile's blocks: fresh servers, each loaded once, in alternating order; as many as the profile may run."""
-    profile = profiles.read(LOADTESTS, profile_name)
+    profile = selection.profile(LOADTESTS, profile_name)
     trials: list[NoiseTrial] = []
     for block in range(profile.most_blocks or profile.blocks):
         if block >= profile.blocks and not is_wide(_log_ratios(trials, "rps"), 1, profile.precision or 1):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.commands import listing
-from lab.config import profiles, scenarios, selection
+from lab.config import scenarios, selection
 from lab.config.plan import Plan
 from lab.config.project import Project
 from lab.errors import Exit, LabError
@@ -48,7 +48,7 @@ def bench(profile: str, stacks: str, scenario_ids: str, runtime: str, run: str, 
     if folder.exists:
         return _resume(project, folder, profile, stacks, scenario_ids, runtime)
     profile, runtime = profile or DEFAULT_PROFILE, runtime or auto.AUTO
-    asked = profiles.read(LOADTESTS, profile)
+    asked = selection.profile(LOADTESTS, profile)
     _refuse_unknown(project, asked, stacks, scenario_ids)
     with contextlib.closing(auto.runtime(project, runtime)) as started_by:
         plan, left_out = _plan(project, started_by, asked, stacks, scenario_ids, seed)

@@ -1,6 +1,10 @@
 """From a person's words to a plan: which profile, stacks and scenarios; what does not exist is named with the choices."""
 
+import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
 
 from lab.config.plan import Plan
 from lab.config.scenarios import ALL
@@ -73,3 +77,35 @@ def _measured_twice(profile: Profile, base: Stack, scenarios: Sequence[Scenario]
 
 def _impossible(stack: Stack, scenarios: Iterable[Scenario]) -> list[str]:
     return [scenario.id for scenario in scenarios if stack.why_omitted(scenario.path) is not None]
+
+
+def profile(folder: Path, name: str) -> Profile:
+    """Return the profile of that name in `folder`/profiles.toml.
+
+    Raises:
+        LabError: there is no such profile, or something in the file is wrong; says what, and what there is.
+    """
+    tables = _tables(folder / "profiles.toml")
+    if name not in tables:
+        raise LabError(f"There is no profile {name!r}; there are: {', '.join(tables)}.")
+    return _read(folder / "profiles.toml", name, tables[name])
+
+
+def _tables(file: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(file.read_text())
+    except FileNotFoundError:
+        raise LabError(f"{file} is missing: it says what a run does.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise LabError(f"{file} is not TOML: {error}.") from None
+
+
+def _read(file: Path, name: str, table: object) -> Profile:
+    if not isinstance(table, dict):
+        raise LabError(f"{file}: `{name}` stands outside of a profile; write it under a [name].")
+    try:
+        return Profile.model_validate({"name": name, **table})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise LabError(f"{file}, profile {name}, {where}: {first['msg']}.") from None

@@ -1,5 +1,6 @@
 """One request of the contract and what must come back, how it is asked, and what is said of a stack that fails it."""
 
+import json
 import socket
 import struct
 from collections.abc import Iterable, Iterator, Mapping
@@ -88,6 +89,17 @@ def judged(path: str, request: object, complaints: Iterable[str]) -> list[Findin
     except (OSError, HTTPException) as error:
         found.append(Finding(path, f"{request}: no answer ({error!r})"))
     return found
+
+
+def differs(status: int, body: bytes, check: Check) -> str | None:
+    """Return what an answer has otherwise than `answer` of its check; None where it is right."""
+    if status != check.status:
+        return f"{status} instead of {check.status}"
+    try:
+        value = json.loads(body)
+    except ValueError:
+        value = None
+    return None if value == check.answer else f"{body[:200]!r}"
 
 
 def opened(address: str) -> closing[HTTPConnection]:

@@ -1,6 +1,5 @@
 """What HTTP/1.1 asks of a server around its answers, byte by byte: 100 Continue, pipelined requests, HEAD."""
 
-import json
 import socket
 import time
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from http.client import HTTPException, HTTPResponse
 from io import BufferedReader
 from typing import NamedTuple, Self
 
-from lab.contract.ask import SERVER, Check, Finding, connect, judged
+from lab.contract.ask import SERVER, Check, Finding, connect, differs, judged
 from lab.model.stack import Stack
 
 UPLOAD = Check("/parse/plain", body=b'{"content":[{"text":"ab"}]}', answer={"text": "ab"})
@@ -122,7 +121,7 @@ def _expect(address: str) -> Iterator[str]:
         wire.peer.sendall(UPLOAD.body or b"")
         answer = wire.answer()
         took_s = time.monotonic() - start
-        if answer.status != 417 and (said := _differs(answer, UPLOAD)):
+        if answer.status != 417 and (said := differs(answer.status, answer.body, UPLOAD)):
             yield said
         elif took_s >= 2 * CURL_WAITS_S:
             yield f"the answer came after {took_s:.1f} s"
@@ -132,13 +131,14 @@ def _pipeline(address: str, first: Check, second: Check, *, may_close: bool) -> 
     with closing(Wire(address)) as wire:
         wire.peer.sendall(wire.head("GET", first) + wire.head("GET", second))
         answer = wire.answer()
-        if said := _differs(answer, first):
+        if said := differs(answer.status, answer.body, first):
             yield f"first answer: {said}"
         if answer.closes:
             if not may_close:
                 yield "the connection was closed after the first answer"
             return
-        if said := _differs(wire.answer(), second):
+        answer = wire.answer()
+        if said := differs(answer.status, answer.body, second):
             yield f"second answer: {said}"
 
 
@@ -171,13 +171,3 @@ def _unlike(head: Answer, got: Answer) -> Iterator[str]:
     for name in TAIL:
         if name in head.headers and head.headers[name] != got.headers.get(name):
             yield f"{name} {head.headers[name]!r} instead of GET's {got.headers.get(name)!r}"
-
-
-def _differs(answer: Answer, check: Check) -> str | None:
-    if answer.status != check.status:
-        return f"{answer.status} instead of {check.status}"
-    try:
-        value = json.loads(answer.body)
-    except ValueError:
-        value = None
-    return None if value == check.answer else f"{answer.body[:200]!r}"

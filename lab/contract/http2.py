@@ -1,6 +1,5 @@
 """Check that a stack speaks cleartext HTTP/2, by prior knowledge, as it declares."""
 
-import json
 import socket
 from collections.abc import Iterator
 
@@ -8,12 +7,12 @@ from h2.connection import H2Connection
 from h2.events import DataReceived, Event, RemoteSettingsChanged, ResponseReceived, StreamEnded
 from h2.exceptions import ProtocolError
 
-from lab.contract.ask import PATIENCE_S, Finding, connect
+from lab.contract.ask import PATIENCE_S, Check, Finding, connect, differs
 from lab.model.stack import Stack
 
 PATH = "/h2/json"
 """Stands for `GET /json` by HTTP/2."""
-ANSWER = {"message": "Hello, World!"}
+JSON = Check("/json", answer={"message": "Hello, World!"})
 REFUSAL_S = 1.0
 """How long a server that does not speak HTTP/2 has to say so, or nothing."""
 
@@ -44,7 +43,7 @@ def _speaks(peer: socket.socket) -> bool:
 def _wrong(peer: socket.socket, address: str) -> str | None:
     protocol = H2Connection()
     protocol.initiate_connection()
-    headers = [(":method", "GET"), (":scheme", "http"), (":authority", address), (":path", "/json")]
+    headers = [(":method", "GET"), (":scheme", "http"), (":authority", address), (":path", JSON.path)]
     protocol.send_headers(1, headers, end_stream=True)
     status, body = b"", b""
     for event in _events(peer, protocol):
@@ -56,13 +55,7 @@ def _wrong(peer: socket.socket, address: str) -> str | None:
             break
     if not status:
         return f"not spoken: serve it, or name {PATH} with the reason in the label lab.omits"
-    if status != b"200":
-        return f"status {status.decode()}"
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        answer = None
-    return None if answer == ANSWER else f"{body[:200]!r}"
+    return differs(int(status), body, JSON)
 
 
 def _events(peer: socket.socket, protocol: H2Connection) -> Iterator[Event]:
