@@ -118,7 +118,7 @@ def started(folder: Path, **facts: Any) -> str:
     alone = {"cold_start_alone_s": {"base": 0.7}}
     run = write_run(folder / "run", run_facts(MANY[:2], [scenario("json")], 2, **alone, **facts), found)
     for block in range(2):
-        RunFolder(run).append_block(
+        RunFolder(run).append(
             Block(
                 block=block,
                 attempt=0,

@@ -7,7 +7,6 @@ nobody believes a setting to be in force that is not. `docker compose config` de
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -62,7 +61,7 @@ def read(path: Path, variables: Mapping[str, str]) -> dict[str, Service]:
         LabError: the file is missing, is no YAML, or says something that the process runtime could not honour.
     """
     try:
-        document = _parsed(path.read_text())
+        document = openapi.parsed(path.read_text())
     except FileNotFoundError:
         raise LabError(
             f"{path.name} is missing in {path.parent}: run the lab from a checkout of the project."
@@ -75,12 +74,6 @@ def read(path: Path, variables: Mapping[str, str]) -> dict[str, Service]:
     given = {name: str(value) for name, value in shared.items()}
     budget = {name: int(text) for name, text in given.items() if text.isdecimal()}
     return {name: _service(name, keys).model_copy(update={"budget": budget}) for name, keys in services.items()}
-
-
-@lru_cache(maxsize=1)
-def _parsed(text: str) -> Any:
-    """Return the file as YAML, cached: a command asks for it once for each service."""
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # both are the safe ones
 
 
 def stacks(services: Mapping[str, Service]) -> dict[str, Stack]:

@@ -42,10 +42,14 @@ def parameters() -> dict[str, tuple[Parameter, ...]]:
     }
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
+def parsed(text: str) -> Any:
+    """Return a file as YAML, cached: a command asks for one once for each service."""
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # both are the safe ones
+
+
 def _document() -> Any:
-    # Both loaders are the safe ones; every command asks for the paths.
-    return yaml.load(OPENAPI_FILE.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    return parsed(OPENAPI_FILE.read_text())
 
 
 def _parameter(document: Any, described: Any) -> Parameter:

@@ -67,7 +67,7 @@ class Series:
         self._context.say.block(number, max(self._profile.blocks, number + 1))
         with self._time_budget, self._attempts.measured(number, attempt) as (block, outcomes):
             noise = self._noise(block, outcomes)
-            self._folder.append_block(block.model_copy(update={"noise": noise}))
+            self._folder.append(block.model_copy(update={"noise": noise}))
         return noise
 
     def _noise(self, block: Block, outcomes: list[Outcome]) -> str:

@@ -16,7 +16,6 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from lab.errors import LabError
-from lab.model.noun import Noun
 from lab.model.outcome import OUTCOME, Block, Failure, Sample
 from lab.model.workload import Trial
 from lab.run import jsonlines
@@ -66,13 +65,14 @@ class RunFolder:
         jsonlines.known(run.get("format"), self.path / "run.json")
         return run
 
-    def append(self, outcome: Sample | Failure) -> None:
-        """Append a line to trials.jsonl and make sure that it is on disk."""
-        _append(self.path / "trials.jsonl", outcome)
-
-    def append_block(self, block: Block) -> None:
-        """Append a line to blocks.jsonl and make sure that it is on disk."""
-        _append(self.path / "blocks.jsonl", block)
+    def append(self, record: Sample | Failure | Block) -> None:
+        """Append a line to trials.jsonl or blocks.jsonl and make sure that it is on disk."""
+        path = self.path / ("blocks.jsonl" if isinstance(record, Block) else "trials.jsonl")
+        with path.open("a+b") as lines:
+            _end_last_line(lines)
+            lines.write(record.model_dump_json().encode() + b"\n")
+            lines.flush()
+            os.fsync(lines.fileno())
 
     def outcomes(self) -> tuple[Sample | Failure, ...]:
         """Return all outcomes that can be read.
@@ -161,14 +161,6 @@ def only_one(state: Path) -> Iterator[None]:
         except BlockingIOError:
             raise LabError("Another run is going on in this checkout; wait for it, or stop it with Ctrl-C.") from None
         yield
-
-
-def _append(path: Path, noun: Noun) -> None:
-    with path.open("a+b") as lines:
-        _end_last_line(lines)
-        lines.write(noun.model_dump_json().encode() + b"\n")
-        lines.flush()
-        os.fsync(lines.fileno())
 
 
 def _end_last_line(lines: Any) -> None:
