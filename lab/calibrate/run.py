@@ -28,6 +28,7 @@ from lab.host import machine
 from lab.load.client import Driver
 from lab.paths import RESULTS, ROOT, STATE
 from lab.run import store
+from lab.run.console import console as plain_console
 from lab.run.progress import Reporter
 from lab.signals import interruptible
 
