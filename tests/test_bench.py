@@ -280,6 +280,7 @@ def processes(checkout: Path) -> Iterator[dict[str, str]]:
     assert started_from(checkout) == []
 
 
+@pytest.mark.slow
 def test_a_database_that_dies_is_restored_once_and_ends_the_run_where_it_cannot_be(
     checkout: Path, processes: dict[str, str]
 ) -> None:
