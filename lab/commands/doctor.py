@@ -81,13 +81,8 @@ def _python() -> Finding:
 
 def _cpus() -> Finding:
     plan = Project.here().cpus
-    what = f"CPUs: server {plan.server}, everything else {plan.others}"
-    return Finding(
-        what,
-        "one CPU is too few, because server and generator disturb each other; measure on a machine with two"
-        if plan.shared
-        else "",
-    )
+    fix = "one CPU is too few, because server and generator disturb each other; measure on a machine with two"
+    return Finding(f"CPUs: server {plan.server}, everything else {plan.others}", fix if plan.shared else "")
 
 
 def _ports() -> Finding:
@@ -103,11 +98,8 @@ def _ports() -> Finding:
 def _disk() -> Finding:
     free = shutil.disk_usage(RESULTS if RESULTS.exists() else ".").free
     short = free < _NEEDED_BYTES
-    return Finding(
-        f"disk: {free / 2**30:.0f} GiB free",
-        "images and results need 3 GiB: free some, or use another disk" if short else "",
-        needed=short,
-    )
+    fix = "images and results need 3 GiB: free some, or use another disk"
+    return Finding(f"disk: {free / 2**30:.0f} GiB free", fix if short else "", needed=short)
 
 
 def _quiet() -> Finding:

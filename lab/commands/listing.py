@@ -62,13 +62,11 @@ def _print(rows: list[dict[str, object]], columns: tuple[str, ...], *, as_json: 
     if as_json:
         print(json.dumps(rows, indent=1))  # noqa: T201  # the answer
         return Exit.DONE
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from lab.run.console import console
 
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, no_wrap=column == columns[0])
+    table = Table(Column(columns[0], no_wrap=True), *columns[1:], box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(_cell(row[column]) for column in columns))
     console(width=None if sys.stdout.isatty() else _PIPED).print(table)

@@ -2,13 +2,14 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab.config import selection
 from lab.config.project import Project
 from lab.config.scenarios import ALL
 from lab.errors import Exit, LabError
-from lab.model.stack import Setting, Stack
+from lab.model.stack import Arm, Service, Setting, Stack
 from lab.paths import STATE
 from lab.run import store
 from lab.run.progress import Reporter
@@ -24,6 +25,22 @@ BEYOND_S = 5
 """Seconds beyond the budget for which an idle connection is watched."""
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """Stacks that can be started, while nothing else of this checkout runs."""
+
+    project: Project
+    runtime: Runtime
+    stacks: list[Stack]
+    logs: Path
+    """Folder of the servers' logs."""
+    say: Reporter
+
+    @property
+    def arms(self) -> list[Arm]:
+        return [arm_of(stack.name, self.project.services) for stack in self.stacks]
+
+
 def verify(stacks: str, runtime_name: str, *, quick: bool = False) -> Exit:
     """Compare stacks (comma-separated; empty means all) with the HTTP contract and the equal budget, one after the other.
 
@@ -33,21 +50,11 @@ def verify(stacks: str, runtime_name: str, *, quick: bool = False) -> Exit:
     Raises:
         LabError: nothing could be started.
     """
-    project = Project.here()
     names = selection.words(stacks) or [ALL]
-    selection.stacks(names, project.stacks)  # an unknown word is refused before an engine is asked
-    with contextlib.closing(auto.runtime(project, runtime_name)) as runtime:
-        return _verify(project, runtime, names, quick=quick)
-
-
-def _verify(project: Project, runtime: Runtime, names: list[str], *, quick: bool) -> Exit:
-    chosen, left_out = selection.startable(names, project.stacks, runtime.lacks)
-    with Reporter() as say, _running(project, runtime, chosen, say) as logs:
-        for reason in left_out:
-            say.step(f"Left out: {reason}")
-        held = [_holds(project, runtime, stack, logs, say) for stack in chosen]
-        say.step(f"{sum(held)} of {len(held)} stacks conform to the contract in the {runtime.name} runtime.")
-        kept = quick or _keep_idle(project, runtime, chosen, logs, say)
+    with _prepared(names, runtime_name) as lab, backing(lab.runtime, lab.project.services, lab.logs):
+        held = [_holds(lab, stack) for stack in lab.stacks]
+        lab.say.step(f"{sum(held)} of {len(held)} stacks conform to the contract in the {lab.runtime.name} runtime.")
+        kept = quick or _keep_idle(lab)
     return Exit.DONE if kept and all(held) else Exit.NOT_ALL_MEASURED
 
 
@@ -57,27 +64,17 @@ def up(stacks: str, runtime_name: str) -> Exit:
     Raises:
         LabError: one of them could not be started; then nothing is left running.
     """
-    project = Project.here()
     if not stacks:
-        raise LabError(f"No stack is named: set STACKS to one or more of {', '.join(project.stacks)}, or {ALL}.")
-    selection.stacks(selection.words(stacks), project.stacks)  # an unknown word is refused before an engine is asked
-    with contextlib.closing(auto.runtime(project, runtime_name)) as runtime:
-        return _up(project, runtime, selection.words(stacks))
-
-
-def _up(project: Project, runtime: Runtime, names: list[str]) -> Exit:
-    chosen, left_out = selection.startable(names, project.stacks, runtime.lacks)
-    arms = [arm_of(stack.name, project.services) for stack in chosen]
-    with Reporter() as say, _prepared(runtime, chosen, say) as logs, _stopped_unless_done(runtime):
-        for reason in left_out:
-            say.step(f"Left out: {reason}")
-        start_backing(runtime, project.services, logs)
-        unhealthy = start(runtime, arms, logs, project.cpus.server).unhealthy
+        names = ", ".join(Project.here().stacks)
+        raise LabError(f"No stack is named: set STACKS to one or more of {names}, or {ALL}.")
+    with _prepared(selection.words(stacks), runtime_name) as lab, _stopped_unless_done(lab.runtime):
+        start_backing(lab.runtime, lab.project.services, lab.logs)
+        unhealthy = start(lab.runtime, lab.arms, lab.logs, lab.project.cpus.server).unhealthy
         if unhealthy:
             raise LabError(
-                "\n  ".join(line for label in unhealthy for line in (unhealthy[label], *runtime.log_tail(label)))
+                "\n  ".join(line for label in unhealthy for line in (unhealthy[label], *lab.runtime.log_tail(label)))
             )
-    for arm in arms:
+    for arm in lab.arms:
         print(f"http://127.0.0.1:{arm.port}")  # noqa: T201  # the answer, on standard output
     return Exit.DONE
 
@@ -93,27 +90,24 @@ def down() -> Exit:
 
 
 @contextlib.contextmanager
-def _running(project: Project, runtime: Runtime, chosen: list[Stack], say: Reporter) -> Iterator[Path]:
-    """Prepare everything and run the backing services; yield a folder for logs."""
-    with _prepared(runtime, chosen, say) as logs, backing(runtime, project.services, logs):
-        yield logs
-
-
-@contextlib.contextmanager
-def _prepared(runtime: Runtime, chosen: list[Stack], say: Reporter) -> Iterator[Path]:
-    """Prepare everything while nothing of this checkout runs; yield a folder for logs."""
-    logs = STATE / "logs"
-    with store.only_one(STATE), interruptible():
-        logs.mkdir(parents=True, exist_ok=True)
-        runtime.stop_all()
-        needed = sorted({DATABASE, UPSTREAM, *(stack.name for stack in chosen)})
-        for name in needed:  # an error of this start must not show what an earlier command wrote
-            (logs / f"{name}.log").unlink(missing_ok=True)
-        say.step(f"Preparing {', '.join(needed)} ({runtime.name}) …")
-        runtime.prepare(needed)
-        for sentence in quota.not_given(runtime.not_applied(needed)):
-            say.step(sentence)
-        yield logs
+def _prepared(names: list[str], runtime_name: str) -> Iterator[Prepared]:
+    """Prepare stacks and services while nothing of this checkout runs."""
+    project = Project.here()
+    selection.stacks(names, project.stacks)  # an unknown word is refused before an engine is asked
+    with contextlib.closing(auto.runtime(project, runtime_name)) as runtime:
+        chosen, left_out = selection.startable(names, project.stacks, runtime.lacks)
+        with Reporter() as say, store.only_one(STATE), interruptible():
+            logs = STATE / "logs"
+            logs.mkdir(parents=True, exist_ok=True)
+            runtime.stop_all()
+            needed = sorted({DATABASE, UPSTREAM, *(stack.name for stack in chosen)})
+            for name in needed:  # an error of this start must not show what an earlier command wrote
+                (logs / f"{name}.log").unlink(missing_ok=True)
+            say.step(f"Preparing {', '.join(needed)} ({runtime.name}) …")
+            runtime.prepare(needed)
+            for sentence in (*quota.not_given(runtime.not_applied(needed)), *(f"Left out: {one}" for one in left_out)):
+                say.step(sentence)
+            yield Prepared(project, runtime, chosen, logs, say)
 
 
 @contextlib.contextmanager
@@ -126,41 +120,41 @@ def _stopped_unless_done(runtime: Runtime) -> Iterator[None]:
         raise
 
 
-def _holds(project: Project, runtime: Runtime, stack: Stack, logs: Path, say: Reporter) -> bool:
+def _holds(lab: Prepared, stack: Stack) -> bool:
     from lab import contract  # late: h2, wsproto and pyroute2 take 0.4 s to import
     from lab.settings.reading import known
 
-    arm = arm_of(stack.name, project.services)
-    with serving(runtime, [arm], logs, project.cpus.server) as started:
+    services, arm = lab.project.services, arm_of(stack.name, lab.project.services)
+    with serving(lab.runtime, [arm], lab.logs, lab.project.cpus.server) as started:
         if started.unhealthy:
-            findings = [*started.unhealthy.values(), *runtime.log_tail(stack.name)]
+            findings = [*started.unhealthy.values(), *lab.runtime.log_tail(stack.name)]
         else:
             findings = list(contract.grouped(contract.verify(f"http://127.0.0.1:{arm.port}", stack)))
-            service = project.services[stack.name]
-            findings += budget.unequal(stack, service, known(service, runtime.target(arm.label), arm.port))
+            settings = known(services[stack.name], lab.runtime.target(arm.label), arm.port)
+            findings += budget.unequal(stack, services[stack.name], settings)
     after = "".join(f" (healthy {after_s:.2f} s after its start alone)" for after_s in started.healthy_after_s.values())
     verdict = "does not conform to the contract" if findings else "conforms to the contract"
     if arm.label in started.blameless:
         verdict = "could not be started on a disturbed machine, so it was not compared with the contract"
-    say.step("\n  ".join([f"{stack.name}: {verdict}{after}", *started.again, *findings]))
+    lab.say.step("\n  ".join([f"{stack.name}: {verdict}{after}", *started.again, *findings]))
     return not findings
 
 
-def _keep_idle(project: Project, runtime: Runtime, chosen: list[Stack], logs: Path, say: Reporter) -> bool:
+def _keep_idle(lab: Prepared) -> bool:
     """Measure how long each stack keeps an idle connection; print it and return whether it equals the budget."""
-    most_s = BEYOND_S + max(project.services[stack.name].budget.get("LAB_KEEP_ALIVE_S", 0) for stack in chosen)
-    say.step(f"Watching an idle connection to each stack for at most {most_s} s …")
-    arms = [arm_of(stack.name, project.services) for stack in chosen]
-    with serving(runtime, arms, logs, project.cpus.server):
-        kept = kept_s({arm.label: arm.port for arm in arms}, most_s)
-    findings = [finding for stack in chosen for finding in _idle_findings(project, stack, kept)]
+    services = lab.project.services
+    most_s = BEYOND_S + max(services[stack.name].budget.get("LAB_KEEP_ALIVE_S", 0) for stack in lab.stacks)
+    lab.say.step(f"Watching an idle connection to each stack for at most {most_s} s …")
+    with serving(lab.runtime, lab.arms, lab.logs, lab.project.cpus.server):
+        kept = kept_s({arm.label: arm.port for arm in lab.arms}, most_s)
+    findings = [finding for stack in lab.stacks for finding in _idle_findings(services[stack.name], stack, kept)]
     times = (f"{label} {'still open' if time_s is None else f'{time_s:.1f} s'}" for label, time_s in kept.items())
-    say.step("\n  ".join(["Idle connections were kept: " + ", ".join(times), *findings]))
+    lab.say.step("\n  ".join(["Idle connections were kept: " + ", ".join(times), *findings]))
     return not findings
 
 
-def _idle_findings(project: Project, stack: Stack, kept: Mapping[str, float | None]) -> list[str]:
+def _idle_findings(service: Service, stack: Stack, kept: Mapping[str, float | None]) -> list[str]:
     if stack.name not in kept:
         return [f"{stack.name}: did not answer among the others"]
     measured = {"keep_alive_s": Setting(value=kept[stack.name], source="measured")}
-    return budget.unequal(stack, project.services[stack.name], measured)
+    return budget.unequal(stack, service, measured)

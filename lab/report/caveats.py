@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 
 from lab.model.outcome import Block
 from lab.model.stack import NOT_OPTIMIZED
-from lab.report import settings_table
 from lab.report.view import View
 
 
@@ -13,7 +12,8 @@ def warnings(view: View) -> Iterator[str]:
     """Yield one sentence for each."""
     run = view.run
     yield from _partial(view)
-    yield from settings_table.unequal(run)
+    for sentences in run.facts.get("unequal", {}).values():
+        yield from (f"Not the equal budget: {sentence}." for sentence in sentences)
     if again := len(run.outcomes) - len(view.trials):
         yield f"{again} trials of interrupted or noisy blocks were measured again; the last whole attempt counts."
     yield from noisy_blocks(run.blocks)

@@ -122,7 +122,7 @@ def _of_lines(shown: Shown[Line], section: Section, lines: Sequence[Line]) -> Fi
 def _numbers(section: Section, baseline: str) -> page.Table:
     """Return the main table; stacks without numbers have their outcome instead, and their reason among the remarks."""
     first, *rest = _figures("numbers").items()
-    against = page.Head(f"against {baseline}", words.METRICS[section.metric], numeric=False), _against
+    against = page.Head(f"against {baseline}", words.METRICS[section.metric], numeric=False), lambda line: line.answer
     bound = page.Head("bound by", numeric=False), lambda line: page.Text(line.cell.bound_by or words.NOTHING)
     known = [line for line in section.lines if line.cell.rps is not None]
     heads, rows = _of_lines(dict([first, against, *rest, bound]), section, known)
@@ -149,10 +149,6 @@ def _text(figure: Figure, digits: int, is_share: bool = False) -> page.Text:
     if isinstance(figure, Value):
         return page.Text(words.number(figure.mean, digits), words.bracketed(figure))
     return page.Text(words.percent(figure) if is_share else words.number(figure, digits))
-
-
-def _against(line: Line) -> page.Text:
-    return page.Text(line.answer.label, line.answer.detail, line.answer.tone)
 
 
 def _costs(section: Section) -> Shown[Line]:

@@ -24,13 +24,10 @@ def setup(run: Run) -> Iterator[str]:
         yield f"Runtime: {runtime}."
     blocks = len({outcome.trial.block for outcome in run.outcomes})
     yield f"{blocks} block{'s' * (blocks != 1)}, in each of them every stack, scenario and load once:"
-    longer = ", and until every user was served once," if _waited_for_users(run) else ""
+    # runs of earlier versions do not record whether windows began when all users were served
+    waited = any(isinstance(one, Sample) and one.driven.all_served_s is not None for one in run.outcomes)
+    longer = ", and until every user was served once," if waited else ""
     yield f"{profile.warmup_s:g} s of warm-up{longer} and {profile.window_s:g} s measured."
-
-
-def _waited_for_users(run: Run) -> bool:
-    """Return whether windows began when all users were served; runs of earlier versions do not record it."""
-    return any(isinstance(one, Sample) and one.driven.all_served_s is not None for one in run.outcomes)
 
 
 def when(text: str) -> str:

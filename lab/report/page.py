@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lab.report.short import Phrase
-
 
 @dataclass(frozen=True)
 class Text:
@@ -68,6 +66,16 @@ class Item:
 @dataclass(frozen=True)
 class Bullets:
     items: tuple[Item, ...]
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """A kind of verdict, and the stacks that it concerns."""
+
+    label: str
+    tone: str
+    stacks: tuple[str, ...]
+    """Names with their ratio, where there is one."""
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def _missed(line: Line, target: float) -> str:
     named, row = f"{line.cell.stack} {line.cell.scenario} {line.cell.load}", line.against
     half = half_width(row)
     if row is None or half == inf:
-        return f"{named} ({line.answer.label})"
+        return f"{named} ({line.answer.text})"
     blocks = ceil(row.blocks * (half / log1p(target)) ** 2)
     return f"{named} (known to {words.percent(expm1(half))}; at this spread about {blocks} blocks would do)"
 

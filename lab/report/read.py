@@ -15,18 +15,7 @@ from lab.report import older
 from lab.run.jsonlines import problem
 from lab.run.store import RunFolder
 
-_MAPPINGS = [
-    "machine",
-    "cpu_plan",
-    "settings",
-    "knobs",
-    "unequal",
-    "versions",
-    "images",
-    "sha256",
-    "overhead",
-    "limits",
-]
+_OBJECTS = ("machine", "cpu_plan", "settings", "knobs", "unequal", "versions", "images", "sha256", "overhead", "limits")
 """Keys of run.json that a report looks into."""
 
 
@@ -72,7 +61,7 @@ def read(path: Path) -> Run:
         stacks = tuple(Stack.model_validate(stack) for stack in facts["stacks"])
         scenarios = tuple(Scenario.model_validate(scenario) for scenario in facts["scenarios"])
         profile = Profile.model_validate(facts["profile"])
-        for name in _MAPPINGS:
+        for name in _OBJECTS:
             if not isinstance(facts.get(name, {}), Mapping):
                 raise LabError(f"{run_json} is damaged: {name} is no object. Restore the file.")
         limits = _limits(facts, stacks, scenarios)

@@ -11,6 +11,7 @@ from lab.model.cell import Cell
 from lab.model.outcome import Role
 from lab.model.workload import Scenario
 from lab.report import words
+from lab.report.page import Text
 
 NOT_SUPPORTED = "not supported"
 
@@ -18,15 +19,6 @@ NOT_SUPPORTED = "not supported"
 def headline(load: str) -> str:
     """Return the metric that decides: throughput where users push, the 99th percentile where the rate is given."""
     return "p99_ms" if load.startswith("open:") else "rps"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the short answer says of one stack in one scenario; `tone` is better, worse or empty."""
-
-    label: str
-    detail: str = ""
-    tone: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,16 +30,17 @@ class Line:
     base: Cell | None
 
     @property
-    def answer(self) -> Answer:
+    def answer(self) -> Text:
+        """Return the verdict on the stack in this scenario, with its ratio; the tone is better, worse or empty."""
         if self.base is self.cell:
-            return Answer("baseline")
+            return Text("baseline")
         if self.cell.outcome != "valid":
-            return Answer(self.cell.outcome)
+            return Text(self.cell.outcome)
         if self.against is None:
-            return Answer(f"no comparison, {self._why_not_compared}")
+            return Text(f"no comparison, {self._why_not_compared}")
         if self._throttled:
-            return Answer(self._throttled, words.detail(self.against))
-        return Answer(words.label(self.against), words.detail(self.against), self._tone(self.against))
+            return Text(self._throttled, words.detail(self.against))
+        return Text(words.label(self.against), words.detail(self.against), self._tone(self.against))
 
     @property
     def _throttled(self) -> str:
@@ -167,8 +160,8 @@ class Section:
         found = {line.cell.bound_by for line in self.lines}
         return {bound: meaning for bound, meaning in MEANING.items() if bound in found and bound != "server CPU"}
 
-    def answer(self, stack: str) -> Answer:
+    def answer(self, stack: str) -> Text:
         """Return what the short answer says of a stack, or why it says nothing."""
         if stack in self.not_supported:
-            return Answer(NOT_SUPPORTED)
-        return next((line.answer for line in self.lines if line.cell.stack == stack), Answer("not measured"))
+            return Text(NOT_SUPPORTED)
+        return next((line.answer for line in self.lines if line.cell.stack == stack), Text("not measured"))

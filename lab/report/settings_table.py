@@ -47,12 +47,6 @@ def exceptions(run: Run) -> list[str]:
     ]
 
 
-def unequal(run: Run) -> list[str]:
-    """Say where a stack had something else without having declared it."""
-    found: Mapping[str, list[str]] = run.facts.get("unequal", {})
-    return [f"Not the equal budget: {sentence}." for sentences in found.values() for sentence in sentences]
-
-
 def _text(name: str, setting: Setting | None) -> str:
     if setting is None:
         return words.NOTHING

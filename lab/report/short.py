@@ -1,26 +1,16 @@
 """The short answer: what one scenario says of all stacks, in one phrase per kind of verdict."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 from lab.model.cell import Cell
 from lab.report import words
-from lab.report.section import NOT_SUPPORTED, Answer, Section
+from lab.report.page import Phrase, Text
+from lab.report.section import NOT_SUPPORTED, Section
 
 _KINDS = ("faster", "shorter p99", "slower", "longer p99", "throttled", "equal within", "inconclusive", "no claim", "no comparison",
           "failed", "invalid", "not measured", NOT_SUPPORTED)  # fmt: skip
 """How labels begin, in the order in which they are shown."""
-
-
-@dataclass(frozen=True)
-class Phrase:
-    """A kind of verdict, and the stacks that it concerns."""
-
-    label: str
-    tone: str
-    stacks: tuple[str, ...]
-    """Names with their ratio, where there is one."""
 
 
 def phrases(section: Section, compared: Sequence[str]) -> list[Phrase]:
@@ -28,7 +18,7 @@ def phrases(section: Section, compared: Sequence[str]) -> list[Phrase]:
     ranked = [line.cell.stack for line in section.lines if line.cell.stack in compared]
     named = [*ranked, *(name for name in compared if name not in ranked)]
     answers = sorted(((section.answer(stack), stack) for stack in named), key=lambda item: _rank(item[0]))
-    groups = groupby(answers, key=lambda item: (item[0].label, item[0].tone))
+    groups = groupby(answers, key=lambda item: (item[0].text, item[0].tone))
     return [Phrase(*said, tuple(_told(section, stack) for _, stack in group)) for said, group in groups]
 
 
@@ -36,7 +26,7 @@ def _told(section: Section, stack: str) -> str:
     """Return a stack with its ratio and, under open load, its latency, which does not follow from throughput there."""
     line = next((line for line in section.lines if line.cell.stack == stack), None)
     latency = _open_latency(line.cell) if line and section.is_open else ""
-    return " ".join(filter(None, [stack, latency, section.answer(stack).detail])).rstrip(",")
+    return " ".join(filter(None, [stack, latency, section.answer(stack).small])).rstrip(",")
 
 
 def _open_latency(cell: Cell) -> str:
@@ -44,8 +34,8 @@ def _open_latency(cell: Cell) -> str:
     return f"{', '.join(known)} ms," if known else ""
 
 
-def _rank(answer: Answer) -> int:
-    return next(rank for rank, kind in enumerate(_KINDS) if answer.label.startswith(kind))
+def _rank(answer: Text) -> int:
+    return next(rank for rank, kind in enumerate(_KINDS) if answer.text.startswith(kind))
 
 
 def baseline(section: Section) -> str:

@@ -1,6 +1,5 @@
 """The verdict on one trial."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lab.analysis.validity.bounds import bound_by
@@ -8,7 +7,7 @@ from lab.analysis.validity.causes import Cause, Result
 from lab.analysis.validity.limits import Limits
 from lab.analysis.validity.notes import Note, noted
 from lab.analysis.validity.objections import CHECKS
-from lab.model.outcome import Failure, Outcome, Sample
+from lab.model.outcome import Failure, Outcome
 
 
 @dataclass(frozen=True)
@@ -49,19 +48,15 @@ def judge(outcome: Outcome, limits: Limits) -> Verdict:
     """Judge one trial. A Failure is the stack's, unless it says that it is the lab's."""
     if isinstance(outcome, Failure):
         return Verdict(objections=(_objection(_cause_of(outcome), outcome.reason),))
-    return Verdict(bound_by(outcome, limits), tuple(_objections(outcome, limits)), noted(outcome, limits))
+    found = ((cause, check(outcome, limits)) for cause, check in CHECKS)
+    objections = tuple(_objection(cause, what) for cause, what in found if what)
+    return Verdict(bound_by(outcome, limits), objections, noted(outcome, limits))
 
 
 def _cause_of(failure: Failure) -> Cause:
     if failure.lab_fault:
         return Cause.LAB
     return Cause.OFF_CONTRACT if failure.off_contract else Cause.NO_TRIAL
-
-
-def _objections(sample: Sample, limits: Limits) -> Iterator[Objection]:
-    for cause, check in CHECKS:
-        if what := check(sample, limits):
-            yield _objection(cause, what)
 
 
 def _objection(cause: Cause, what: str) -> Objection:
