@@ -13,8 +13,8 @@ import pytest
 
 from lab.analysis import summary
 from lab.analysis.validity.bounds import MEANING, bound_by
-from lab.analysis.validity.held_up import stall_ms
 from lab.analysis.validity.limits import Limits, limits_of
+from lab.analysis.validity.use import stall_ms
 from lab.config import scenarios
 from lab.load.client import Driver
 from lab.model.cell import Cell

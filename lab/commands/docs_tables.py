@@ -6,7 +6,7 @@ derived file mean between `<!-- columns <file> -->` and `<!-- /columns -->`.
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,22 +70,19 @@ def _origin(run: Path, facts: Mapping[str, Any], cells: Sequence[Mapping[str, st
     where = f"{machine['cpus']} CPUs ({machine.get('cpu', 'unknown')}), {machine['system']}"
     profile = facts["profile"]
     name = run.relative_to(ROOT)
+    blocks = max(int(cell["blocks"]) for cell in cells)  # a run with a target of precision adds some to the profile's
     return (
         f"Measured {facts['started_at'][:10]} on a machine of {where}, runtime {facts['runtime']}, profile {profile['name']}: "
-        f"{_blocks(cells)} blocks, windows of {profile['window_s']:g} s.\nThe run: [{name}]({name}/report.md)."
+        f"{blocks} blocks, windows of {profile['window_s']:g} s.\nThe run: [{name}]({name}/report.md)."
     )
-
-
-def _blocks(cells: Iterable[Mapping[str, str]]) -> int:
-    """Return the blocks of the cell that has most: a run with a target of precision adds blocks to those of the profile."""
-    return max(int(cell["blocks"]) for cell in cells)
 
 
 def _lines(cells: Sequence[Row]) -> Iterator[str]:
     """Return a line for each scenario and stack, the highest throughput first; loads are the first of each kind."""
     closed, opened = (_first_load(cells, kind) for kind in ("closed:", "open:"))
-    yield f"| scenario | stack | requests/s, {closed} | 95 % interval | mean ms | CPU µs/request | bound by |{_head(opened)}"
-    yield "| --- | --- | --: | --: | --: | --: | --- |" + (" --: | --: |" if opened else "")
+    latency = (f" p50 ms, {opened} | p99 ms, {opened} |", " --: | --: |") if opened else ("", "")
+    yield f"| scenario | stack | requests/s, {closed} | 95 % interval | mean ms | CPU µs/request | bound by |{latency[0]}"
+    yield f"| --- | --- | --: | --: | --: | --: | --- |{latency[1]}"
     beside = {(cell["scenario"], cell["stack"]): cell for cell in cells if cell["load"] == opened}
     own = [cell for cell in cells if cell["load"] == closed]
     for cell in sorted(own, key=lambda cell: (cell["scenario"], -float(cell["rps"] or 0))):
@@ -94,10 +91,6 @@ def _lines(cells: Sequence[Row]) -> Iterator[str]:
 
 def _first_load(cells: Sequence[Row], kind: str) -> str:
     return next((cell["load"] for cell in cells if cell["load"].startswith(kind)), "")
-
-
-def _head(opened: str) -> str:
-    return f" p50 ms, {opened} | p99 ms, {opened} |" if opened else ""
 
 
 def _throughput(cell: Row) -> str:

@@ -69,7 +69,7 @@ def _sections(view: View, drawn: Collection[str]) -> Iterator[page.Section]:
 def _short_answer(view: View) -> Iterator[page.Block]:
     against = f"Each stack against {view.run.baseline}, by the ratio inside each block, with its interval."
     yield page.Paragraph(" ".join([against, *precision.detectable(view.sections, headlines=True)]))
-    if found := precision.sentences(view.run, view.sections):
+    if found := list(precision.sentences(view.run, view.sections)):
         yield page.Details(found[0], tuple(map(page.Paragraph, found[1:])))
     yield page.ShortAnswer(view.run.baseline, tuple(_entry(view, section) for section in view.sections))
 

@@ -17,16 +17,14 @@ NAMED = 14
 """So many ratios are named; a run of many stacks has its others in the tables."""
 
 
-def sentences(run: Run, sections: Iterable[Section]) -> list[str]:
-    """Say how many ratios met the profile's target, which missed it, why there are no more blocks; empty without a target."""
+def sentences(run: Run, sections: Sequence[Section]) -> Iterator[str]:
+    """Say how many ratios met the profile's target, which missed it, why there are no more blocks; nothing without a target."""
     target = run.profile.precision
-    return [] if target is None else list(_sentences(list(sections), target, run.facts.get("stopped")))
-
-
-def _sentences(sections: list[Section], target: float, stopped: str | None) -> Iterator[str]:
+    if target is None:
+        return
     closed = [line for section in sections if section.metric == "rps" for line in _compared(section)]
     yield from _throughput(closed, target) if closed else ["Precision: this run has no throughput ratio (closed load)."]
-    if stopped:
+    if stopped := run.facts.get("stopped"):
         yield f"There are no more blocks because {stopped}."
     halves = [
         half_width(line.against) for section in sections if section.metric != "rps" for line in _compared(section)

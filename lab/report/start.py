@@ -36,14 +36,12 @@ class Start:
         return bool(self.image_mb or self.alone_s or self.cold_start_s or self.idle_mb)
 
 
-def _range(start: Start) -> Text:
-    return Text(words.number(start.median_s), words.range_s(start.cold_start_s))
-
-
 COLUMNS: Mapping[Head, Callable[[Start], Text]] = {
     Head("CPU time to start", "s, median"): lambda start: Text(words.number(start.cpu_s)),
     Head("cold start", "s, before the first block"): lambda start: Text(words.number(start.alone_s)),
-    Head("cold start", "s, median over blocks (range)"): _range,
+    Head("cold start", "s, median over blocks (range)"): lambda start: Text(
+        words.number(start.median_s), words.range_s(start.cold_start_s)
+    ),
     Head("memory", "MB, idle"): lambda start: Text(words.number(start.idle_mb)),
     Head("image", "MB"): lambda start: Text(words.number(start.image_mb)),
     Head("of it its own", "MB"): lambda start: Text(words.number(start.own_mb)),

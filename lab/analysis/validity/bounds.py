@@ -2,9 +2,8 @@
 
 from typing import Literal
 
-from lab.analysis.validity.held_up import stall_ms
 from lab.analysis.validity.limits import Limits, ceiling_per_s
-from lab.analysis.validity.use import cpu_share, generator_share, quota_share
+from lab.analysis.validity.use import cpu_share, generator_share, quota_share, stall_ms
 from lab.model.outcome import Sample
 
 Bound = Literal[

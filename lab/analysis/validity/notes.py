@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from statistics import median
 
-from lab.analysis.validity.held_up import stall_ms
 from lab.analysis.validity.limits import Limits
-from lab.analysis.validity.use import quota_share
+from lab.analysis.validity.use import quota_share, stall_ms
 from lab.model.histogram import Histogram
 from lab.model.outcome import Sample
 from lab.model.stalls import usual_causes

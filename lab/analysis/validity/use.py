@@ -1,6 +1,23 @@
-"""How busy the CPUs were in a trial, with what, and what kept a role from running."""
+"""How busy the CPUs were in a trial, with what, what kept a role from running, and stalls.
 
+A stall is time of a request that is neither waiting by the scenario's order nor CPU, on a machine that was idle. A sleeping
+thread, a delayed acknowledgement or a lost packet takes no CPU time, so that no counter shows it; what is left of the
+latency when all else is subtracted does.
+"""
+
+from typing import get_args
+
+from lab.analysis.validity.limits import Limits
+from lab.model.histogram import Histogram
 from lab.model.outcome import Role, Sample
+
+IDLE = 0.5
+"""Share of the server's CPUs, of the others and of one CPU by all roles together that may have been used: above it requests
+may queue."""
+STALL_MS = 10
+"""Less may be a CPU that wakes up, a timer or the scheduler: over all reference runs such rests are at most 2 ms."""
+STALL_SHARE = 0.25
+"""Share of the latency: waits that the scenario orders last a little longer than ordered, each of them."""
 
 
 def cpu_share(sample: Sample, role: Role) -> float | None:
@@ -48,3 +65,47 @@ def foreign_beside(sample: Sample, other_cpus: int = 1) -> float | None:
     """
     own = _own_beside(sample, other_cpus)
     return None if sample.other_cores_busy is None or own is None else sample.other_cores_busy - own
+
+
+def stall_ms(sample: Sample, limits: Limits) -> float | None:
+    """Return how long a mean request stalled, in ms; None where the machine was not idle, or all is explained.
+
+    It is what remains of the mean latency without the scenario's waits (for a slot too, where there are fewer than
+    requests at once) and without CPU time of any role. By Little's law requests x CPU time each is latency x CPU use: it
+    is subtracted as if all requests at once queued for one CPU, which can only make the stall look shorter.
+    """
+    driven = sample.driven
+    if not driven.completed or sample.serving_replaced or not _idle(sample):  # a restart explains a gap
+        return None
+    by_littles_law_ms = driven.in_flight_s / driven.completed * 1e3
+    if _rest_ms(by_littles_law_ms, sample, limits) is None:  # decoding a histogram takes milliseconds
+        return None
+    latency_us = Histogram.decode(driven.service or driven.latency).mean_us()
+    return None if latency_us is None else _rest_ms(latency_us / 1e3, sample, limits)
+
+
+def _rest_ms(latency_ms: float, sample: Sample, limits: Limits) -> float | None:
+    rest_ms = latency_ms * (1 - _kept_busy(sample)) - limits.wait_ms * _rounds(sample, limits)
+    return rest_ms if rest_ms >= max(STALL_MS, STALL_SHARE * latency_ms) else None
+
+
+def _idle(sample: Sample) -> bool:
+    """Return whether the CPUs are known to have been idle."""
+    if cpu_share(sample, "server") is None or any(usage.cpu_s is None for usage in sample.usage.values()):
+        return False
+    shares = (sample.server_cores_busy, sample.other_cores_busy, _kept_busy(sample))
+    return all((share or 0) <= IDLE for share in shares)
+
+
+def _kept_busy(sample: Sample) -> float:
+    """Return the CPUs that all roles together used, and what a hypervisor or a quota withheld, as a share of the window."""
+    roles: tuple[Role, ...] = get_args(Role)
+    used = sum(cpu_share(sample, role) or 0 for role in roles)
+    return used + (sample.stolen or 0) + (quota_share(sample) or 0)
+
+
+def _rounds(sample: Sample, limits: Limits) -> float:
+    """Return how many waits pass until a request has had its own: one, or more where more requests than slots are in flight."""
+    load, driven = sample.trial.load, sample.driven
+    at_once = load.amount if load.kind == "closed" else driven.in_flight_s / driven.window_s
+    return 1 if limits.slots is None else max(1, at_once / limits.slots)
