@@ -1,7 +1,7 @@
 """From outcomes to cells: each block's last attempt is judged and summed up per stack, scenario and load."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -18,6 +18,12 @@ from lab.model.outcome import Outcome, Sample
 from lab.model.workload import Trial
 
 LimitsOf = Callable[[Trial], Limits]
+_COMPARED: Mapping[str, Callable[[Sample], float | None]] = {
+    "rps": stats.rps,
+    "cpu_us_per_request": stats.cpu_us_per_request,
+    "p99_ms": stats.block_p99_ms,
+}
+"""Metric of a comparison -> what one block measured."""
 
 
 @dataclass(frozen=True)
@@ -121,14 +127,8 @@ def observations(trials: Iterable[Judged], cells: Iterable[Cell]) -> list[Observ
         Observation(t.trial.stack, t.trial.scenario, str(t.trial.load), t.trial.block, metric, value)
         for t in trials
         if t.key in compared and t.sample
-        for metric, value in _metrics(t.sample).items()
-        if value is not None and value > 0 and (metric != "p99_ms" or compared[t.key].amount("p99_ms") is not None)
+        for metric, measure in _COMPARED.items()
+        if (value := measure(t.sample)) is not None
+        and value > 0
+        and (metric != "p99_ms" or compared[t.key].amount("p99_ms") is not None)
     ]
-
-
-def _metrics(sample: Sample) -> dict[str, float | None]:
-    return {
-        "rps": stats.rps(sample),
-        "cpu_us_per_request": stats.cpu_us_per_request(sample),
-        "p99_ms": stats.block_p99_ms(sample),
-    }

@@ -13,7 +13,6 @@ from lab.config.plan import Plan
 from lab.config.project import Project
 from lab.errors import Exit, LabError
 from lab.host import machine
-from lab.model.cell import Cell
 from lab.model.workload import Profile
 from lab.paths import LOADTESTS, RESULTS, ROOT, STATE
 from lab.run import provenance, store
@@ -101,20 +100,15 @@ def _resume(project: Project, folder: RunFolder, profile: str, stacks: str, scen
 
 def changed_since(recorded: Mapping[str, Any], project: Project) -> str:
     """Return what has changed since a run was recorded; empty if nothing has."""
-    now = provenance.surroundings(project.services)
-    here = {
-        "another machine": {fact: now["machine"].get(fact) for fact in MACHINE},
-        "another plan of CPUs": project.cpus.model_dump(mode="json"),
-        "another commit, or other uncommitted changes": now["git"],
-        "other files (docker-compose.yml, locks)": now["sha256"],
+    now = {**provenance.surroundings(project.services), "cpu_plan": project.cpus.model_dump(mode="json")}
+    if any(now["machine"].get(fact) != recorded["machine"].get(fact) for fact in MACHINE):
+        return "another machine"
+    others = {
+        "cpu_plan": "another plan of CPUs",
+        "git": "another commit, or other uncommitted changes",
+        "sha256": "other files (docker-compose.yml, locks)",
     }
-    there = [
-        {fact: recorded["machine"].get(fact) for fact in MACHINE},
-        recorded["cpu_plan"],
-        recorded["git"],
-        recorded["sha256"],
-    ]
-    return next((what for (what, is_now), then in zip(here.items(), there, strict=True) if is_now != then), "")
+    return next((what for name, what in others.items() if now[name] != recorded[name]), "")
 
 
 def _run(project: Project, runtime: Runtime, plan: Plan, folder: RunFolder, left_out: Sequence[str]) -> Exit:
@@ -152,15 +146,12 @@ def report(folder: RunFolder, say: Reporter, whole: bool) -> Exit:
         store.point_latest(RESULTS, folder)
     _tell(say, shown, written, whole)
     lacking = [] if whole else [f"the run is not whole; RUN={folder.path.name} resumes it"]
-    lacking += [*shown.run.damaged, *_without_numbers(shown.cells)]
+    lacking += shown.run.damaged
+    without_numbers = (cell for cell in shown.cells if cell.rps is None)
+    lacking += [f"{cell.stack} {cell.scenario} {cell.load} is {cell.outcome}" for cell in without_numbers]
     if lacking:
         say.step(f"Exit status 1, because not all of this run was measured: {'; '.join(lacking)}.")
     return Exit.NOT_ALL_MEASURED if lacking else Exit.DONE
-
-
-def _without_numbers(cells: Sequence[Cell]) -> list[str]:
-    """Return the cells without figures; those that only a rejected attempt at a block lacked are not among them."""
-    return [f"{cell.stack} {cell.scenario} {cell.load} is {cell.outcome}" for cell in cells if cell.rps is None]
 
 
 def _tell(say: Reporter, shown: "View", written: Sequence[Path], whole: bool) -> None:
