@@ -9,7 +9,7 @@ from lab.analysis.comparison.paired import MIN_BLOCKS
 from lab.analysis.summary import Judged
 from lab.model.cell import Figure, Value
 from lab.model.outcome import Failure, Role
-from lab.report import caveats, facts, page, precision, settings_table, short, start, words
+from lab.report import caveats, facts, page, precision, short, start, words
 from lab.report.section import NOT_SUPPORTED, Line, Section
 from lab.report.view import View
 
@@ -60,7 +60,7 @@ def _sections(view: View, drawn: Collection[str]) -> Iterator[page.Section]:
         yield page.Section(
             title, (page.Table(title, heads, tuple(page.row(*fact) for fact in found.items()), "facts"),)
         )
-    if settings := settings_table.rows(view.run):
+    if settings := facts.settings(view.run):
         yield page.Section("Settings", tuple(_settings(view, settings)))
     if not_valid := [judged for judged in view.trials if judged.verdict.result != "valid"]:
         yield page.Section("Trials that are not valid", tuple(_not_valid(not_valid)))
@@ -214,7 +214,7 @@ def _settings(view: View, settings: Sequence[page.Row]) -> Iterator[page.Block]:
     )
     heads = page.Head("setting", numeric=False), page.Head("value, and the stacks that have it", numeric=False)
     yield page.Table("Settings of each stack", heads, tuple(settings))
-    if exceptions := settings_table.exceptions(view.run):
+    if exceptions := facts.exceptions(view.run):
         yield page.Paragraph("Declared exceptions from the equal budget:")
         yield page.Bullets(tuple(map(page.Item, exceptions)))
 

@@ -1,15 +1,20 @@
-"""The facts of a run as text: when, where, with what. A fact that run.json does not have is not shown."""
+"""The facts of a run as text: when, where, with what settings. A fact that run.json does not have is not shown."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from statistics import median
 from typing import Any
 
+from lab.model.effective import NAMES, recorded
 from lab.model.outcome import Sample
-from lab.report import words
+from lab.model.stack import Setting
+from lab.report import page, words
 from lab.report.read import Run
 
 Table = dict[str, str]
+_NAMED = 3
+"""So many stacks are always named."""
 
 
 def setup(run: Run) -> Iterator[str]:
@@ -131,3 +136,45 @@ def _versions(found: Mapping[str, Mapping[str, str]]) -> Table:
     for stack, packages in found.items():
         same.setdefault(", ".join(f"{name} {version}" for name, version in sorted(packages.items())), []).append(stack)
     return {", ".join(stacks): packages for packages, stacks in same.items()}
+
+
+def _named(names: Sequence[str], of: int) -> str:
+    """Name a few stacks; the most of many are "all others"."""
+    if len(names) == of:
+        return "all"
+    return "all others" if len(names) > max(of / 2, _NAMED) else ", ".join(names)
+
+
+def settings(run: Run) -> list[page.Row]:
+    """Return every setting that is known of any stack, each value with the stacks that have it: many stacks make no columns."""
+    known = recorded(run.facts)
+    found = [(name, {stack.name: known.get(stack.name, {}).get(name) for stack in run.stacks}) for name in NAMES]
+    return [page.row(NAMES[name], _by_value(name, of)) for name, of in found if any(of.values())]
+
+
+def _by_value(name: str, settings: Mapping[str, Setting | None]) -> list[page.Text]:
+    """Return the values of one setting, the most frequent first; what differs from most stacks is strong."""
+    values = {stack: setting.value if setting else None for stack, setting in settings.items()}
+    usual, times = Counter(values.values()).most_common(1)[0]
+    users: dict[tuple[str, str], list[str]] = {}
+    for stack, setting in settings.items():
+        odd = times > len(values) / 2 and values[stack] != usual
+        users.setdefault((_setting(name, setting), "strong" if odd else ""), []).append(stack)
+    ordered = sorted(users.items(), key=lambda item: -len(item[1]))
+    return [page.Text(text, f"({_named(stacks, len(values))})", tone) for (text, tone), stacks in ordered]
+
+
+def exceptions(run: Run) -> list[str]:
+    """Return what the stacks declared to have instead of the equal budget."""
+    return [
+        f"{stack.name}, {NAMES.get(name, name)}: {'none' if exempt.value is None else exempt.value} ({exempt.why})"
+        for stack in run.stacks
+        for name, exempt in stack.exceptions.items()
+    ]
+
+
+def _setting(name: str, setting: Setting | None) -> str:
+    if setting is None:
+        return words.NOTHING
+    text = "none" if setting.value is None else str(setting.value)
+    return f"{text} (asked for)" if setting.source == "configured" and name != "command" else text
