@@ -10,11 +10,11 @@ from scipy import stats as distributions  # type: ignore[import-untyped]
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from lab.analysis.comparison import simulate
+from benchmarks import simulate
+from benchmarks.simulate import WORLDS, said_different
 from lab.analysis.comparison.paired import ALPHA, detectable, mde, signed_rank_p, verdict
 from lab.analysis.comparison.pairs import Observation
 from lab.analysis.comparison.rows import MARGIN, Comparison, compare, holm
-from lab.analysis.comparison.simulate import WORLDS, said_different
 from lab.analysis.student import half_width
 from lab.config import selection
 from lab.paths import LOADTESTS

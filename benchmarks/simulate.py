@@ -1,6 +1,6 @@
 """How often the comparison is right: simulated runs whose truth is known, judged as real ones are.
 
-`python -m lab.analysis.comparison.simulate` prints it. The noise is what a machine of two cores showed: the log of a trial's
+`python -m benchmarks.simulate` prints it. The noise is what a machine of two cores showed: the log of a trial's
 throughput varies by 4 to 6 % in windows of 2 s (10 of them per arm give intervals of about +-4 to 6 %), and all
 arms of a block drift together by about 5 %, which the ratio inside the block takes out.
 """
@@ -133,12 +133,12 @@ def _rps(world: World, speed: float, log_noise: float, random: numpy.random.Gene
 
 def main(seed: int = 1) -> None:
     """Print, for each world, how often "different" is said where it is false and where it is true."""
-    print(f"{RUNS:,} simulated runs each, seed {seed}; in brackets: one-sided 95 % limit")  # noqa: T201 - a command's answer
+    print(f"{RUNS:,} simulated runs each, seed {seed}; in brackets: one-sided 95 % limit")
     for world in WORLDS:
         slower = next((arm for arm, speed in world.speeds.items() if speed != 1), None)
         share = said_different(world, slower, seed)
         limit = f"at most {share.at_most:.1%}" if slower is None else f"at least {share.at_least:.1%}"
-        print(f"  {world.name}: different in {share.value:.1%} ({limit})")  # noqa: T201
+        print(f"  {world.name}: different in {share.value:.1%} ({limit})")
 
 
 if __name__ == "__main__":
