@@ -34,6 +34,6 @@ def test_compose_gets_the_variables_of_the_lab_and_none_of_this_shell(
 
 @needs_engine
 def test_a_stack_in_a_container_conforms_to_the_contract(tmp_path: Path) -> None:
-    with all_started(tmp_path / "checkout", "docker", "fastapi-uvicorn") as stacks:
+    with all_started(tmp_path / "checkout", "docker", "flask-gunicorn") as stacks:
         (stack,) = stacks.values()
         assert contract.verify(f"http://127.0.0.1:{stack.port}", stack) == []

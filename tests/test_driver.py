@@ -51,6 +51,7 @@ def test_the_window_is_announced_before_it_begins(driver: Driver) -> None:
     assert announced == [driven.window_start_s, driven.window_end_s]
 
 
+@pytest.mark.slow
 @remeasured
 def test_more_connections_than_select_can_hold(driver: Driver) -> None:
     with Server() as server:

@@ -54,7 +54,8 @@ def burning(duty: float) -> Iterator[None]:
             process.kill()
 
 
-@pytest.mark.parametrize("duty", [pytest.param(1.0, marks=pytest.mark.slow), 0.4])
+@pytest.mark.slow
+@pytest.mark.parametrize("duty", [1.0, 0.4])
 @remeasured
 def test_a_program_on_the_reference_cpu_is_noticed(duty: float) -> None:
     usual = usual_s()

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from hdrh.histogram import HdrHistogram
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.model.histogram import Histogram
@@ -34,6 +34,7 @@ def test_a_percentile_is_a_value_that_was_counted_to_three_digits(values: list[i
     assert of_us(*values).percentile_us(percent) == pytest.approx(exact, rel=1e-3, abs=1)
 
 
+@settings(max_examples=30)
 @given(MICROSECONDS)
 def test_decoding_gives_back_what_was_encoded(values: list[int]) -> None:
     there = of_us(*values)
@@ -43,6 +44,7 @@ def test_decoding_gives_back_what_was_encoded(values: list[int]) -> None:
         assert back.percentile_us(percent) == there.percentile_us(percent)
 
 
+@settings(max_examples=30)
 @given(MICROSECONDS, MICROSECONDS)
 def test_merging_is_counting_everything_in_one(some: list[int], others: list[int]) -> None:
     merged = Histogram.merged([of_us(*some).encode(), of_us(*others).encode()])

@@ -39,6 +39,7 @@ def test_a_ratio_of_p99s_is_that_of_the_table_where_both_cells_have_the_same_blo
     assert found
 
 
+@pytest.mark.no_cover  # it takes four times as long with coverage
 def test_the_derived_files_are_what_this_lab_derives(run: Path, tmp_path: Path) -> None:
     view = view_of(run)
     written = [

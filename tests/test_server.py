@@ -35,7 +35,7 @@ async def last_orders(peer: Peer) -> None:
 
 @pytest.mark.parametrize("talk", [polite, last_orders])
 def test_a_server_that_stops_while_clients_connect_leaves_no_transport(talk: object) -> None:
-    for _ in range(20):
+    for _ in range(8):
         assert left_behind(Server(talk), 40) == []  # type: ignore[arg-type]
 
 
