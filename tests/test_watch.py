@@ -1,5 +1,6 @@
 """Processes that are watched while they end, are replaced, or cannot be read: nothing of it becomes 0."""
 
+import os
 import subprocess
 import sys
 import time
@@ -160,6 +161,17 @@ def test_on_a_kernel_without_lists_of_children_nothing_is_known(
         assert readings.cpu_s(target) is None
         assert readings.memory_bytes(target) is None
         assert readings.usage(reading, readings.read(target), 1, None) == Usage()
+
+
+def test_a_descendant_that_ends_meanwhile_has_no_memory_and_takes_none_from_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    target = Target(pid=os.getpid(), contained=False)
+    monkeypatch.setattr(processes, "tree", lambda pid: [pid, ended.pid])
+    assert (readings.memory_bytes(target) or 0) > 1e6
+    assert readings.memory_bytes(Target(pid=ended.pid, contained=False)) is None
 
 
 def test_a_process_that_has_ended_is_not_read_although_its_parent_has_not_asked_for_it() -> None:

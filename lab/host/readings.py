@@ -102,9 +102,22 @@ def memory_bytes(target: Target) -> int | None:
     try:
         if target.contained:
             return _cgroup_memory(target.pid)
-        return sum(psutil.Process(pid).memory_full_info().pss for pid in processes.tree(target.pid))
+        first, *others = processes.tree(target.pid)
+        return _pss(first) + sum(_pss_or_0(pid) for pid in others)
     except (OSError, KeyError, psutil.Error):
         return None
+
+
+def _pss(pid: int) -> int:
+    return int(psutil.Process(pid).memory_full_info().pss)
+
+
+def _pss_or_0(pid: int) -> int:
+    """Return the PSS of a descendant; one that ended since its parent named it has none."""
+    try:
+        return _pss(pid)
+    except psutil.NoSuchProcess:
+        return 0
 
 
 def cores(cpus: Iterable[int], stat: Path = Path("/proc/stat")) -> dict[int, CoreReading]:
