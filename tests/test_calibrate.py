@@ -272,7 +272,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, 
         yield Place(folder, cpus.server), Generators(driver, cpus.others)
 
 
-@pytest.mark.parametrize("load", ["closed:4", "open:200"])
+@pytest.mark.parametrize("load", ["closed:4", pytest.param("open:200", marks=pytest.mark.slow)])
 def test_a_short_truth_test_on_a_real_server(workshop: tuple[Place, Generators], load: str) -> None:
     """Tolerant, since other programs run beside a test suite: they disturb one attempt, a fault would be in all."""
 
@@ -298,6 +298,7 @@ def test_the_cpu_time_that_is_read_is_what_was_burnt(workshop: tuple[Place, Gene
     assert seen.read_us_per_request == pytest.approx(seen.burnt_us_per_request, rel=0.25)
 
 
+@pytest.mark.slow
 def test_every_generator_there_is_drives_the_bare_servers(workshop: tuple[Place, Generators]) -> None:
     seen = rates.measure(*workshop, rounds=1, close_rounds=1, window_s=0.3)
     assert {"fast user", "FastHttpUser"} <= {one.generator for one in seen.windows}

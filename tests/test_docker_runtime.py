@@ -32,6 +32,7 @@ def test_compose_gets_the_variables_of_the_lab_and_none_of_this_shell(
     assert words[words.index("--env-file") + 1] == "/dev/null", "a file .env of the checkout would be such a shell"
 
 
+@pytest.mark.slow  # test_bench.py has a bench of another stack, which checks the contract in containers
 @needs_engine
 def test_a_stack_in_a_container_conforms_to_the_contract(tmp_path: Path) -> None:
     with all_started(tmp_path / "checkout", "docker", "flask-gunicorn") as stacks:

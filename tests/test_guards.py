@@ -27,6 +27,7 @@ def test_a_look_times_the_reference_workload_and_leaves_this_process_where_it_wa
     assert os.sched_getaffinity(0) == before
 
 
+@pytest.mark.slow
 def test_pressure_is_a_running_total() -> None:
     first, second = noise.look([CPU]), noise.look([CPU])
     assert first.pressure_s.keys() == second.pressure_s.keys()

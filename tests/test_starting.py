@@ -107,6 +107,7 @@ def test_time_and_cpu_time_of_a_start_are_its_own(started: Start) -> None:
     assert all(after_s >= 0.3 for after_s in found.healthy_after_s.values())
 
 
+@pytest.mark.slow
 def test_a_start_that_failed_on_a_disturbed_machine_is_made_again_with_more_time(started: Start) -> None:
     with spinning([CPU]):
         found = started("mute-at-first", within_s=7)
@@ -124,6 +125,7 @@ def test_a_server_is_not_blamed_where_the_machine_was_disturbed_twice(started: S
     assert found.blameless == {"mute-0"}
 
 
+@pytest.mark.slow
 def test_a_server_that_fails_alone_on_its_cpu_is_at_fault_and_disturbs_no_other(
     started: Start, runtime: ProcessRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
