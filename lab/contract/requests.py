@@ -90,6 +90,7 @@ def _parse(path: str) -> Iterator[Check]:
     yield text("x" * 1_000_000, [{"text": "x" * 1_000_000}])
     yield text("ab" * 10_000, [part] * 10_000)
     yield Check(path, body=b"{}", answer={"text": ""})
+    yield text("ab", [{**part, "\0": 1, "\0text": "c"}])
     yield Check(path, body='{"content":[{"text":"ü"}]}'.encode(), answer={"text": "ü"})
     yield from (Check(path, body=body, status=422) for body in BAD_BODIES)
 

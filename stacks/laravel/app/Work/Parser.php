@@ -9,6 +9,9 @@ use stdClass;
 /** Quick CPU work: the text of a chat message chunk. */
 class Parser
 {
+    /** The first character of a key that begins with NUL; PHP's objects have no property of such a name. */
+    private const NUL_OF_KEY = '/(?<!\\\\)"\\\\u0000(?=(?:[^"\\\\]|\\\\.)*+"\s*+:)/s';
+
     public static function answer(string $text): array
     {
         return ['text' => $text];
@@ -18,7 +21,11 @@ class Parser
     public static function decode(string $body): stdClass
     {
         try {
-            $chunk = json_decode($body, flags: JSON_THROW_ON_ERROR);
+            $chunk = json_decode($body);
+            if (json_last_error() === JSON_ERROR_INVALID_PROPERTY_NAME) {
+                $body = preg_replace(self::NUL_OF_KEY, '"_', $body); // no such key is read
+            }
+            $chunk ??= json_decode($body, flags: JSON_THROW_ON_ERROR);
         } catch (JsonException) {
             throw new BadRequest('the body must be JSON');
         }
