@@ -16,10 +16,10 @@ help: .venv/stamp ## list the targets
 	$(LAB) help
 bench: .venv/stamp ## measure and report: [PROFILE=quick] [STACKS=a,b] [SCENARIOS=a,b] [RUNTIME=auto] [RUN=name]
 	$(LAB) bench
-test: .venv/stamp ## run the tests that are not slow: [ARGS="-k histogram"]
+test: .venv/stamp ## run the tests that are not slow: [ARGS="-k histogram"] [ARGS=--cov]
 	@$(PYTHON) -m pytest -m "not slow" $(ARGS)
-test-full: .venv/stamp ## run all tests, with staged faults, every stack and simulations, with the floor of coverage: [ARGS="-m slow"]
-	@$(PYTHON) -m pytest $(or $(ARGS),--cov --cov-report=)
+test-full: .venv/stamp ## run all tests, with staged faults, every stack and simulations: [ARGS="-m slow"]
+	@$(PYTHON) -m pytest $(ARGS)
 check: .venv/stamp ## check lint, format, types, layers, words
 	@.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy && .venv/bin/lint-imports && $(PYTHON) -m pytest tests/test_words_of_the_project.py
 verify: .venv/stamp ## compare every stack with the HTTP contract: [STACKS=a,b] [RUNTIME=auto]
