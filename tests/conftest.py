@@ -195,7 +195,10 @@ def listener() -> Iterator[Callable[[int], None]]:
 
 
 def remeasured(test: Callable[P, None]) -> Callable[P, None]:
-    """Let a test that measures fail only where each of five attempts fails: other programs disturb some, a fault is in all."""
+    """Let a test that measures fail only where each of five attempts fails: other programs disturb some, a fault is in all.
+
+    Only for tests of times and rates: whatever holds at any speed is tested without it.
+    """
 
     @functools.wraps(test)
     def attempts(*args: P.args, **kwargs: P.kwargs) -> None:

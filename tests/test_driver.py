@@ -52,7 +52,6 @@ def test_the_window_is_announced_before_it_begins(driver: Driver) -> None:
 
 
 @pytest.mark.slow
-@remeasured
 def test_more_connections_than_select_can_hold(driver: Driver) -> None:
     with Server() as server:
         driven = drive(driver, order(server.port, "closed:1500", window_s=1, timeout_s=30, warmup_s=0.5))

@@ -18,6 +18,8 @@ CLIENTS, AT_ONCE = 150, 10
 TRIES = 3
 """A busy machine may be late once; a stack that keeps them does so every time."""
 GONE_WITHIN_S = 1.0
+LOOK_AGAIN_AFTER_S = 0.02
+"""Each look lists the kernel's connections, on a CPU that the server may need."""
 QUIET_S = 0.25
 """Upstream sends every 10 ms: a kept connection without data for so long has no stream."""
 _ESTABLISHED, _INFO = 1, 2
@@ -62,7 +64,7 @@ def _left(port: int) -> int:
             quiet_since = time.monotonic()
         if left < least:
             least, fell = left, time.monotonic()
-        time.sleep(0.02)
+        time.sleep(LOOK_AGAIN_AFTER_S)
     return left
 
 

@@ -13,7 +13,7 @@ from lab.model.stalls import usual_cause
 ASKED = (Check("/health"), Check("/parse/plain", body=b"{}"))
 """On the kept connection a body goes out after its headers, in a segment of its own; on a fresh one, with them."""
 BETWEEN_S = 0.001
-"""So that a server reads one without the other."""
+"""So that a server reads one without the other; nothing outside of it tells when it has."""
 FRESH, KEPT = 3, 12
 STALL_S = 0.02
 """Tens of milliseconds where it should be one or two."""

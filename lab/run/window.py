@@ -144,6 +144,7 @@ def grown(before: float | None, after: float | None) -> float | None:
 
 
 def _sleep_until(at_s: float) -> None:
+    """Wait for a moment that the driver has named: the edge of a window is a time, and nothing could be asked for it."""
     time.sleep(max(0.0, at_s - time.monotonic()))
 
 
