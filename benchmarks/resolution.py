@@ -11,9 +11,10 @@ from itertools import islice
 import numpy
 from scipy.special import digamma, ndtr, polygamma, stdtrit  # type: ignore[import-untyped]
 
-from lab.analysis.comparison.paired import ALPHA
+from lab.analysis.comparison.chance import Floats
+from lab.analysis.comparison.paired import ALPHA, SIMULATED_ALPHA
 from lab.analysis.comparison.rows import MARGIN
-from lab.analysis.comparison.simulate import Floats, World, identical, logs_of
+from benchmarks.simulate import World, identical, logs_of
 from lab.analysis.summary import Judged
 from lab.model.outcome import Sample
 from lab.paths import RESULTS
@@ -21,7 +22,6 @@ from lab.report.derive import judged
 from lab.report.read import read
 
 RUNS, EQUAL_RUNS, AT_ONCE = 1_000, 799, 10
-SIMULATED_ALPHA = 0.04
 LIMIT = math.log1p(MARGIN["rps"])
 SLOWER = 0.15
 Halves = Callable[[Floats], Floats]

@@ -11,14 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy
-from numpy.typing import NDArray
 from scipy import stats as distributions  # type: ignore[import-untyped]
 
+from lab.analysis.comparison.chance import Floats
 from lab.analysis.comparison.paired import is_wide
 from lab.analysis.comparison.pairs import Observation, pairs
 from lab.analysis.comparison.rows import Comparison, compare
-
-Floats = NDArray[numpy.float64]
 
 RUNS = 1_000
 BASELINE = "baseline"
@@ -143,7 +141,7 @@ def _until_precise(world: World, blocks: Iterator[list[Observation]]) -> list[Ob
     seen = [one for _ in range(world.blocks) for one in next(blocks)]
     for _ in range(world.blocks, world.most_blocks):
         found = pairs(seen, BASELINE)
-        if world.precision is None or not any(is_wide(p.log_ratios, len(found), world.precision) for p in found):
+        if world.precision is None or not any(is_wide(pair, found, world.precision) for pair in found):
             break
         seen += next(blocks)
     return seen

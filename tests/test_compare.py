@@ -7,23 +7,35 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as distributions  # type: ignore[import-untyped]
-from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
 from benchmarks import simulate
-from benchmarks.simulate import WORLDS, said_different
-from lab.analysis.comparison.paired import ALPHA, detectable, mde, signed_rank_p, verdict
-from lab.analysis.comparison.pairs import Observation
-from lab.analysis.comparison.rows import MARGIN, Comparison, compare, holm
-from lab.analysis.student import half_width
+from benchmarks.simulate import WORLDS, Share, World, identical, said_different
+from lab.analysis.comparison.chance import RUNS, chance
+from lab.analysis.comparison.paired import ALPHA, SIMULATED_ALPHA, Verdict, critical, mde, signed_rank_p, verdict
+from lab.analysis.comparison.pairs import Observation, Pair, pairs
+from lab.analysis.comparison.rows import MARGIN, Comparison, compare, families, steps
 from lab.config import selection
 from lab.paths import LOADTESTS
 
-P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=12)
+ALMOST = 0.03
+"""A critical value of so many simulated runs is right to about two per cent."""
 
 
 def seen(arm: str, values: list[float], metric: str = "rps", load: str = "closed:8") -> list[Observation]:
     return [Observation(arm, "json", load, block, metric, value) for block, value in enumerate(values)]
+
+
+def pair_of(logs: list[float], other: list[float] | None = None) -> Pair:
+    """A stack whose log ratios are these; with another stack beside it."""
+    ratios = {"base": [0.0] * len(logs), "b": logs} | ({"c": other} if other else {})
+    observed = [one for arm, logs in ratios.items() for one in seen(arm, [100 * math.exp(log) for log in logs])]
+    return pairs(observed, "base")[0]
+
+
+def said(logs: list[float], margin: float) -> Verdict:
+    pair = pair_of(logs)
+    return verdict(pair, critical([pair]), margin)
 
 
 def only(rows: list[Comparison]) -> Comparison:
@@ -63,32 +75,64 @@ def test_fewer_than_six_blocks_make_no_claim(blocks: int, speed: float) -> None:
     assert row.mde is None
 
 
-def test_the_interval_is_students_of_the_log_ratios() -> None:
-    logs = [0.1, 0.3, 0.2, 0.25, 0.05, 0.15]
+def test_with_one_stack_interval_and_p_are_students_at_the_simulated_level() -> None:
+    logs = [0.1, 0.3, 0.2, -0.25, 0.05, 0.15]
     base, arm = [100.0] * 6, [100 * math.exp(log) for log in logs]
     row = only(compare(seen("base", base) + seen("b", arm), "base"))
-    lo, hi = distributions.t.interval(0.95, 5, loc=np.mean(logs), scale=distributions.sem(logs))
-    assert [row.lo, row.hi] == pytest.approx([math.exp(lo), math.exp(hi)])
+    half = distributions.t.ppf(1 - SIMULATED_ALPHA / 2, 5) * distributions.sem(logs)
+    assert row.adjusted_half == pytest.approx(half, rel=ALMOST)
+    student = distributions.ttest_1samp(logs, 0).pvalue
+    assert row.p_holm == pytest.approx(student * ALPHA / SIMULATED_ALPHA, abs=0.02)
+
+
+def test_an_arm_of_equal_noise_narrows_the_others_interval() -> None:
+    """Alone, five degrees of freedom; with the other arm more."""
+    random = np.random.default_rng(1)
+    calm, others = random.normal(0, 0.05, (2, 6))
+    alone, beside = pair_of(list(calm)), pair_of(list(calm), list(others))
+    assert critical([beside]) < critical([alone])
+
+
+def test_the_noise_of_a_noisy_arm_widens_its_own_interval_more_than_the_others() -> None:
+    calm, rough = pairs(
+        seen("base", [100, 101, 99, 100, 102, 98])
+        + seen("calm", [100, 99, 101, 100, 98, 102])
+        + seen("rough", [60, 150, 80, 170, 100, 50]),
+        "base",
+    )
+    assert rough.error > 1.5 * calm.error
+
+
+def test_errors_are_exact_for_equal_noise_also_where_blocks_are_missing() -> None:
+    """The mean square of the standard error is the variance of the mean."""
+    random = np.random.default_rng(2)
+    found = []
+    table = np.full((4, 6), math.nan)
+    present = np.array([[1, 1, 1, 1, 1, 0], [1, 1, 1, 1, 1, 1], [0, 0, 1, 1, 1, 1], [1, 1, 1, 1, 0, 1]]) == 1
+    for _ in range(60):
+        table[present] = random.normal(0, 0.1, present.sum())
+        found.append(chance(table.tolist(), [1]).errors ** 2)
+    assert np.mean(found, axis=0) == pytest.approx(0.01 * 2 / np.array([5, 3, 4]), rel=0.15)
+    equal = chance(table.tolist(), [1])
+    assert equal.equal_means.shape == (RUNS, 3)
+    assert abs(equal.equal_means.mean()) < 0.01
 
 
 def test_different_needs_an_effect_beyond_the_margin() -> None:
     steady = [0.04, 0.041, 0.039, 0.04, 0.042, 0.038]
-    assert verdict(steady, ALPHA, margin=0.05) == "equivalent"
-    assert verdict(steady, ALPHA, margin=0.03) == "different"
+    assert said(steady, margin=0.05) == "equivalent"
+    assert said(steady, margin=0.03) == "different"
 
 
 def test_the_interval_of_an_equivalent_pair_is_the_90_percent_one_that_decided() -> None:
     """1.04 x: within 10 % by the 90 % interval, although the adjusted one reaches beyond."""
     logs = [math.log(1.04) + off for off in (-0.06, 0.06, -0.05, 0.05, -0.02, 0.02)]
-    base, arm = [100.0] * 6, [100 * math.exp(log) for log in logs]
-    other = [value * (1.3 if block % 2 else 0.75) for block, value in enumerate(base)]
-    rows = compare(
-        [o for name, v in {"base": base, "b": arm, "c": other}.items() for o in seen(name, v, "p99_ms")], "base"
+    row = only(
+        compare(seen("base", [100.0] * 6, "p99_ms") + seen("b", [100 * math.exp(x) for x in logs], "p99_ms"), "base")
     )
-    row = next(row for row in rows if row.stack == "b")
-    lo, hi = distributions.t.interval(0.90, 5, loc=np.mean(logs), scale=distributions.sem(logs))
+    half = distributions.t.ppf(1 - SIMULATED_ALPHA, 5) * distributions.sem(logs)
     assert row.verdict == "equivalent"
-    assert [row.lo, row.hi] == pytest.approx([math.exp(lo), math.exp(hi)])
+    assert row.hi == pytest.approx(math.exp(np.mean(logs) + half), rel=0.005)
     assert row.confidence == pytest.approx(0.90)
     assert row.adjusted_half is not None
     assert row.ratio * math.exp(row.adjusted_half) > 1.10
@@ -109,8 +153,8 @@ def test_the_verdict_is_what_the_printed_interval_says(logs: list[float], metric
 
 
 def test_a_wide_interval_is_inconclusive_whatever_the_mean() -> None:
-    assert verdict([0.9, -0.9, 0.8, -0.7, 0.9, -0.6], ALPHA, 0.05) == "inconclusive"
-    assert verdict([1.5, -0.9, 1.8, -0.7, 0.9, -0.6], ALPHA, 0.05) == "inconclusive"
+    assert said([0.9, -0.9, 0.8, -0.7, 0.9, -0.6], 0.05) == "inconclusive"
+    assert said([1.5, -0.9, 1.8, -0.7, 0.9, -0.6], 0.05) == "inconclusive"
 
 
 def test_equal_arms_are_equivalent_and_a_faster_one_is_different() -> None:
@@ -128,55 +172,63 @@ def test_a_load_of_the_other_kind_costs_no_power() -> None:
     assert both[0] == closed[0]
 
 
-def test_holm_reads_a_family_as_all_stacks_and_loads_of_one_scenarios_metric() -> None:
-    wobble = [1.0, 1.1, 0.9, 1.05, 0.95, 1.0]
-    rows = compare(
-        [
-            observation
-            for load in ("closed:8", "closed:64")
-            for metric in ("rps", "p99_ms")
-            for arm in ("base", "b", "c")
-            for observation in seen(
-                arm, [w * (1 + len(arm + load) / 9) for w in wobble[:: -1 if arm == "b" else 1]], metric, load
-            )
-        ],
-        "base",
-    )
-    family = [row for row in rows if row.metric == "rps"]
-    assert len(family) == 4
-    assert min(1 - row.confidence for row in family) == pytest.approx(ALPHA / 4)
+def test_a_family_is_all_stacks_and_loads_of_one_scenarios_metric() -> None:
+    observed = [
+        one
+        for load in ("closed:8", "closed:64", "open:200")
+        for metric in ("rps", "p99_ms")
+        for arm in ("base", "b", "c")
+        for one in seen(arm, [1.0, 1.1], metric, load)
+    ]
+    found = families(pairs(observed, "base"))
+    assert [len(family) for family in found] == [4, 4, 2, 2]
+    assert all(len({(pair.scenario, pair.metric) for pair in family}) == 1 for family in found)
 
 
 def test_the_aa_arm_is_a_family_of_its_own() -> None:
     base = [100.0, 104, 98, 101, 99, 103]
-    rows = compare(seen("base", base) + seen("base@aa", base[::-1]) + seen("b", base[::-1]), "base")
-    assert {row.stack: row.is_aa for row in rows} == {"base@aa": True, "b": False}
-    alone = {arm: only(compare(seen("base", base) + seen(arm, base[::-1]), "base")) for arm in ("base@aa", "b")}
-    assert all(row.adjusted_half == alone[row.stack].adjusted_half for row in rows)
+    found = pairs(seen("base", base) + seen("base@aa", base[::-1]) + seen("b", base[::-1]), "base")
+    assert [[pair.stack for pair in family] for family in families(found)] == [["base@aa"], ["b"]]
+
+
+def test_loads_of_a_family_are_simulated_apart() -> None:
+    """With the same draws the largest stray of two loads would be that of one."""
+    base = [100.0, 104, 98, 101, 99, 103]
+    one, two = pairs(
+        [
+            row
+            for load in ("closed:8", "closed:64")
+            for row in seen("base", base, load=load) + seen("b", base[::-1], load=load)
+        ],
+        "base",
+    )
+    assert critical([one, two]) > critical([one]) * 1.05
+
+
+def test_a_pair_is_decided_beside_those_with_less_evidence_only() -> None:
+    """What is far beyond doubt costs the others no power."""
+    random = np.random.default_rng(4)
+    arms = {name: 100 * math.exp(effect) * np.exp(random.normal(0, 0.05, 8)) for name, effect in
+            {"base": 0, "far": 2, "farther": 3, "near": 0.05, "nearest": 0.0}.items()}  # fmt: skip
+    family = pairs([one for arm, values in arms.items() for one in seen(arm, list(values))], "base")
+    by_name = {pair.stack: pair for pair in family}
+    found = {step.pair.stack: step for step in steps(family)}
+    assert found["farther"].critical == critical(family)
+    assert found["near"].critical == critical([by_name["near"], by_name["nearest"]])
+    assert found["near"].critical == found["nearest"].critical
 
 
 @settings(max_examples=20)
-@given(P_VALUES)
-def test_adjusted_p_values_are_those_of_statsmodels(p_values: list[float]) -> None:
-    rejected, adjusted, _, _ = multipletests(p_values, alpha=ALPHA, method="holm")
-    levels, ours = holm(p_values)
-    assert ours == pytest.approx(list(adjusted))
-    decided = [p <= level for p, level in zip(p_values, levels, strict=True)]
-    assert all(a == b for a, b, p in zip(decided, rejected, ours, strict=True) if abs(p - ALPHA) > 1e-9)
-
-
-@given(P_VALUES)
-def test_levels_lie_between_bonferroni_and_none(p_values: list[float]) -> None:
-    levels, _ = holm(p_values)
-    assert all(ALPHA / len(p_values) <= level <= ALPHA for level in levels)
-
-
-@given(st.lists(st.floats(-1, 1).filter(lambda log: abs(log) > 1e-6), min_size=2, max_size=20), st.floats(0.8, 0.999))
-def test_intervals_grow_with_confidence(logs: list[float], confidence: float) -> None:
-    narrow, wide = half_width(logs, confidence), half_width(logs, 0.9995)
-    assert narrow is not None
-    assert wide is not None
-    assert narrow <= wide
+@given(st.lists(st.floats(-0.2, 0.2), min_size=4, max_size=8), st.integers(0, 1_000))
+def test_an_interval_excludes_one_where_the_adjusted_p_is_at_most_alpha(effects: list[float], seed: int) -> None:
+    noise = np.random.default_rng(seed).normal(0, 0.05, (len(effects), 6))
+    observed = [
+        one
+        for arm, (effect, logs) in enumerate(zip(effects, noise, strict=True))
+        for one in seen(f"a{arm}", [100 * math.exp(effect + log) for log in logs])
+    ]
+    for step in steps(pairs(observed, "a0")):
+        assert (abs(step.pair.mean) > step.critical * step.pair.error) == (step.p <= ALPHA)
 
 
 @pytest.mark.parametrize(("blocks", "smallest"), [(6, 2 / 2**6), (10, 2 / 2**10)])
@@ -188,33 +240,39 @@ def test_no_signed_rank_p_where_nothing_changed() -> None:
     assert signed_rank_p([0.0] * 8) is None
 
 
-@pytest.mark.parametrize(("n", "level"), [(6, 0.05), (10, 0.05), (10, 0.05 / 12), (30, 0.01)])
-def test_the_detectable_effect_is_that_of_statsmodels(n: int, level: float) -> None:
-    assert detectable(n, level, 0) == pytest.approx(TTestPower().solve_power(nobs=n, alpha=level, power=0.8), rel=1e-4)
+@pytest.mark.parametrize("n", [6, 10, 30])
+def test_the_mde_of_one_stack_is_that_of_statsmodels(n: int) -> None:
+    logs = np.random.default_rng(n).normal(0, 0.1, n)
+    pair, effect = pair_of(list(logs)), TTestPower().solve_power(nobs=n, alpha=SIMULATED_ALPHA, power=0.8)
+    assert math.log1p(mde(pair, critical([pair]), 0) or 0) == pytest.approx(effect * np.std(logs, ddof=1), rel=ALMOST)
 
 
-def test_the_mde_grows_with_the_pairs_own_spread() -> None:
-    calm, rough = [0.01, -0.01] * 3, [0.1, -0.1] * 3
-    assert (mde(calm, ALPHA, 0.05) or 1) < (mde(rough, ALPHA, 0.05) or 0)
-
-
-@pytest.mark.parametrize("spread", [0.0, 0.001, 0.02, 0.05])
-def test_a_difference_as_large_as_the_mde_is_called_different_in_four_runs_of_five(spread: float) -> None:
-    """The margin counts too: with little spread, whatever lies inside it is never called different."""
-    limit, random = math.log1p(0.05), np.random.default_rng(5)
-    effect = spread * detectable(6, ALPHA, limit / spread) if spread else limit
-    assert effect >= limit
-    if spread:
-        found = [verdict(list(random.normal(effect, spread, 6)), ALPHA, 0.05) == "different" for _ in range(2000)]
-        assert sum(found) / len(found) == pytest.approx(0.8, abs=0.03)
-    assert mde([0.0] * 6, ALPHA, 0.05) == pytest.approx(0.05)
+def test_the_mde_is_never_below_the_margin_and_grows_with_the_pairs_own_spread() -> None:
+    still, calm, rough = (pair_of([spread, -spread] * 3) for spread in (0.0, 0.01, 0.1))
+    assert mde(still, critical([still]), 0.05) == pytest.approx(0.05)
+    assert 0.05 <= (mde(calm, critical([calm]), 0.05) or 0) < (mde(rough, critical([rough]), 0.05) or 0)
 
 
 @pytest.mark.slow
-def test_identical_stacks_are_called_different_in_at_most_one_run_of_twenty() -> None:
-    share = said_different(WORLDS[0], None, seed=20)
-    assert share.value <= 0.05
-    assert share.at_most <= 0.065
+@pytest.mark.parametrize("world", [WORLDS[0], *identical(14)[2:7:2], *identical(4)], ids=lambda world: world.name)
+def test_identical_stacks_are_called_different_in_at_most_one_run_of_twenty(world: World) -> None:
+    """True of the method is 5 % at most; a thousand runs may show 6.5 %."""
+    share = said_different(world, None, seed=20)
+    assert share.at_least <= 0.05
+    assert share.value <= 0.065
+
+
+@pytest.mark.slow
+def test_a_stack_as_far_off_as_the_margin_is_called_equivalent_in_at_most_one_run_of_twenty() -> None:
+    world = World("at the margin", 6, {"c1": 1 / 1.05, "c2": 1, "c3": 1}, noise=(0.01, 0.03), alike=False)
+    found = [row.verdict for rows in simulate.runs(world, 3) for row in rows if row.stack == "c1"]
+    assert Share(found.count("equivalent"), len(found)).at_least <= 0.05
+
+
+@pytest.mark.slow
+def test_a_stack_fifteen_percent_slower_is_found_among_14_on_a_noisy_day() -> None:
+    """Student's interval adjusted after Holm finds it in about 13 % of the runs."""
+    assert said_different(WORLDS[-1], "c1", seed=22).value >= 0.28
 
 
 @pytest.mark.slow
@@ -224,8 +282,8 @@ def test_a_stack_ten_percent_slower_is_found_by_the_standard_profile() -> None:
     assert (world.blocks, world.precision) == (profile.blocks, profile.precision)
     assert world.most_blocks <= (profile.most_blocks or 0)
     share = said_different(world, "c1", seed=21)
-    assert share.value >= 0.80
-    assert share.at_least >= 0.77
+    assert share.value >= 0.90
+    assert share.at_least >= 0.88
 
 
 def test_simulated_runs_follow_from_their_seed() -> None:

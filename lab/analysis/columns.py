@@ -210,13 +210,13 @@ COMPARISONS: Mapping[str, str] = {
     "baseline": "what it is compared with",
     "metric": "`rps`, `cpu_us_per_request` or `p99_ms`",
     "ratio": "stack over baseline, from the ratio inside each block",
-    "lo": "lower end of the interval that decided: 90 % where the verdict is `equivalent`, else Holm-adjusted",
+    "lo": "lower end of the interval that decided: 90 % where the verdict is `equivalent`, else 95 % for the whole family",
     "hi": "its upper end",
     "verdict": "`different`, `equivalent` or `inconclusive`",
     "mde": "minimum detectable difference of this pair (0.08: 8 %), with a power of 80 %",
     "blocks": "blocks that both have",
-    "confidence": "level of the interval",
-    "p_holm": "Holm-adjusted p of Student's test that the mean log ratio is 0",
+    "confidence": "level of the interval: 0.9 of this pair alone, 0.95 of its family",
+    "p_holm": "p that the mean log ratio is 0, adjusted for the family in Holm's steps",
     "p_signed_rank": "exact p of Wilcoxon's signed-rank test",
 }
 """Column of comparisons.csv, an attribute of `Comparison` -> what it means."""

@@ -1,4 +1,4 @@
-"""Student's interval of a mean, written once: for cells (over blocks) and for comparisons (over log ratios)."""
+"""Student's interval of a mean over blocks."""
 
 import math
 from collections.abc import Sequence

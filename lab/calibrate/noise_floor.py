@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 
 from lab.analysis import stats
-from lab.analysis.comparison.paired import ALPHA, is_wide, mde, verdict
-from lab.analysis.comparison.rows import MARGIN
+from lab.analysis.comparison.pairs import Observation
+from lab.analysis.comparison.rows import Comparison, compare
 from lab.calibrate.generators import Generators
 from lab.calibrate.known_servers import Place, Running
 from lab.calibrate.result import Finding, NoiseFloor, NoiseTrial
@@ -28,7 +28,7 @@ def measure(place: Place, generators: Generators, profile_name: str) -> NoiseFlo
     profile = selection.profile(LOADTESTS, profile_name)
     trials: list[NoiseTrial] = []
     for block in range(profile.most_blocks or profile.blocks):
-        if block >= profile.blocks and not is_wide(_log_ratios(trials, "rps"), 1, profile.precision or 1):
+        if block >= profile.blocks and _is_known(trials, profile.precision or 1):
             break
         with ExitStack() as stack:
             servers: dict[Arm, Running] = {"a": stack.enter_context(place.uvicorn())}
@@ -47,18 +47,28 @@ def _trial(generators: Generators, profile: Profile, block: int, arm: Arm, serve
     )
 
 
+def _is_known(trials: Iterable[NoiseTrial], precision: float) -> bool:
+    half = _compared(trials)["rps"].adjusted_half
+    return half is not None and half <= math.log1p(precision)
+
+
+def _compared(trials: Iterable[NoiseTrial]) -> dict[str, Comparison]:
+    seen = [Observation(t.arm, "", "closed", t.block, metric, getattr(t, metric)) for t in trials for metric in METRICS]
+    return {row.metric: row for row in compare(seen, "a")}
+
+
 def floor(profile_name: str, trials: Sequence[NoiseTrial]) -> NoiseFloor:
     """Derive the noise floor from the ratios b / a inside the blocks."""
     logs = {metric: _log_ratios(trials, metric) for metric in METRICS}
     ratio = {metric: stats.geometric(map(math.exp, values)) for metric, values in logs.items()}
-    smallest = {metric: mde(values, ALPHA, MARGIN[metric]) for metric, values in logs.items()}
+    rows = _compared(trials)
     return NoiseFloor(
         profile=profile_name,
         trials=tuple(trials),
         ratio={metric: value for metric, value in ratio.items() if value is not None},
         spread={metric: float(np.std(values, ddof=1)) / math.sqrt(2) for metric, values in logs.items()},
-        mde={metric: value for metric, value in smallest.items() if value is not None},
-        verdict={metric: verdict(values, ALPHA, MARGIN[metric]) for metric, values in logs.items()},
+        mde={metric: row.mde for metric, row in rows.items() if row.mde is not None},
+        verdict={metric: row.verdict for metric, row in rows.items()},
     )
 
 

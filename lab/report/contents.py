@@ -20,7 +20,7 @@ Filled = tuple[tuple[page.Head, ...], tuple[page.Row, ...]]
 HOW_TO_READ = (
     "A block runs every stack once, close together in time; compared is the ratio inside each block. "
     "Intervals come from the blocks, never from single requests.",
-    "Different: the interval (Holm-adjusted over the stacks and loads of the scenario) excludes 1 and the effect is "
+    "Different: the interval (adjusted over the stacks and loads of the scenario) excludes 1 and the effect is "
     "beyond the margin. Equal: the 90 % interval, which is then the one shown, lies inside the margin (5 % for throughput "
     "and CPU, 10 % for p99); it is not adjusted, since each such statement stands for its own pair. "
     "Anything else is inconclusive.",

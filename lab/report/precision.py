@@ -54,7 +54,7 @@ def _compared(section: Section) -> list[Line]:
 
 
 def half_width(row: Comparison | None) -> float:
-    """Return half of the Holm-adjusted interval of the log ratio, as in the stopping rule; infinite where there is none."""
+    """Return half of the adjusted interval of the log ratio, as in the stopping rule; infinite where there is none."""
     return inf if row is None or row.adjusted_half is None else row.adjusted_half
 
 

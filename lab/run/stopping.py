@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from lab.analysis import summary
 from lab.analysis.comparison.paired import MIN_BLOCKS, is_wide
 from lab.analysis.comparison.pairs import Pair, pairs
+from lab.analysis.comparison.rows import families
 from lab.analysis.validity.blocks import is_undecided
 from lab.analysis.validity.limits import Limits
 from lab.analysis.validity.verdict import Verdict, judge
@@ -139,12 +140,12 @@ def ratios(outcomes: Iterable[Outcome], limits_of: LimitsOf, baseline: str, prec
     trials = summary.judged(outcomes, limits_of)
     found = pairs(summary.observations(trials, summary.cells(trials)), baseline)
     told = [pair for pair in found if pair.metric == ("rps" if _is_closed(pair) else "p99_ms")]
-    families = Counter(pair.scenario for pair in told if _is_closed(pair) and not pair.is_aa)
     wanting = [
         f"{pair.stack} {pair.scenario} {pair.load}"
-        for pair in told
+        for family in families(told)
+        for pair in family
         if len(pair.log_ratios) < MIN_BLOCKS
-        or (_is_closed(pair) and not pair.is_aa and is_wide(pair.log_ratios, families[pair.scenario], precision))
+        or (_is_closed(pair) and not pair.is_aa and is_wide(pair, family, precision))
     ]
     return Ratios(sum(not pair.is_aa for pair in told), [*wanting, *_undecided(trials)], precision)
 

@@ -1,17 +1,14 @@
-"""Statistics of one pair: Student's interval of the mean log ratio, the verdict, the minimum detectable difference."""
+"""Statistics of pairs: critical values from simulated runs, the verdict, the minimum detectable difference."""
 
 import math
 from collections.abc import Sequence
-from functools import cache
 from typing import Literal
 
 import numpy
-from numpy.typing import NDArray
 from scipy import stats as distributions  # type: ignore[import-untyped]
-from scipy.optimize import brentq  # type: ignore[import-untyped]
-from scipy.special import ndtr  # type: ignore[import-untyped]
 
-from lab.analysis.student import half_width, standard_error
+from lab.analysis.comparison.chance import RUNS, Floats
+from lab.analysis.comparison.pairs import Pair
 
 Verdict = Literal["different", "equivalent", "inconclusive"]
 
@@ -23,44 +20,58 @@ It is not adjusted for the other pairs of a family. "Equivalent" is false only w
 and each such statement stands for its own pair; nobody concludes from one of them that all arms are equal. The price is
 an error of 5 % per statement and not per family.
 """
+SIMULATED_ALPHA = 0.04
+"""Level in the simulated runs at which a family is decided. The noise of arms is known from few blocks only, so that up to
+a quarter more of real runs lie beyond a critical value: docs/resolution.md.
+"""
 POWER = 0.8
-DEVIATIONS = 400
-"""Steps of the integral over the standard deviation; a power is then right to a tenth of a per cent."""
 MIN_BLOCKS = 6
 """Fewer blocks make no claim."""
 
 
-def verdict(logs: Sequence[float], level: float, margin: float) -> Verdict:
+def critical(family: Sequence[Pair], alpha: float = SIMULATED_ALPHA) -> float:
+    """Return the number of standard errors beyond which a mean of the family is in a share `alpha` of runs of equal arms."""
+    return beyond(numpy.max([pair.strays for pair in family], axis=0), alpha)
+
+
+def beyond(strays: Floats, alpha: float) -> float:
+    """Return the value that the share `alpha` of the simulated runs reaches, counting the run itself as one more."""
+    rank = round(alpha * (RUNS + 1))
+    return float(numpy.partition(strays, -rank)[-rank])
+
+
+def half_width(pair: Pair, critical: float) -> float | None:
+    """Return half of the interval of the mean log ratio; None with too few blocks for one."""
+    return critical * pair.error if pair.has_error else None
+
+
+def tost_half(pair: Pair) -> float | None:
+    """Return half of the interval that decides on equivalence, which is the pair's alone."""
+    return half_width(pair, critical([pair], 2 * SIMULATED_ALPHA)) if pair.has_error else None
+
+
+def verdict(pair: Pair, critical: float, margin: float) -> Verdict:
     """Return the verdict.
 
     Different: interval outside 1, effect outside the margin. Equivalent: 90 % interval inside the margin (TOST).
     """
-    decides, tost = half_width(logs, 1 - level), half_width(logs, TOST_CONFIDENCE)
-    if len(logs) < MIN_BLOCKS or decides is None or tost is None:
+    decides, tost = half_width(pair, critical), tost_half(pair)
+    if len(pair.log_ratios) < MIN_BLOCKS or decides is None or tost is None:
         return "inconclusive"
-    effect, limit = abs(math.fsum(logs) / len(logs)), math.log1p(margin)
+    effect, limit = abs(pair.mean), math.log1p(margin)
     if effect > decides and effect > limit:
         return "different"
     return "equivalent" if effect + tost < limit else "inconclusive"
 
 
-def is_wide(logs: Sequence[float], family: int, precision: float) -> bool:
+def is_wide(pair: Pair, family: Sequence[Pair], precision: float) -> bool:
     """Return whether the interval of a ratio, one of `family`, reaches further than `precision` (0.05: 5 %) from it.
 
-    At the level of the first step of Holm: that of a later step depends on the p values, and its interval is narrower.
+    At the critical value of the first step: that of a later step depends on the ratios, and its interval is narrower.
     """
-    half = half_width(logs, 1 - ALPHA / family)
+    known = [one for one in family if one.has_error]
+    half = half_width(pair, critical(known)) if known else None
     return half is None or half > math.log1p(precision)
-
-
-def p_value(logs: Sequence[float]) -> float | None:
-    """Return the two-sided p of Student's test that the mean log ratio is 0."""
-    if len(logs) < 2:
-        return None
-    error, mean = standard_error(logs), math.fsum(logs) / len(logs)
-    if error == 0:
-        return 1.0 if mean == 0 else 0.0
-    return float(2 * distributions.t.sf(abs(mean / error), len(logs) - 1))
 
 
 def signed_rank_p(logs: Sequence[float]) -> float | None:
@@ -69,37 +80,16 @@ def signed_rank_p(logs: Sequence[float]) -> float | None:
     return float(distributions.wilcoxon(changed, method="exact").pvalue) if changed else None
 
 
-def mde(logs: Sequence[float], level: float, margin: float) -> float | None:
-    """Return the smallest relative difference that `verdict` calls different with 80 % power, at this pair's own spread.
+def mde(pair: Pair, critical: float, margin: float) -> float | None:
+    """Return the smallest relative difference that `verdict` calls different with 80 % power, at the spread of the pair's own arms.
 
+    A difference is found in a simulated run where it exceeds what that run needs by more than chance takes away.
     Never less than the margin. None with too few blocks for any claim; else a ratio above 1, minus 1.
     """
-    if len(logs) < MIN_BLOCKS:
+    if len(pair.log_ratios) < MIN_BLOCKS:
         return None
-    limit, spread = math.log1p(margin), float(numpy.std(logs, ddof=1))
-    if spread == 0:
+    if not pair.error:
         return margin
-    return math.expm1(spread * detectable(len(logs), level, limit / spread))
-
-
-def detectable(n: int, level: float, limit: float) -> float:
-    """Return the standardised mean of n paired differences that is found beyond `limit` and by Student's test with 80 % power.
-
-    The power of the t-test (Cohen 1988, "Statistical power analysis", 2.2), written as the mean over the distribution
-    of the sample's standard deviation, so that the mean can be compared with the fixed limit as well.
-    """
-    needed = numpy.maximum(_t_needs(n, level), limit)
-
-    def lacking(effect: float) -> float:
-        return float(numpy.mean(ndtr((effect - needed) * math.sqrt(n)))) - POWER
-
-    return float(brentq(lacking, 0, float(needed[-1]) + 5, xtol=1e-6))
-
-
-@cache
-def _t_needs(n: int, level: float) -> NDArray[numpy.float64]:
-    """Return the mean that Student's test needs, for each of many equally probable standard deviations of n values around 1."""
-    shares = (numpy.arange(DEVIATIONS) + 0.5) / DEVIATIONS
-    deviations = numpy.sqrt(distributions.chi2.ppf(shares, n - 1) / (n - 1))
-    needed: NDArray[numpy.float64] = distributions.t.ppf(1 - level / 2, n - 1) * deviations / math.sqrt(n)
-    return needed
+    means, errors = pair.equal
+    needed = numpy.maximum(critical * errors, math.log1p(margin))
+    return max(margin, math.expm1(float(numpy.quantile(needed - means, POWER))))

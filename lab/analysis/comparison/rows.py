@@ -5,9 +5,22 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.analysis.comparison.paired import ALPHA, TOST_CONFIDENCE, Verdict, mde, p_value, signed_rank_p, verdict
+import numpy
+
+from lab.analysis.comparison.chance import RUNS
+from lab.analysis.comparison.paired import (
+    ALPHA,
+    SIMULATED_ALPHA,
+    TOST_CONFIDENCE,
+    Verdict,
+    beyond,
+    half_width,
+    mde,
+    signed_rank_p,
+    tost_half,
+    verdict,
+)
 from lab.analysis.comparison.pairs import Observation, Pair, pairs
-from lab.analysis.student import half_width
 from lab.model.stack import AA
 
 MARGIN: Mapping[str, float] = {"rps": 0.05, "cpu_us_per_request": 0.05, "p99_ms": 0.10}
@@ -18,8 +31,9 @@ MARGIN: Mapping[str, float] = {"rps": 0.05, "cpu_us_per_request": 0.05, "p99_ms"
 class Comparison:
     """One row of comparisons.csv: `ratio` is stack over baseline, `lo` and `hi` the interval that decided.
 
-    That is the 90 % interval where the verdict is equivalent, else the Holm-adjusted one; `confidence` is its level.
-    `adjusted_half` is half of the Holm-adjusted interval of the log ratio, whatever the verdict.
+    That is the 90 % interval of this pair where the verdict is equivalent, else the 95 % interval of its family;
+    `confidence` says which. `adjusted_half` is half of the family's interval of the log ratio, whatever the verdict.
+    `p_holm` is adjusted for the family too.
     `mde` is the minimum detectable difference of this pair (0.08: 8 %), with 80 % power.
     What needs two blocks is None with one.
     """
@@ -47,66 +61,83 @@ class Comparison:
 
 
 def compare(observations: Iterable[Observation], baseline: str) -> list[Comparison]:
-    """Compare every arm with the baseline, per scenario, load and metric.
+    """Compare every arm with the baseline, per scenario, load and metric."""
+    return [row for family in families(pairs(observations, baseline)) for row in _family(family)]
 
-    A family for Holm is one metric of one scenario under one kind of load: all stacks and amounts. Throughput decides in
-    closed load and hardly differs in open load, where p99 decides: kept in one family they would cost each other power.
-    An A/A row is a family of its own.
+
+def families(pairs: Iterable[Pair]) -> list[list[Pair]]:
+    """Return the pairs by what is decided together: one metric of one scenario under one kind of load, all stacks and amounts.
+
+    Throughput decides in closed load and hardly differs in open load, where p99 decides: kept in one family they would
+    cost each other power. An A/A pair is a family of its own.
     """
-    families: dict[tuple[str, str, str, bool], list[Pair]] = defaultdict(list)
-    for pair in pairs(observations, baseline):
-        families[pair.scenario, pair.load.partition(":")[0], pair.metric, pair.is_aa].append(pair)
-    return [row for family in families.values() for row in _family(family)]
+    found: dict[tuple[str, str, str, bool], list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        found[pair.scenario, pair.load.partition(":")[0], pair.metric, pair.is_aa].append(pair)
+    return list(found.values())
 
 
 def _family(family: Sequence[Pair]) -> list[Comparison]:
-    p_values = [p_value(pair.log_ratios) for pair in family]
-    levels, adjusted = holm([1.0 if p is None else p for p in p_values])
-    return [
-        _comparison(pair, level, None if p is None else holm_p)
-        for pair, p, level, holm_p in zip(family, p_values, levels, adjusted, strict=True)
-    ]
+    decided = {(step.pair.stack, step.pair.load): step for step in steps(family)}
+    return [_comparison(pair, decided.get((pair.stack, pair.load))) for pair in family]
 
 
-def holm(p_values: Sequence[float]) -> tuple[list[float], list[float]]:
-    """Return the level at which each hypothesis is decided, and the adjusted p values.
+@dataclass(frozen=True)
+class Step:
+    """How one pair is decided: how many standard errors its mean needs, and the adjusted p."""
 
-    Holm (1979) decides the i-th smallest of m at alpha / (m - i + 1) and stops at the first that is not rejected;
-    all that follow are decided at that one's level. Intervals at these levels exclude 1 exactly where Holm rejects
-    (Serlin 1993, "Confidence intervals and the scientific method: a case for Holm on the range"; Ludbrook 2000).
-    Written out, because statsmodels' multipletests collects garbage at each call, which takes ten times the rest.
+    pair: Pair
+    critical: float
+    p: float
+
+
+def steps(family: Iterable[Pair]) -> list[Step]:
+    """Return the pairs that have a standard error, decided in the order of their evidence.
+
+    Each is compared with the largest stray of itself and those with less evidence; the first that is not different
+    settles the critical value of all that follow (step-down maxT: Westfall & Young 1993, Romano & Wolf 2005).
     """
-    m = len(p_values)
-    levels, adjusted = [0.0] * m, [0.0] * m
-    reached, held = 0.0, m
-    for rank, index in enumerate(sorted(range(m), key=p_values.__getitem__)):
+    ordered = sorted((pair for pair in family if pair.has_error), key=_evidence, reverse=True)
+    worst = [pair.strays for pair in ordered]
+    for weaker in range(len(worst) - 2, -1, -1):
+        worst[weaker] = numpy.maximum(worst[weaker], worst[weaker + 1])
+    found: list[Step] = []
+    reached, needed = 0.0, 0.0
+    for pair, strays in zip(ordered, worst, strict=True):
         if reached <= ALPHA:
-            held = m - rank
-        reached = max(reached, min(1.0, (m - rank) * p_values[index]))
-        levels[index], adjusted[index] = ALPHA / held, reached
-    return levels, adjusted
+            needed = beyond(strays, SIMULATED_ALPHA)
+        share = (1 + int((strays >= _evidence(pair)).sum())) / (RUNS + 1)
+        reached = max(reached, min(1.0, share * ALPHA / SIMULATED_ALPHA))
+        found.append(Step(pair, needed, reached))
+    return found
 
 
-def _comparison(pair: Pair, level: float, p_holm: float | None) -> Comparison:
-    logs = pair.log_ratios
-    mean = math.fsum(logs) / len(logs)
-    said = verdict(logs, level, MARGIN[pair.metric])
-    confidence = TOST_CONFIDENCE if said == "equivalent" else 1 - level
-    half = half_width(logs, confidence)
+def _evidence(pair: Pair) -> float:
+    """Return how many standard errors the mean is from 0."""
+    if pair.error:
+        return abs(pair.mean) / pair.error
+    return math.inf if pair.mean else 0.0
+
+
+def _comparison(pair: Pair, step: Step | None) -> Comparison:
+    margin = MARGIN[pair.metric]
+    said: Verdict = verdict(pair, step.critical, margin) if step else "inconclusive"
+    adjusted = half_width(pair, step.critical) if step else None
+    half = tost_half(pair) if said == "equivalent" else adjusted
     return Comparison(
         scenario=pair.scenario,
         load=pair.load,
         stack=pair.stack,
-        baseline=pair.baseline,
+        baseline=pair.group.baseline,
         metric=pair.metric,
-        ratio=math.exp(mean),
-        lo=None if half is None else math.exp(mean - half),
-        hi=None if half is None else math.exp(mean + half),
+        ratio=math.exp(pair.mean),
+        lo=None if half is None else math.exp(pair.mean - half),
+        hi=None if half is None else math.exp(pair.mean + half),
         verdict=said,
-        mde=mde(logs, level, MARGIN[pair.metric]),
-        blocks=len(logs),
-        confidence=confidence,
-        p_holm=p_holm,
-        p_signed_rank=signed_rank_p(logs),
-        adjusted_half=half_width(logs, 1 - level),
+        mde=mde(pair, step.critical, margin) if step else None,
+        blocks=len(pair.log_ratios),
+        confidence=TOST_CONFIDENCE if said == "equivalent" else 1 - ALPHA,
+        p_holm=step.p if step else None,
+        p_signed_rank=signed_rank_p(pair.log_ratios),
+        adjusted_half=adjusted,
     )

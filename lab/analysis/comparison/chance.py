@@ -1,0 +1,95 @@
+"""What chance does to the mean log ratios of one scenario, load and metric: their errors, and simulated runs of equal arms.
+
+The logs follow a randomised block design: log = arm + block + noise, and each arm has a noise of its own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy
+from numpy.typing import NDArray
+
+Floats = NDArray[numpy.float64]
+
+RUNS = 7_999
+"""Simulated runs. With it (RUNS + 1) * 5 % is whole, so that a whole number of runs lies beyond a critical value."""
+OWN = 0.75
+"""Weight of a pair's own variance beside that of all arms: chosen in docs/resolution.md."""
+
+
+SINGULAR = 1e-9
+"""Share of the largest singular value below which one is 0: the effects are dependent, and two arms cannot be told apart."""
+
+
+@dataclass(frozen=True)
+class Chance:
+    """Of each pair (arm and baseline): the standard error of its mean log ratio, and what it was in runs of equal arms."""
+
+    errors: Floats
+    """Shape (pairs,)."""
+    equal_means: Floats
+    """Mean log ratios of the simulated runs. Shape (RUNS, pairs)."""
+    equal_errors: Floats
+    """Their standard errors. Shape (RUNS, pairs)."""
+
+    def strays(self, pair: int) -> Floats:
+        """Return how many standard errors the mean is from 0 in each simulated run."""
+        strays: Floats = numpy.abs(self.equal_means[:, pair]) / self.equal_errors[:, pair]
+        return strays
+
+
+def chance(logs: Sequence[Sequence[float]], seed: Sequence[int]) -> Chance:
+    """Return what chance does to rows 1, 2, … beside row 0, the baseline; columns are blocks, NaN where one is missing.
+
+    Each row needs at least two blocks in common with row 0.
+    """
+    table = numpy.array(logs)
+    arms, blocks = numpy.nonzero(~numpy.isnan(table))
+    cells, design = table[arms, blocks], _Design.of(arms, blocks)
+    own = numpy.maximum(design.variances(design.squares(cells)), 0)
+    deviations = numpy.sqrt(own) if own.any() else numpy.ones(len(own))
+    equal = numpy.random.default_rng(seed).standard_normal((RUNS, len(cells))) * deviations[arms]
+    return Chance(design.errors(cells), equal @ design.contrasts, design.errors(equal))
+
+
+@dataclass(frozen=True)
+class _Design:
+    """The linear algebra of one table; a cell is one arm in one block."""
+
+    residual: Floats
+    """Takes arm and block effects out of the cells. Shape (cells, cells)."""
+    is_arm: Floats
+    """Whether a cell is of an arm. Shape (cells, arms)."""
+    contrasts: Floats
+    """Takes the mean over common blocks of each arm's logs less the baseline's. Shape (cells, pairs)."""
+
+    @classmethod
+    def of(cls, arms: NDArray[numpy.intp], blocks: NDArray[numpy.intp]) -> "_Design":
+        is_arm, is_block = (numpy.equal.outer(of, range(of.max() + 1)).astype(float) for of in (arms, blocks))
+        effects = numpy.hstack([is_arm, is_block])
+        residual = numpy.eye(len(arms)) - effects @ numpy.linalg.pinv(effects, rcond=SINGULAR)
+        common = (is_arm.T @ is_block)[1:] * (is_arm.T @ is_block)[:1]
+        mean = common / common.sum(axis=1, keepdims=True)
+        return cls(residual, is_arm, (is_arm[:, 1:] - is_arm[:, :1]) * mean.T[blocks])
+
+    def squares(self, cells: Floats) -> Floats:
+        """Return the sum of each arm's squared residuals. Shape (…, arms)."""
+        squares: Floats = (cells @ self.residual) ** 2 @ self.is_arm
+        return squares
+
+    def variances(self, squares: Floats) -> Floats:
+        """Return each arm's own variance, which may come out below 0: MINQUE (Rao 1970).
+
+        Residuals of an arm hold a share of the others' noise too; the expected shares are solved for.
+        """
+        shares = self.is_arm.T @ self.residual**2 @ self.is_arm
+        variances: Floats = squares @ numpy.linalg.pinv(shares, rcond=SINGULAR)
+        return variances
+
+    def errors(self, cells: Floats) -> Floats:
+        """Return the standard error of each pair's mean log ratio. Shape (…, pairs)."""
+        squares = self.squares(cells)
+        own, typical = self.variances(squares), squares.sum(axis=-1, keepdims=True) / numpy.trace(self.residual)
+        of_pairs = OWN * numpy.maximum(own[..., 1:] + own[..., :1], 0) + (1 - OWN) * 2 * typical
+        errors: Floats = numpy.sqrt(of_pairs * (self.contrasts**2).sum(axis=0) / 2)
+        return errors
