@@ -129,9 +129,10 @@ def mixed(weight: float) -> Halves:
         return found
 
     def halves(logs: Floats) -> Floats:
-        draws = numpy.random.default_rng(5).standard_normal((EQUAL_RUNS, *logs.shape[1:]))
+        random = numpy.random.default_rng(5)
         needed = []
         for some in numpy.array_split(logs, max(1, len(logs) // AT_ONCE)):
+            draws = random.standard_normal((EQUAL_RUNS, *logs.shape[1:]))
             equal = numpy.sqrt(numpy.maximum(unbiased(some), 0))[:, None, :, None] * draws
             strays = numpy.abs(means(equal) / error(equal)).max(-1)
             needed.append(numpy.sort(strays, axis=1)[:, -round(SIMULATED_ALPHA * (EQUAL_RUNS + 1))])
