@@ -11,15 +11,14 @@ from itertools import islice
 import numpy
 from scipy.special import digamma, ndtr, polygamma, stdtrit  # type: ignore[import-untyped]
 
+from benchmarks.simulate import World, identical, logs_of
 from lab.analysis.comparison.chance import Floats
 from lab.analysis.comparison.paired import ALPHA, SIMULATED_ALPHA
 from lab.analysis.comparison.rows import MARGIN
-from benchmarks.simulate import World, identical, logs_of
 from lab.analysis.summary import Judged
 from lab.model.outcome import Sample
 from lab.paths import RESULTS
-from lab.report.derive import judged
-from lab.report.read import read
+from lab.report.view import view_of
 
 RUNS, EQUAL_RUNS, AT_ONCE = 1_000, 799, 10
 LIMIT = math.log1p(MARGIN["rps"])
@@ -197,8 +196,8 @@ def designs(arms: int = 14) -> Iterator[str]:
 
 def windows(name: str) -> Iterator[str]:
     """Yield the lines of a reference run: spread of a second inside a window, and of windows beside the other arms of their block."""
-    run = read(RESULTS / "reference" / name)
-    for (scenario, load), seconds in _seconds(judged(run)).items():
+    trials = view_of(RESULTS / "reference" / name).trials
+    for (scenario, load), seconds in _seconds(trials).items():
         blocks = sorted(set[int].intersection(*(set(found) for found in seconds.values())))
         logs = numpy.log([[found[block] for block in blocks] for found in seconds.values()])
         change = logs[..., 1] - logs[..., 0]

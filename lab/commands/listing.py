@@ -5,6 +5,7 @@ import re
 import sys
 
 from lab.errors import Exit
+from lab.model.stack import FACTORS
 from lab.paths import LOADTESTS, ROOT
 from lab.runtime import auto
 
@@ -25,7 +26,7 @@ def stacks(*, as_json: bool) -> Exit:
     ]
     for row in rows if not as_json else ():
         row["omits"] = f"all but {', '.join(served)}" if (served := row["serves"]) else row["omits"]
-    columns = ("name", "framework", "server", "model", "runtimes", "omits")
+    columns = ("name", *FACTORS, "runtimes", "omits")
     return _print(rows, columns, as_json=as_json)
 
 

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from lab.config import openapi
 from lab.errors import LabError
 from lab.host.machine import parse_cpus
-from lab.model.stack import AA_PORT_OFFSET, Exempt, Service, Stack, covers
+from lab.model.stack import AA_PORT_OFFSET, FACTORS, Exempt, Service, Stack, covers
 
 NOT_APPLIED = (
     "image", "build", "labels", "profiles", "network_mode", "user", "read_only", "tmpfs", "cap_drop", "security_opt",
@@ -27,8 +27,8 @@ NOT_APPLIED = (
 What a stack depends on the lab starts itself, in both runtimes.)"""
 
 LABELS = (
-    "lab.framework", "lab.server", "lab.model", "lab.port", "lab.baseline", "lab.serves", "lab.omits", "lab.exceptions",
-    "lab.needs", "lab.lock",
+    *(f"lab.{factor}" for factor in FACTORS), "lab.port", "lab.baseline", "lab.serves", "lab.omits", "lab.exceptions", "lab.needs",
+    "lab.lock",
 )  # fmt: skip
 _OMIT = re.compile(r"(?P<path>/\S*): +(?P<why>.+)")
 _EXCEPTION = re.compile(r"(?P<name>\w+)=(?P<value>0|[1-9]\d*|null): +(?P<why>.+)")
@@ -159,9 +159,7 @@ def _stack(service: Service) -> Stack:
         workers = exceptions["workers"].value if "workers" in exceptions else service.environment.get("LAB_WORKERS", 1)
         return Stack(
             name=service.name,
-            framework=labels["lab.framework"],
-            server=labels["lab.server"],
-            model=labels["lab.model"],  # type: ignore[arg-type]  # pydantic refuses others than the four
+            **_factors(labels),
             port=int(labels["lab.port"]),
             slots=int(service.environment.get("LAB_SLOTS", "40")),
             workers=int(workers or 1),
@@ -175,6 +173,13 @@ def _stack(service: Service) -> Stack:
         raise LabError(f"docker-compose.yml: stack {service.name} lacks the label {error}.") from None
     except ValueError as error:
         raise LabError(f"docker-compose.yml: the labels of stack {service.name} are wrong: {error}.") from None
+
+
+def _factors(labels: Mapping[str, str]) -> dict[str, Any]:
+    """Return the factors; handlers of a stack that does not declare them are asynchronous where its model is."""
+    found = {factor: labels[f"lab.{factor}"] for factor in FACTORS if f"lab.{factor}" in labels}
+    required = {factor: labels[f"lab.{factor}"] for factor in ("framework", "server", "model")}
+    return {"handlers": "async" if required["model"] == "async" else "sync"} | found
 
 
 def _serves(labels: Mapping[str, str]) -> tuple[str, ...]:

@@ -20,6 +20,10 @@ ASKED_BY_LAB = ("/health", "/settings")
 """Paths that the lab itself asks of each stack, whatever it serves; a stack that says what it serves may lack the second."""
 
 Model = Literal["sync", "threads", "greenlets", "async"]
+Handlers = Literal["sync", "async"]
+
+FACTORS = ("framework", "server", "loop", "parser", "handlers", "model")
+"""What a stack consists of, each a label of docker-compose.yml; pairs that differ in one of them are contrasts."""
 
 SettingValue = int | float | str | None
 """None: the stack has no such thing."""
@@ -45,7 +49,14 @@ class Stack(Noun):
     name: str
     framework: str
     server: str
+    loop: str | None = None
+    """Event loop; this and `parser` are None where the server leaves no choice."""
+    parser: str | None = None
+    """HTTP parser."""
+    handlers: Handlers | None = None
+    """`def` or `async def`; None in runs of a lab that did not ask."""
     model: Model
+    """How requests are at work at once: one after the other, on threads, on greenlets, as tasks of an event loop."""
     port: int
     slots: int = 40
     """Most requests at once where each needs a thread, from LAB_SLOTS."""
@@ -65,6 +76,12 @@ class Stack(Noun):
     def keeps_none(self) -> bool:
         """Return whether the stack declares that it ends each connection after one request."""
         return "keep_alive_s" in self.exceptions and self.exceptions["keep_alive_s"].value == 0
+
+    @property
+    def factors(self) -> dict[str, str]:
+        """Return the factors that the stack declares, by name; none where `handlers` is unknown."""
+        found = {factor: getattr(self, factor) for factor in FACTORS} if self.handlers else {}
+        return {factor: value for factor, value in found.items() if value is not None}
 
     def why_omitted(self, path: str) -> str | None:
         """Return why this stack does not serve a path, by its own declaration; None if it does."""
