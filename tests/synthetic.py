@@ -1,7 +1,7 @@
 """Outcomes with known truth: what a driver would have written, had it seen exactly this."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,7 @@ def run_facts(stacks: list[Stack], scenarios: list[Scenario], blocks: int, **mor
     } | more
 
 
-def write_run(folder: Path, facts: Mapping[str, Any], outcomes: list[Outcome]) -> Path:
+def write_run(folder: Path, facts: Mapping[str, Any], outcomes: Sequence[Outcome]) -> Path:
     """A run's folder with its originals."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").write_text(json.dumps(facts))

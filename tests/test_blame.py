@@ -12,7 +12,7 @@ from lab.model.cell import Cell
 from lab.model.outcome import Outcome, Usage
 from lab.model.workload import Trial
 from lab.run import stopping
-from tests.synthetic import failure, histogram, sample, trial
+from tests.synthetic import failure, histogram, sample, stack, trial
 
 THREE_TIMEOUTS: dict[str, Any] = {"requests": 2003, "errors": {"timeout": 3}}
 """The window's other 2,000 requests were answered correctly."""
@@ -160,7 +160,7 @@ def test_a_failure_in_one_block_asks_for_another_block_until_it_is_lone_or_not(
     count: int, failing: int, wanted: list[str]
 ) -> None:
     """More blocks, and not the same one again: that would choose the better attempt."""
-    assert stopping.ratios(blocks(count, failing, **THREE_TIMEOUTS), limits_of, "b", 0.05).wide == wanted
+    assert stopping.ratios(blocks(count, failing, **THREE_TIMEOUTS), limits_of, [stack("b")], 0.05).wide == wanted
 
 
 def test_what_else_was_objected_to_is_said_beside_the_reason() -> None:

@@ -18,6 +18,7 @@ from lab.analysis.comparison.rows import MARGIN, Comparison, compare, families, 
 from lab.config import selection
 from lab.paths import LOADTESTS
 
+PAIRS = [(1, 0), (2, 0), (3, 0)]
 ALMOST = 0.03
 """A critical value of so many simulated runs is right to about two per cent."""
 
@@ -65,7 +66,7 @@ def test_an_arm_without_a_common_block_or_without_baseline_gives_no_row() -> Non
 def test_one_block_gives_a_ratio_and_nothing_more() -> None:
     row = only(compare(seen("base", [100]) + seen("b", [50]), "base"))
     assert row.ratio == pytest.approx(0.5)
-    assert (row.lo, row.hi, row.mde, row.p_holm, row.verdict) == (None, None, None, None, "inconclusive")
+    assert (row.lo, row.hi, row.mde, row.p_adjusted, row.verdict) == (None, None, None, None, "inconclusive")
 
 
 @given(st.integers(2, 5), st.floats(0.1, 10))
@@ -82,7 +83,7 @@ def test_with_one_stack_interval_and_p_are_students_at_the_simulated_level() -> 
     half = distributions.t.ppf(1 - SIMULATED_ALPHA / 2, 5) * distributions.sem(logs)
     assert row.adjusted_half == pytest.approx(half, rel=ALMOST)
     student = distributions.ttest_1samp(logs, 0).pvalue
-    assert row.p_holm == pytest.approx(student * ALPHA / SIMULATED_ALPHA, abs=0.02)
+    assert row.p_adjusted == pytest.approx(student * ALPHA / SIMULATED_ALPHA, abs=0.02)
 
 
 def test_an_arm_of_equal_noise_narrows_the_others_interval() -> None:
@@ -111,9 +112,9 @@ def test_errors_are_exact_for_equal_noise_also_where_blocks_are_missing() -> Non
     present = np.array([[1, 1, 1, 1, 1, 0], [1, 1, 1, 1, 1, 1], [0, 0, 1, 1, 1, 1], [1, 1, 1, 1, 0, 1]]) == 1
     for _ in range(60):
         table[present] = random.normal(0, 0.1, present.sum())
-        found.append(chance(table.tolist(), [1]).errors ** 2)
+        found.append(chance(table.tolist(), PAIRS, [1]).errors ** 2)
     assert np.mean(found, axis=0) == pytest.approx(0.01 * 2 / np.array([5, 3, 4]), rel=0.15)
-    equal = chance(table.tolist(), [1])
+    equal = chance(table.tolist(), PAIRS, [1])
     assert equal.equal_means.shape == (RUNS, 3)
     assert abs(equal.equal_means.mean()) < 0.01
 

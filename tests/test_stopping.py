@@ -10,6 +10,8 @@ from lab.model.workload import Trial
 from lab.run import stopping
 from tests import synthetic
 
+STACKS = [synthetic.stack("a", baseline=True), synthetic.stack("b"), synthetic.stack("c")]
+
 
 def limits_of(_: Trial) -> Limits:
     return Limits()
@@ -104,12 +106,12 @@ def outcomes_with_spread(spread: float) -> list[Outcome]:
 
 
 def test_a_ratio_that_scatters_is_not_known_precisely_and_one_that_does_not_is() -> None:
-    assert stopping.ratios(outcomes_with_spread(0.2), limits_of, "a", 0.05).wide == ["b json closed:8"]
-    assert stopping.ratios(outcomes_with_spread(0.01), limits_of, "a", 0.05).wide == []
+    assert stopping.ratios(outcomes_with_spread(0.2), limits_of, STACKS, 0.05).wide == ["b json closed:8"]
+    assert stopping.ratios(outcomes_with_spread(0.01), limits_of, STACKS, 0.05).wide == []
 
 
 def test_one_block_knows_no_interval() -> None:
-    assert stopping.ratios(outcomes_with_spread(0.0)[:2], limits_of, "a", 0.05).wide == ["b json closed:8"]
+    assert stopping.ratios(outcomes_with_spread(0.0)[:2], limits_of, STACKS, 0.05).wide == ["b json closed:8"]
 
 
 @pytest.mark.parametrize(("disturbed", "wanted"), [(1, ["b json closed:8"]), (4, [])])
@@ -123,7 +125,7 @@ def test_a_cell_that_was_disturbed_now_and_then_needs_more_blocks_and_one_that_a
         for number in range(6)
         for stack in "ab"
     ]
-    assert stopping.ratios(outcomes, limits_of, "a", 0.05).wide == wanted
+    assert stopping.ratios(outcomes, limits_of, STACKS, 0.05).wide == wanted
 
 
 def test_a_claim_that_lacks_a_block_asks_for_one_under_open_load_too() -> None:
@@ -140,8 +142,8 @@ def test_a_claim_that_lacks_a_block_asks_for_one_under_open_load_too() -> None:
             for stack in "ab"
         ]
 
-    assert stopping.ratios(outcomes(6), limits_of, "a", 0.05).wide == ["b json open:1000"]
-    assert stopping.ratios(outcomes(7), limits_of, "a", 0.05).wide == []
+    assert stopping.ratios(outcomes(6), limits_of, STACKS, 0.05).wide == ["b json open:1000"]
+    assert stopping.ratios(outcomes(7), limits_of, STACKS, 0.05).wide == []
 
 
 def three_arms(spread: float, speed_b: float, speed_c: float) -> list[Outcome]:
@@ -159,7 +161,7 @@ def three_arms(spread: float, speed_b: float, speed_c: float) -> list[Outcome]:
 @pytest.mark.parametrize("spread", [0.04, 0.0475, 0.06])
 def test_how_different_the_stacks_are_does_not_say_when_to_stop(spread: float) -> None:
     equal, apart = three_arms(spread, 1, 1), three_arms(spread, 2, 3)
-    assert stopping.ratios(equal, limits_of, "a", 0.05).wide == stopping.ratios(apart, limits_of, "a", 0.05).wide
+    assert stopping.ratios(equal, limits_of, STACKS, 0.05).wide == stopping.ratios(apart, limits_of, STACKS, 0.05).wide
 
 
 def measured(*counts: tuple[int, int, int]) -> list[Outcome]:
@@ -213,10 +215,10 @@ def test_a_block_beyond_the_planned_ones_that_was_broken_off_is_attempted_again(
 
 def test_a_run_without_any_ratio_does_not_claim_to_know_its_ratios() -> None:
     alone = [synthetic.sample(synthetic.trial(block, "a")) for block in range(6)]
-    ratios = stopping.ratios(alone, limits_of, "a", 0.05)
+    ratios = stopping.ratios(alone, limits_of, STACKS, 0.05)
     assert (
         str(ratios) == "no two arms have a valid block in common, so there is no ratio that more blocks would improve"
     )
-    assert str(stopping.ratios(outcomes_with_spread(0.01), limits_of, "a", 0.05)) == (
+    assert str(stopping.ratios(outcomes_with_spread(0.01), limits_of, STACKS, 0.05)) == (
         "each of the 1 ratios that this run has is known to 5 %"
     )

@@ -1,20 +1,34 @@
 """The last lines of a run on the terminal: its answer, in the words of the report's first table."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from lab.report import caveats, precision, short
+from lab.report import caveats, contrasts, precision, short, words
+from lab.report.contrasts import Contrast
 from lab.report.section import Section
 from lab.report.view import View
 
 
 def lines(view: View) -> Iterator[str]:
-    """Yield the ratios and verdicts of each scenario, then the minimum detectable differences and the warnings."""
+    """Yield the contrasts, the ratios and verdicts of each scenario, then the minimum detectable differences and the warnings."""
+    if found := contrasts.contrasts(view):
+        yield from _contrasts(found)
     if view.compared:
         yield f"Against {view.run.baseline}, by the ratio inside each block, with its interval:"
         for section in view.sections:
             yield from _section(view, section)
     yield from precision.detectable(view.sections, headlines=True)
     yield from caveats.warnings(view)
+
+
+def _contrasts(found: Sequence[Contrast]) -> Iterator[str]:
+    yield "What one factor changes, by the ratio inside each block, with its interval:"
+    many = sum(len(one.rows) for one in found) > contrasts.MOST
+    for one in found:
+        shown = [row for row in one.rows if row.verdict == "different" or not many]
+        yield f"{one.factor}: {one.change}, {one.shared} ({one.names})"
+        yield from (f"  {row.scenario} at {words.load(row.load)}: {words.told(row)}" for row in shown)
+        if rest := [row.scenario for row in one.rows if row not in shown]:
+            yield f"  {words.listed(rest)}: equal or inconclusive"
 
 
 def _section(view: View, section: Section) -> Iterator[str]:

@@ -9,8 +9,9 @@ from lab.analysis.comparison.paired import MIN_BLOCKS
 from lab.analysis.summary import Judged
 from lab.model.cell import Figure, Value
 from lab.model.outcome import Failure, Role
-from lab.report import caveats, facts, page, precision, short, start, words
-from lab.report.section import NOT_SUPPORTED, Line, Section
+from lab.report import caveats, contrasts, facts, page, precision, short, start, words
+from lab.report.contrasts import Contrast
+from lab.report.section import NOT_SUPPORTED, Line, Section, headline, said
 from lab.report.view import View
 
 T = TypeVar("T")
@@ -20,7 +21,7 @@ Filled = tuple[tuple[page.Head, ...], tuple[page.Row, ...]]
 HOW_TO_READ = (
     "A block runs every stack once, close together in time; compared is the ratio inside each block. "
     "Intervals come from the blocks, never from single requests.",
-    "Different: the interval (adjusted over the stacks and loads of the scenario) excludes 1 and the effect is "
+    "Different: the interval (adjusted over the contrasts of the scenario and its loads, or over its stacks) excludes 1 and the effect is "
     "beyond the margin. Equal: the 90 % interval, which is then the one shown, lies inside the margin (5 % for throughput "
     "and CPU, 10 % for p99); it is not adjusted, since each such statement stands for its own pair. "
     "Anything else is inconclusive.",
@@ -45,6 +46,8 @@ def of(view: View, drawn: Collection[str]) -> page.Page:
 
 
 def _sections(view: View, drawn: Collection[str]) -> Iterator[page.Section]:
+    if by_factor := contrasts.contrasts(view):
+        yield page.Section("What one factor changes", tuple(_contrasts(view, by_factor)))
     yield page.Section("The short answer", tuple(_short_answer(view)))
     for one in view.sections:
         blocks = tuple(_scenario(one, view.run.baseline, one.slug in drawn))
@@ -66,11 +69,48 @@ def _sections(view: View, drawn: Collection[str]) -> Iterator[page.Section]:
         yield page.Section("Trials that are not valid", tuple(_not_valid(not_valid)))
 
 
+def _contrasts(view: View, found: Sequence[Contrast]) -> Iterator[page.Block]:
+    """Yield a table for each load, and each contrast as a sentence; a run of many stacks has too many of them to read first."""
+    yield page.Paragraph(
+        "Two stacks that differ in one factor: the ratio is what that factor changes. The contrasts of a scenario are decided "
+        "together, apart from the stacks of the short answer, which differ from the baseline in several factors."
+    )
+    for load in map(str, view.run.profile.loads):
+        if table := _of_load(view, load, found):
+            yield page.Paragraph(f"{words.METRICS[headline(load)].capitalize()} at {words.load(load)}:")
+            yield table
+    sentences = page.Bullets(tuple(page.Item(one.sentence(row)) for one in found for row in one.rows))
+    many = len(sentences.items) > contrasts.MOST
+    yield page.Details("Each of them as a sentence", (sentences,)) if many else sentences
+    if forced := [page.Item(f"{one.forced}.", one.names) for one in found if one.forced]:
+        yield page.Paragraph("What else differs, because a stack cannot have the equal budget:")
+        yield page.Bullets(tuple(forced))
+
+
+def _of_load(view: View, load: str, found: Sequence[Contrast]) -> page.Table | None:
+    """Return contrasts by scenario; None where none was measured under this load."""
+    rows = [(one, {row.scenario: said(row) for row in one.rows if row.load == load}) for one in found]
+    scenarios = [one.id for one in view.run.scenarios if any(one.id in cells for _, cells in rows)]
+    heads = (page.Head("factor", numeric=False), page.Head("contrast", numeric=False))
+    shown = tuple(
+        page.row(
+            one.factor,
+            page.Text(one.change, f"{one.shared}: {one.names}"),
+            *(cells.get(scenario, page.Text(words.NOTHING)) for scenario in scenarios),
+        )
+        for one, cells in rows
+        if cells
+    )
+    return page.Table(f"Contrasts at {load}", (*heads, *map(page.Head, scenarios)), shown) if shown else None
+
+
 def _short_answer(view: View) -> Iterator[page.Block]:
     against = f"Each stack against {view.run.baseline}, by the ratio inside each block, with its interval."
     yield page.Paragraph(" ".join([against, *precision.detectable(view.sections, headlines=True)]))
     if found := list(precision.sentences(view.run, view.sections)):
         yield page.Details(found[0], tuple(map(page.Paragraph, found[1:])))
+    if several := " ".join(contrasts.several(view)):
+        yield page.Paragraph(several, "soft")
     yield page.ShortAnswer(view.run.baseline, tuple(_entry(view, section) for section in view.sections))
 
 
@@ -202,8 +242,8 @@ def _how_to_read(view: View) -> Iterator[page.Block]:
         page.Item(f"{one.meaning}.", f"{one.title} ({', '.join(one.roles)})") for one in columns.COSTS if one.title
     ]
     yield page.Details("What each column means", (page.Bullets(tuple(meanings)),))
-    said = "Arm, block, cell, contrast, slot, bound, window, A/A and the other terms are explained in the"
-    yield page.Paragraph(said, link=("glossary", view.glossary))
+    terms = "Arm, block, cell, contrast, slot, bound, window, A/A and the other terms are explained in the"
+    yield page.Paragraph(terms, link=("glossary", view.glossary))
 
 
 def _settings(view: View, settings: Sequence[page.Row]) -> Iterator[page.Block]:

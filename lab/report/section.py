@@ -21,6 +21,12 @@ def headline(load: str) -> str:
     return "p99_ms" if load.startswith("open:") else "rps"
 
 
+def said(row: Comparison) -> Text:
+    """Return the verdict of a comparison with its ratio; the tone is better, worse or empty."""
+    tone = "better" if (row.ratio > 1) == (row.metric == "rps") else "worse"
+    return Text(words.label(row), words.detail(row), tone if row.verdict == "different" else "")
+
+
 @dataclass(frozen=True)
 class Line:
     """One stack in a scenario's table; `against` is its headline comparison with the baseline."""
@@ -40,7 +46,7 @@ class Line:
             return Text(f"no comparison, {self._why_not_compared}")
         if self._throttled:
             return Text(self._throttled, words.detail(self.against))
-        return Text(words.label(self.against), words.detail(self.against), self._tone(self.against))
+        return said(self.against)
 
     @property
     def _throttled(self) -> str:
@@ -54,12 +60,6 @@ class Line:
         if self.base is None:
             return "the baseline does not support this"
         return "the baseline is not valid" if self.base.outcome != "valid" else "too few requests for a p99"
-
-    @staticmethod
-    def _tone(row: Comparison) -> str:
-        if row.verdict != "different":
-            return ""
-        return "better" if (row.ratio > 1) == (row.metric == "rps") else "worse"
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,7 @@ class Section:
 
     @property
     def load_words(self) -> str:
-        kind, amount = self.load.split(":")
-        users = f"{int(amount):,} user{'s' * (int(amount) != 1)}"
-        return users if kind == "closed" else f"{int(amount):,} requests/s offered"
+        return words.load(self.load)
 
     @property
     def slug(self) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lab.analysis import summary
 from lab.analysis.columns import Cost
+from lab.analysis.comparison.contrasts import differences
 from lab.analysis.comparison.rows import Comparison, compare
 from lab.analysis.summary import Judged
 from lab.model.cell import Cell
@@ -43,7 +44,8 @@ class View:
 
     @cached_property
     def comparisons(self) -> list[Comparison]:
-        return compare(summary.observations(self.trials, self._all_cells), self.run.baseline)
+        differing = differences(self.run.stacks, self.run.baseline)
+        return compare(summary.observations(self.trials, self._all_cells), self.run.baseline, differing)
 
     @cached_property
     def costs(self) -> list[Cost]:
@@ -59,7 +61,7 @@ class View:
         cells = [cell for cell in self.cells if (cell.scenario, cell.load) == (scenario.id, load)]
         rows = [row for row in self.comparisons if (row.scenario, row.load) == (scenario.id, load)]
         metric = headline(load)
-        against = {row.stack: row for row in rows if row.metric == metric}
+        against = {row.stack: row for row in rows if row.metric == metric and row.baseline == self.run.baseline}
         base = next((cell for cell in cells if cell.stack == self.run.baseline), None)
         lines = [Line(cell, against.get(cell.stack), base) for cell in cells]
         return Section(

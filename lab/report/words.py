@@ -54,6 +54,18 @@ def range_s(values: Sequence[float]) -> str:
     return f"({min(values):.2f} to {max(values):.2f})" if len(values) > 1 else ""
 
 
+def load(name: str) -> str:
+    """Return a load in words: `64 users` for closed:64."""
+    kind, amount = name.split(":")
+    users = f"{int(amount):,} user{'s' * (int(amount) != 1)}"
+    return users if kind == "closed" else f"{int(amount):,} requests/s offered"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
 def ratio(row: Comparison) -> str:
     """Write `1.53 x (1.45 to 1.62)`; the level is named where it is not the usual one."""
     return f"{times(row.ratio)} x{_span(row)}"
@@ -105,16 +117,18 @@ def _subject(row: Comparison) -> str:
     return f"{row.stack}: {times(row.ratio)} times the {METRICS[row.metric]} of {row.baseline}{_span(row)}"
 
 
+def told(row: Comparison) -> str:
+    """Return the ratio with its interval and what follows, without the names: `1.16 times the throughput (1.06 to 1.27), different`."""
+    known = f"{times(row.ratio)} times the {METRICS[row.metric]}{_span(row)}, {label(row)}"
+    return known if row.verdict == "different" or row.mde is None else f"{known} (detectable: {percent(row.mde)})"
+
+
 def sentence(row: Comparison) -> str:
-    """Return a comparison as a sentence, with its minimum detectable difference."""
-    subject = _subject(row)
+    """Return a comparison as a sentence, with its minimum detectable difference, and what more than one factor could explain."""
+    subject, several = _subject(row), row.factors.split(",")
+    credit = f" They differ in {listed(several)}, of which none is credited." if len(several) > 1 else ""
     if row.blocks < MIN_BLOCKS:
         return f"{subject}. No claim: {row.blocks} block{'s' * (row.blocks != 1)}, at least {MIN_BLOCKS} are needed."
+    verdict = f"different ({direction(row)})" if row.verdict == "different" else label(row)
     evidence = f"minimum detectable difference {percent(row.mde)}; signed-rank p {number(row.p_signed_rank, 2)}"
-    match row.verdict:
-        case "different":
-            return f"{subject}: different ({direction(row)}) over {row.blocks} blocks; {evidence}."
-        case "equivalent":
-            return f"{subject}: equal within {MARGIN[row.metric] * 100:.0f} % over {row.blocks} blocks; {evidence}."
-        case _:
-            return f"{subject}: inconclusive over {row.blocks} blocks; {evidence}."
+    return f"{subject}: {verdict} over {row.blocks} blocks; {evidence}.{credit}"

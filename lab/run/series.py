@@ -87,7 +87,7 @@ class Series:
         return stopping.unmeasured(blocks, outcomes, self._plan.trials_per_block, records, self._profile.reruns)
 
     def _ratios(self, precision: float) -> stopping.Ratios:
-        return stopping.ratios(self._folder.outcomes(), self._limits_of, self._context.baseline, precision)
+        return stopping.ratios(self._folder.outcomes(), self._limits_of, list(self._context.chosen.values()), precision)
 
 
 class TimeBudget:

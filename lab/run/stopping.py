@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lab.analysis import summary
+from lab.analysis.comparison.contrasts import differences
 from lab.analysis.comparison.paired import MIN_BLOCKS, is_wide
 from lab.analysis.comparison.pairs import Pair, pairs
 from lab.analysis.comparison.rows import families
@@ -16,6 +17,7 @@ from lab.analysis.validity.blocks import is_undecided
 from lab.analysis.validity.limits import Limits
 from lab.analysis.validity.verdict import Verdict, judge
 from lab.model.outcome import Block, Outcome
+from lab.model.stack import Stack, baseline
 from lab.model.workload import Trial
 
 REFERENCE_OFF = 0.15
@@ -130,18 +132,19 @@ class Ratios:
         return f"each of the {self.number} ratios that this run has is known to {self.precision * 100:g} %"
 
 
-def ratios(outcomes: Iterable[Outcome], limits_of: LimitsOf, baseline: str, precision: float) -> Ratios:
-    """Return the ratios of a run so far.
+def ratios(outcomes: Iterable[Outcome], limits_of: LimitsOf, stacks: Sequence[Stack], precision: float) -> Ratios:
+    """Return the ratios of a run so far: stacks beside the baseline, and contrasts.
 
     Throughput in closed load is wide where its interval reaches further than `precision` from it; every ratio is with too
     few undisturbed blocks for any claim. Ratios of cells that are not valid are not counted: more blocks do not help them,
     except where a cell has failed in one block only and more of them would say whether that was the stack.
     """
     trials = summary.judged(outcomes, limits_of)
-    found = pairs(summary.observations(trials, summary.cells(trials)), baseline)
+    base = baseline(stacks).name
+    found = pairs(summary.observations(trials, summary.cells(trials)), base, differences(stacks, base))
     told = [pair for pair in found if pair.metric == ("rps" if _is_closed(pair) else "p99_ms")]
     wanting = [
-        f"{pair.stack} {pair.scenario} {pair.load}"
+        f"{pair.stack}{'' if pair.baseline == base else f' against {pair.baseline}'} {pair.scenario} {pair.load}"
         for family in families(told)
         for pair in family
         if len(pair.log_ratios) < MIN_BLOCKS

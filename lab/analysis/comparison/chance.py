@@ -23,7 +23,7 @@ SINGULAR = 1e-9
 
 @dataclass(frozen=True)
 class Chance:
-    """Of each pair (arm and baseline): the standard error of its mean log ratio, and what it was in runs of equal arms."""
+    """Of each pair of arms: the standard error of its mean log ratio, and what it was in runs of equal arms."""
 
     errors: Floats
     """Shape (pairs,)."""
@@ -38,14 +38,17 @@ class Chance:
         return strays
 
 
-def chance(logs: Sequence[Sequence[float]], seed: Sequence[int]) -> Chance:
-    """Return what chance does to rows 1, 2, … beside row 0, the baseline; columns are blocks, NaN where one is missing.
+def chance(logs: Sequence[Sequence[float]], pairs: Sequence[tuple[int, int]], seed: Sequence[int]) -> Chance:
+    """Return what chance does to pairs of rows, each less its reference.
 
-    Each row needs at least two blocks in common with row 0.
+    Args:
+        logs: a row for each arm, a column for each block; NaN where one is missing.
+        pairs: row and reference, which need at least two blocks in common.
+        seed: of the simulated runs.
     """
     table = numpy.array(logs)
     arms, blocks = numpy.nonzero(~numpy.isnan(table))
-    cells, design = table[arms, blocks], _Design.of(arms, blocks)
+    cells, design = table[arms, blocks], _Design.of(arms, blocks, numpy.array(pairs))
     own = numpy.maximum(design.variances(design.squares(cells)), 0)
     deviations = numpy.sqrt(own) if own.any() else numpy.ones(len(own))
     equal = numpy.random.default_rng(seed).standard_normal((RUNS, len(cells))) * deviations[arms]
@@ -60,17 +63,20 @@ class _Design:
     """Takes arm and block effects out of the cells. Shape (cells, cells)."""
     is_arm: Floats
     """Whether a cell is of an arm. Shape (cells, arms)."""
+    pairs: NDArray[numpy.intp]
+    """Arm and reference of each pair. Shape (pairs, 2)."""
     contrasts: Floats
-    """Takes the mean over common blocks of each arm's logs less the baseline's. Shape (cells, pairs)."""
+    """Takes the mean over common blocks of an arm's logs less its reference's. Shape (cells, pairs)."""
 
     @classmethod
-    def of(cls, arms: NDArray[numpy.intp], blocks: NDArray[numpy.intp]) -> "_Design":
+    def of(cls, arms: NDArray[numpy.intp], blocks: NDArray[numpy.intp], pairs: NDArray[numpy.intp]) -> "_Design":
         is_arm, is_block = (numpy.equal.outer(of, range(of.max() + 1)).astype(float) for of in (arms, blocks))
         effects = numpy.hstack([is_arm, is_block])
         residual = numpy.eye(len(arms)) - effects @ numpy.linalg.pinv(effects, rcond=SINGULAR)
-        common = (is_arm.T @ is_block)[1:] * (is_arm.T @ is_block)[:1]
+        present, (arm, reference) = is_arm.T @ is_block, pairs.T
+        common = present[arm] * present[reference]
         mean = common / common.sum(axis=1, keepdims=True)
-        return cls(residual, is_arm, (is_arm[:, 1:] - is_arm[:, :1]) * mean.T[blocks])
+        return cls(residual, is_arm, pairs, (is_arm[:, arm] - is_arm[:, reference]) * mean.T[blocks])
 
     def squares(self, cells: Floats) -> Floats:
         """Return the sum of each arm's squared residuals. Shape (…, arms)."""
@@ -90,6 +96,6 @@ class _Design:
         """Return the standard error of each pair's mean log ratio. Shape (…, pairs)."""
         squares = self.squares(cells)
         own, typical = self.variances(squares), squares.sum(axis=-1, keepdims=True) / numpy.trace(self.residual)
-        of_pairs = OWN * numpy.maximum(own[..., 1:] + own[..., :1], 0) + (1 - OWN) * 2 * typical
+        of_pairs = OWN * numpy.maximum(own[..., self.pairs].sum(axis=-1), 0) + (1 - OWN) * 2 * typical
         errors: Floats = numpy.sqrt(of_pairs * (self.contrasts**2).sum(axis=0) / 2)
         return errors

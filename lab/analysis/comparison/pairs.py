@@ -2,15 +2,19 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 
 from lab.analysis.comparison.chance import Chance, Floats, chance
 from lab.model.stack import AA
 
 SHARED = 2
-"""Blocks that an arm needs in common with the baseline to have a standard error."""
+"""Blocks that two arms need in common for a standard error."""
+Differences = Mapping[tuple[str, str], Sequence[str]]
+"""Arm and reference -> the factors in which they differ."""
+NONE: Differences = {}
 
 
 @dataclass(frozen=True)
@@ -27,30 +31,33 @@ class Observation:
 
 @dataclass(frozen=True)
 class Group:
-    """Logs by arm and block of one scenario, load and metric; the baseline is among the arms."""
+    """Logs by arm and block of one scenario, load and metric, and the pairs of arms that are compared."""
 
     scenario: str
     load: str
     metric: str
-    baseline: str
     logs: Mapping[str, Mapping[int, float]]
+    asked: tuple[tuple[str, str], ...]
+    """Arm and reference."""
 
-    def ratios(self, arm: str) -> tuple[float, ...]:
-        """Return the log ratios of an arm to the baseline in the blocks that both have."""
-        own, base = self.logs[arm], self.logs.get(self.baseline, {})
+    def ratios(self, arm: str, reference: str) -> tuple[float, ...]:
+        """Return the log ratios of an arm to its reference in the blocks that both have."""
+        own, base = self.logs.get(arm, {}), self.logs.get(reference, {})
         return tuple(own[block] - base[block] for block in sorted(own.keys() & base.keys()))
 
     @cached_property
-    def arms(self) -> list[str]:
-        """The arms whose ratio has a standard error."""
-        return [arm for arm in self.logs if arm != self.baseline and len(self.ratios(arm)) >= SHARED]
+    def known(self) -> list[tuple[str, str]]:
+        """The pairs whose ratio has a standard error."""
+        return [pair for pair in self.asked if len(self.ratios(*pair)) >= SHARED]
 
     @cached_property
     def chance(self) -> Chance:
         """What chance does to their ratios; loads of one scenario are simulated apart from each other."""
-        blocks = sorted(set().union(*self.logs.values()))
-        table = [[self.logs[arm].get(block, math.nan) for block in blocks] for arm in (self.baseline, *self.arms)]
-        return chance(table, list(f"{self.scenario} {self.load}".encode()))
+        arms = list(dict.fromkeys(chain.from_iterable(self.known)))
+        blocks = sorted(set().union(*(self.logs[arm] for arm in arms)))
+        table = [[self.logs[arm].get(block, math.nan) for block in blocks] for arm in arms]
+        rows = [(arms.index(arm), arms.index(reference)) for arm, reference in self.known]
+        return chance(table, rows, list(f"{self.scenario} {self.load}".encode()))
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,10 @@ class Pair:
     """Two arms under one load, with the log of their ratio in each block that both have."""
 
     stack: str
+    baseline: str
     log_ratios: tuple[float, ...]
+    factors: tuple[str, ...]
+    """In which they differ; none known of stacks that declare none."""
     group: Group = field(repr=False, compare=False)
 
     @property
@@ -80,6 +90,11 @@ class Pair:
     def is_aa(self) -> bool:
         """Return whether this is the baseline against itself."""
         return self.stack.endswith(AA)
+
+    @property
+    def is_contrast(self) -> bool:
+        """Return whether the arms differ in one factor, which the ratio then belongs to."""
+        return len(self.factors) == 1
 
     @property
     def mean(self) -> float:
@@ -108,18 +123,30 @@ class Pair:
 
     @property
     def _index(self) -> int:
-        return self.group.arms.index(self.stack)
+        return self.group.known.index((self.stack, self.baseline))
 
 
-def pairs(observations: Iterable[Observation], baseline: str) -> list[Pair]:
-    """Join arms and the baseline inside their blocks; an arm that shares no block with the baseline gives no pair."""
+def pairs(observations: Iterable[Observation], baseline: str, differences: Differences = NONE) -> list[Pair]:
+    """Join arms inside their blocks: each with the baseline, and the two of each contrast.
+
+    Args:
+        observations: what was measured.
+        baseline: the arm that all others are compared with.
+        differences: arm and reference -> the factors in which they differ. Pairs without the baseline are compared too.
+
+    Two arms that share no block give no pair.
+    """
     logs: dict[tuple[str, str, str], dict[str, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
     for seen in observations:
         logs[seen.scenario, seen.load, seen.metric][seen.arm][seen.block] = math.log(seen.value)
-    groups = (Group(*key, baseline, arms) for key, arms in logs.items())
+    contrasts = [pair for pair in differences if pair[1] != baseline]
+    groups = (
+        Group(*key, arms, (*((arm, baseline) for arm in arms if arm != baseline), *contrasts))
+        for key, arms in logs.items()
+    )
     return [
-        Pair(arm, ratios, group)
+        Pair(*pair, ratios, tuple(differences.get(pair, ())), group)
         for group in groups
-        for arm in group.logs
-        if arm != baseline and (ratios := group.ratios(arm))
+        for pair in group.asked
+        if (ratios := group.ratios(*pair))
     ]

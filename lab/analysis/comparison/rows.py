@@ -3,7 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy
 
@@ -20,7 +20,7 @@ from lab.analysis.comparison.paired import (
     tost_half,
     verdict,
 )
-from lab.analysis.comparison.pairs import Observation, Pair, pairs
+from lab.analysis.comparison.pairs import NONE, Differences, Observation, Pair, pairs
 from lab.model.stack import AA
 
 MARGIN: Mapping[str, float] = {"rps": 0.05, "cpu_us_per_request": 0.05, "p99_ms": 0.10}
@@ -33,9 +33,9 @@ class Comparison:
 
     That is the 90 % interval of this pair where the verdict is equivalent, else the 95 % interval of its family;
     `confidence` says which. `adjusted_half` is half of the family's interval of the log ratio, whatever the verdict.
-    `p_holm` is adjusted for the family too.
+    `p_adjusted` is adjusted for the family too.
     `mde` is the minimum detectable difference of this pair (0.08: 8 %), with 80 % power.
-    What needs two blocks is None with one.
+    `factors` are those in which the two differ, separated by commas. What needs two blocks is None with one.
     """
 
     scenario: str
@@ -48,9 +48,10 @@ class Comparison:
     hi: float | None
     verdict: Verdict
     mde: float | None
+    factors: str
     blocks: int
     confidence: float
-    p_holm: float | None
+    p_adjusted: float | None
     p_signed_rank: float | None
     adjusted_half: float | None
 
@@ -59,27 +60,40 @@ class Comparison:
         """Return whether this is the baseline against itself: what the row shows is noise then."""
         return self.stack.endswith(AA)
 
+    @property
+    def is_contrast(self) -> bool:
+        """Return whether the two differ in one factor."""
+        return bool(self.factors) and "," not in self.factors
 
-def compare(observations: Iterable[Observation], baseline: str) -> list[Comparison]:
-    """Compare every arm with the baseline, per scenario, load and metric."""
-    return [row for family in families(pairs(observations, baseline)) for row in _family(family)]
+    @property
+    def inverse(self) -> "Comparison":
+        """Return the same comparison as baseline over stack."""
+        lo, hi = (None if bound is None else 1 / bound for bound in (self.hi, self.lo))
+        return replace(self, stack=self.baseline, baseline=self.stack, ratio=1 / self.ratio, lo=lo, hi=hi)
+
+
+def compare(observations: Iterable[Observation], baseline: str, differences: Differences = NONE) -> list[Comparison]:
+    """Compare every arm with the baseline and the two arms of each contrast, per scenario, load and metric."""
+    return [row for family in families(pairs(observations, baseline, differences)) for row in _family(family)]
 
 
 def families(pairs: Iterable[Pair]) -> list[list[Pair]]:
-    """Return the pairs by what is decided together: one metric of one scenario under one kind of load, all stacks and amounts.
+    """Return the pairs by what is decided together: one metric of one scenario under one kind of load, all amounts of it.
 
+    Contrasts are one family, the other stacks beside the baseline another: they answer different questions.
     Throughput decides in closed load and hardly differs in open load, where p99 decides: kept in one family they would
     cost each other power. An A/A pair is a family of its own.
     """
-    found: dict[tuple[str, str, str, bool], list[Pair]] = defaultdict(list)
+    found: dict[tuple[str, str, str, bool, bool], list[Pair]] = defaultdict(list)
     for pair in pairs:
-        found[pair.scenario, pair.load.partition(":")[0], pair.metric, pair.is_aa].append(pair)
+        kind = pair.load.partition(":")[0]
+        found[pair.scenario, kind, pair.metric, pair.is_contrast, pair.is_aa].append(pair)
     return list(found.values())
 
 
 def _family(family: Sequence[Pair]) -> list[Comparison]:
-    decided = {(step.pair.stack, step.pair.load): step for step in steps(family)}
-    return [_comparison(pair, decided.get((pair.stack, pair.load))) for pair in family]
+    decided = {id(step.pair): step for step in steps(family)}
+    return [_comparison(pair, decided.get(id(pair))) for pair in family]
 
 
 @dataclass(frozen=True)
@@ -128,16 +142,17 @@ def _comparison(pair: Pair, step: Step | None) -> Comparison:
         scenario=pair.scenario,
         load=pair.load,
         stack=pair.stack,
-        baseline=pair.group.baseline,
+        baseline=pair.baseline,
         metric=pair.metric,
         ratio=math.exp(pair.mean),
         lo=None if half is None else math.exp(pair.mean - half),
         hi=None if half is None else math.exp(pair.mean + half),
         verdict=said,
         mde=mde(pair, step.critical, margin) if step else None,
+        factors=",".join(pair.factors),
         blocks=len(pair.log_ratios),
         confidence=TOST_CONFIDENCE if said == "equivalent" else 1 - ALPHA,
-        p_holm=step.p if step else None,
+        p_adjusted=step.p if step else None,
         p_signed_rank=signed_rank_p(pair.log_ratios),
         adjusted_half=adjusted,
     )

@@ -1,0 +1,57 @@
+"""Contrasts: pairs of stacks that differ in one factor, found from what each stack declares."""
+
+from collections.abc import Sequence
+from itertools import combinations
+
+from lab.model.stack import Stack
+
+USUAL: dict[str, tuple[str, ...]] = {
+    "loop": ("asyncio", "uvloop"),
+    "parser": ("h11", "httptools"),
+    "handlers": ("sync", "async"),
+    "model": ("sync", "threads", "greenlets", "async"),
+}
+"""Factor -> its values in the order in which people ask: what does the later one bring instead of the earlier?"""
+
+
+def differing(one: Stack, other: Stack) -> tuple[str, ...]:
+    """Return the factors in which two stacks differ.
+
+    A factor that one of them does not declare belongs to its server and is not compared. Asynchronous handlers on an event
+    loop have the model `async`, which is then no difference beside that of the handlers.
+    """
+    own, others = one.factors, other.factors
+    found = tuple(factor for factor in own if factor in others and own[factor] != others[factor])
+    if "handlers" in found and "async" in (one.model, other.model):
+        return tuple(factor for factor in found if factor != "model")
+    return found
+
+
+def differences(stacks: Sequence[Stack], baseline: str) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return stack and reference -> the factors in which they differ: each stack beside the baseline, then the contrasts.
+
+    Of a contrast without the baseline, the reference is the one whose value people ask from, or the earlier stack.
+    """
+    base = next((stack for stack in stacks if stack.name == baseline), None)
+    others = [stack for stack in stacks if stack.name != baseline]
+    beside = {(stack.name, baseline): differing(stack, base) for stack in others} if base else {}
+    for earlier, later in combinations(others, 2):
+        if len(differing(later, earlier)) == 1:
+            stack, reference = instead_of(later, earlier)
+            beside[stack.name, reference.name] = differing(stack, reference)
+    return beside
+
+
+def instead_of(one: Stack, other: Stack) -> tuple[Stack, Stack]:
+    """Return the two stacks of a contrast, the one first whose value people ask for: `async` instead of `sync`.
+
+    Where nobody asks in a usual order, they stay as they are given.
+    """
+    (factor,) = differing(one, other)
+    values = USUAL.get(factor, ())
+    own, others = one.factors[factor], other.factors[factor]
+    return (
+        (other, one)
+        if own in values and others in values and values.index(own) < values.index(others)
+        else (one, other)
+    )

@@ -1,0 +1,111 @@
+"""What a report says first: pairs of stacks that differ in one factor, and what that factor changed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from lab.analysis.comparison.contrasts import differences, instead_of
+from lab.analysis.comparison.rows import Comparison
+from lab.analysis.validity.bounds import QUOTA
+from lab.model.stack import Stack
+from lab.report import words
+from lab.report.view import View
+
+_WORDS = {
+    ("handlers", "async"): "`async def`",
+    ("handlers", "sync"): "`def`",
+    ("model", "sync"): "one request at a time",
+}
+MOST = 30
+"""So many sentences on contrasts are read first; of more, a report hides them behind its table, and a terminal shows what differs."""
+_HOW = ("loop", "parser", "handlers")
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Two stacks that differ in one factor, with the headline comparison of each scenario and load."""
+
+    factor: str
+    stack: Stack
+    reference: Stack
+    rows: tuple[Comparison, ...]
+    """The stack over its reference."""
+
+    @property
+    def change(self) -> str:
+        """Return what one has instead of the other: `uvloop instead of asyncio`."""
+        return f"{self._value(self.stack)} instead of {self._value(self.reference)}"
+
+    @property
+    def shared(self) -> str:
+        """Return what both have: `FastAPI on Uvicorn`; of the rest, what tells this contrast from others of its factor."""
+        same = {
+            factor: self._word(factor, value) for factor, value in self.stack.factors.items() if self._is_same(factor)
+        }
+        place = [same.get("framework", ""), f"on {same['server']}" if "server" in same else ""]
+        how = [] if self.factor in ("handlers", "model") else [same[factor] for factor in _HOW if factor in same]
+        return " ".join(filter(None, [*place, f"with {words.listed(how)}" if how else ""]))
+
+    @property
+    def names(self) -> str:
+        return f"{self.stack.name} against {self.reference.name}"
+
+    @property
+    def forced(self) -> str:
+        """Return what else differs, because a stack cannot have the equal budget's value; empty where nothing does."""
+        found = {
+            f"{stack.name} has {name}={'none' if exempt.value is None else exempt.value}"
+            for stack, other in ((self.stack, self.reference), (self.reference, self.stack))
+            for name, exempt in stack.exceptions.items()
+            if other.exceptions.get(name) != exempt
+        }
+        return "; ".join(sorted(found))
+
+    def sentence(self, row: Comparison) -> str:
+        """Return what the factor changed in one scenario, with the interval."""
+        return (
+            f"{self.factor} {self.change}, {self.shared}, {row.scenario} at {words.load(row.load)}: {words.told(row)}."
+        )
+
+    def _value(self, stack: Stack) -> str:
+        return self._word(self.factor, stack.factors[self.factor])
+
+    def _word(self, factor: str, value: str) -> str:
+        return _WORDS.get((factor, value), value)
+
+    def _is_same(self, factor: str) -> bool:
+        return self.stack.factors[factor] == self.reference.factors.get(factor)
+
+
+def contrasts(view: View) -> list[Contrast]:
+    """Return the contrasts of a run, ordered by factor; what a CPU quota kept from running is in none."""
+    found: dict[tuple[str, str], list[Comparison]] = {}
+    for section in view.sections:
+        throttled = {line.cell.stack for line in section.lines if line.cell.bound_by == QUOTA}
+        for row in section.comparisons:
+            if row.is_contrast and row.metric == section.metric and not throttled & {row.stack, row.baseline}:
+                found.setdefault((row.stack, row.baseline), []).append(row)
+    stacks = {stack.name: stack for stack in view.run.stacks}
+    made = [_contrast(stacks[stack], stacks[baseline], rows) for (stack, baseline), rows in found.items()]
+    return sorted(made, key=lambda contrast: _ORDER.index(contrast.factor))
+
+
+_ORDER = ("handlers", "model", "server", "loop", "parser", "framework")
+"""The question of the lab comes first."""
+
+
+def _contrast(stack: Stack, baseline: Stack, rows: Sequence[Comparison]) -> Contrast:
+    asked, reference = instead_of(stack, baseline)
+    directed = rows if asked is stack else [row.inverse for row in rows]
+    return Contrast(rows[0].factors, asked, reference, tuple(directed))
+
+
+def several(view: View) -> Iterator[str]:
+    """Yield in which factors stacks differ from the baseline, where in more than one; those of one kind together."""
+    differing = differences(view.run.stacks, view.run.baseline)
+    kinds: dict[tuple[str, ...], list[str]] = {}
+    for (stack, reference), factors in differing.items():
+        if reference == view.run.baseline and len(factors) > 1:
+            kinds.setdefault(factors, []).append(stack)
+    if kinds:
+        yield f"Differing from {view.run.baseline} in several factors, none of which is credited with the ratio:"
+        yield "; ".join(f"{words.listed(stacks)} in {words.listed(factors)}" for factors, stacks in kinds.items()) + "."
