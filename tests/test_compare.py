@@ -18,7 +18,7 @@ from lab.analysis.comparison.rows import MARGIN, Comparison, compare, families, 
 from lab.config import selection
 from lab.paths import LOADTESTS
 
-PAIRS = [(1, 0), (2, 0), (3, 0)]
+PAIRS = [(1, [0]), (2, [0]), (3, [0])]
 ALMOST = 0.03
 """A critical value of so many simulated runs is right to about two per cent."""
 
@@ -190,6 +190,29 @@ def test_the_aa_arm_is_a_family_of_its_own() -> None:
     base = [100.0, 104, 98, 101, 99, 103]
     found = pairs(seen("base", base) + seen("base@aa", base[::-1]) + seen("b", base[::-1]), "base")
     assert [[pair.stack for pair in family] for family in families(found)] == [["base@aa"], ["b"]]
+
+
+def test_the_aa_arm_is_the_baseline_measured_a_second_time() -> None:
+    """The others are compared with both of its windows; it itself with the first."""
+    first, second, arm = [100.0] * 6, [121.0] * 6, [220.0] * 6
+    rows = compare(seen("base", first) + seen("base@aa", second) + seen("b", arm), "base")
+    assert {row.stack: row.ratio for row in rows} == {"base@aa": pytest.approx(1.21), "b": pytest.approx(2.0)}
+
+
+def test_a_baseline_measured_twice_makes_an_error_a_quarter_smaller_in_variance() -> None:
+    random = np.random.default_rng(5)
+    once, twice = [], []
+    for table in random.normal(0, 0.1, (40, 4, 6)):
+        once.append(chance(table[:3].tolist(), [(1, [0])], [1]).errors[0] ** 2)
+        twice.append(chance(table.tolist(), [(1, [0, 3])], [1]).errors[0] ** 2)
+    assert np.mean(twice) / np.mean(once) == pytest.approx(0.75, rel=0.15)
+
+
+def test_blocks_in_which_only_one_of_the_two_was_measured_count_too() -> None:
+    first, second, arm = ([one for one in seen(name, [100.0] * 8) if one.block not in lost]
+                          for name, lost in (("base", {0}), ("base@aa", {1, 2}), ("b", {3})))  # fmt: skip
+    row = next(row for row in compare(first + second + arm, "base") if row.stack == "b")
+    assert (row.blocks, row.ratio) == (7, pytest.approx(1))
 
 
 def test_loads_of_a_family_are_simulated_apart() -> None:

@@ -65,6 +65,34 @@ def test_the_ratio_of_two_cells_p99_is_the_ratio_that_the_comparison_gives() -> 
     assert row.lo <= other_ms / base_ms <= row.hi
 
 
+@pytest.mark.parametrize(("second", "expected"), [({}, 200), ({"starved": 8}, 100)])
+def test_the_baselines_figures_are_of_its_aa_arm_too_where_that_is_valid(
+    second: dict[str, int], expected: float
+) -> None:
+    """Then they are what its ratios are of; an arm that failed is in neither."""
+    trials = summary.judged(
+        [sample(trial(block, arm), rps=rps, **more) for block in range(6)
+         for arm, rps, more in (("a", 100, {}), ("a@aa", 400, second), ("b", 200, {}))],
+        lambda _: Limits(),
+    )  # fmt: skip
+    base, _, other = cells = summary.cells(trials)
+    rows = compare(summary.observations(trials, cells), "a")
+    row = next(row for row in rows if (row.stack, row.metric) == ("b", "rps"))
+    assert base.rps is not None
+    assert other.rps is not None
+    assert base.rps.mean == pytest.approx(expected)
+    assert other.rps.mean / base.rps.mean == pytest.approx(row.ratio)
+    assert base.blocks == 6
+
+
+def test_two_windows_of_one_block_are_one_replicate() -> None:
+    """The interval is over blocks: three of them, whose geometric means are equal."""
+    samples = [sample(trial(block), rps=rps) for block in range(3) for rps in (50, 200)]
+    value = stats.geometric(stats.over_blocks(samples, stats.rps))
+    assert value is not None
+    assert (value.mean, value.lo, value.hi) == (pytest.approx(100), pytest.approx(100), pytest.approx(100))
+
+
 @pytest.mark.parametrize(("percentile", "requests"), [("p50_ms", 20), ("p95_ms", 200), ("p99_ms", 1_000)])
 def test_a_percentile_needs_ten_requests_beyond_it(percentile: str, requests: int) -> None:
     blocks = [sample(trial(block), rps=requests / 4) for block in range(2)]

@@ -22,22 +22,21 @@ class Counted:
     """What a cell is computed from."""
 
     samples: Sequence[Sample]
-    """Those of the blocks that count; none where the cell is invalid."""
+    """Those of the blocks that count, with those of the A/A arm where it is the same stack; none where the cell is invalid."""
     measured: Sequence[Sample]
     """All of them."""
     expected_errors: tuple[str, ...]
     """Reasons of errors that the scenario declares."""
 
-    @property
-    def latency(self) -> list[str | None]:
-        return [sample.driven.latency for sample in self.samples]
+    def latency_ms(self, wanted: stats.Percentile) -> float | None:
+        return stats.percentile_ms(self.samples, lambda sample: sample.driven.latency, wanted)
+
+    def timing_ms(self, name: str, wanted: stats.Percentile) -> float | None:
+        return stats.percentile_ms(self.samples, lambda sample: sample.driven.secondary_timings.get(name), wanted)
 
     def share(self, requests: int) -> float | None:
         """Return so many requests as a share of all in the windows; None without a request."""
         return stats.per(requests, sum(sample.driven.requests for sample in self.samples))
-
-    def timings(self, name: str) -> list[str | None]:
-        return [sample.driven.secondary_timings.get(name) for sample in self.samples]
 
 
 @dataclass(frozen=True)
@@ -95,19 +94,19 @@ COLUMNS: tuple[Column, ...] = (
     Column("outcome", "`valid`, `failed` (the stack's result) or `invalid` (the lab's fault)"),
     Column("reason", "why it is not valid; of a valid cell, which blocks were left out"),
     Column("rps", "correct responses per second that ended in the window; geometric mean over blocks with its 95 % interval",
-           lambda of: stats.geometric(map(stats.rps, of.samples)), "requests/s", "95 % interval", "numbers", interval="rps"),
+           lambda of: stats.geometric(stats.over_blocks(of.samples, stats.rps)), "requests/s", "95 % interval", "numbers", interval="rps"),
     Column("mean_ms", "mean latency of the requests that started in the window; this and the percentiles are geometric means over "
-           "blocks of each block's own", lambda of: stats.mean_ms(of.latency), "mean", "ms", "numbers"),
+           "blocks of each block's own", lambda of: stats.mean_ms(of.samples), "mean", "ms", "numbers"),
     Column("p50_ms", "median latency; it needs 20 requests",
-           lambda of: stats.percentile_ms(of.latency, P50), "p50", "ms", "numbers"),
+           lambda of: of.latency_ms(P50), "p50", "ms", "numbers"),
     Column("p95_ms", "95th percentile of the latency; it needs 200 requests",
-           lambda of: stats.percentile_ms(of.latency, P95), "p95", "ms", "numbers"),
+           lambda of: of.latency_ms(P95), "p95", "ms", "numbers"),
     Column("p99_ms", "99th percentile of the latency; it needs 1,000 requests",
-           lambda of: stats.percentile_ms(of.latency, P99), "p99", "ms", "numbers"),
+           lambda of: of.latency_ms(P99), "p99", "ms", "numbers"),
     Column("error_rate", "share of the window's requests that ended in an unexpected error, were dropped or stayed unfinished",
            _error_rate, "errors", "", "numbers", is_share=True),
     Column("cpu_us_per_request", "CPU time of the server per correct response, in µs; geometric mean over blocks with its 95 % interval",
-           lambda of: stats.geometric(map(stats.cpu_us_per_request, of.samples)), "CPU/request", "µs, 95 % interval", "numbers",
+           lambda of: stats.geometric(stats.over_blocks(of.samples, stats.cpu_us_per_request)), "CPU/request", "µs, 95 % interval", "numbers",
            interval="cpu_us"),
     Column("memory_mb", "memory of the server at the window's end (MB = 10^6 bytes), median over blocks: PSS as processes, the control "
            "group's in containers", lambda of: stats.memory_mb(of.samples), "memory", "MB", "numbers"),
@@ -119,21 +118,21 @@ COLUMNS: tuple[Column, ...] = (
            is_share=True),
     Column("bound_by", "CPU quota, server CPU, server slots, generator, database, upstream, stall, or offered rate"),
     Column("first_event_p50_ms", "streams: median time from the request to the first event",
-           lambda of: stats.percentile_ms(of.timings("first event"), P50), "first event p50", "ms", "streams"),
+           lambda of: of.timing_ms("first event", P50), "first event p50", "ms", "streams"),
     Column("first_event_p99_ms", "streams: 99th percentile of the time from the request to the first event",
-           lambda of: stats.percentile_ms(of.timings("first event"), P99), "first event p99", "ms", "streams"),
+           lambda of: of.timing_ms("first event", P99), "first event p99", "ms", "streams"),
     Column("event_gap_p50_ms", "streams: median time from an event to the next",
-           lambda of: stats.percentile_ms(of.timings("gap"), P50), "gap p50", "ms", "streams"),
+           lambda of: of.timing_ms("gap", P50), "gap p50", "ms", "streams"),
     Column("event_gap_p99_ms", "streams: 99th percentile of the time from an event to the next",
-           lambda of: stats.percentile_ms(of.timings("gap"), P99), "gap p99", "ms", "streams"),
+           lambda of: of.timing_ms("gap", P99), "gap p99", "ms", "streams"),
     Column("streams_held", "streams that were open at once: mean over the window, from how long each was open",
            _streams_held, "held at once", "streams, mean", "streams"),
     Column("reconnects_per_request", "share of the requests whose kept connection the server had closed; empty in runs of format 1",
            lambda of: stats.per_request(of.samples, lambda driven: driven.reconnects), "reconnects", "/request", "costs", digits=2),
     Column("service_p99_ms", "open load: 99th percentile of the time from the actual send; the latency counts from the intended one",
-           lambda of: stats.percentile_ms([sample.driven.service for sample in of.samples], P99), "service p99", "ms, from the send", "costs"),
+           lambda of: stats.percentile_ms(of.samples, lambda sample: sample.driven.service, P99), "service p99", "ms, from the send", "costs"),
     Column("lag_p99_ms", "open load: how late the generator sent, 99th percentile",
-           lambda of: stats.percentile_ms([sample.driven.lag for sample in of.samples], P99), "lag p99", "ms, generator", "costs"),
+           lambda of: stats.percentile_ms(of.samples, lambda sample: sample.driven.lag, P99), "lag p99", "ms, generator", "costs"),
     Column("expected_error_rate", "share that ended in an error that the scenario declares (a full upstream's refusal), which is not in "
            "error_rate; empty where it declares none", _expected_error_rate, "expected errors", "", "numbers", is_share=True),
     Column("all_served_s", "closed load: seconds until each user had been answered once, median over blocks; the window begins after "

@@ -29,27 +29,45 @@ class Percentile(NamedTuple):
 P50, P95, P99 = Percentile(50, 20, 2), Percentile(95, 200, 20), Percentile(99, 1_000, 100)
 
 
-def percentile_ms(encoded: Sequence[str | None], wanted: Percentile) -> float | None:
+Encoded = Callable[[Sample], str | None]
+"""Takes an encoded histogram out of a sample."""
+
+
+def over_blocks(samples: Iterable[Sample], measure: Callable[[Sample], float | None]) -> list[float]:
+    """Return what each block measured: the geometric mean where it has two samples, of the baseline and of its A/A arm."""
+    found: dict[int, list[float]] = {}
+    for sample in samples:
+        if (value := measure(sample)) is not None:
+            found.setdefault(sample.trial.block, []).append(value)
+    means = (geometric(values) for values in found.values())
+    return [mean.mean for mean in means if mean is not None]
+
+
+def percentile_ms(samples: Sequence[Sample], encoded: Encoded, wanted: Percentile) -> float | None:
     """Return the geometric mean over blocks of each block's own percentile, in ms; None where too few requests were made.
 
     It is the quantity that comparisons form ratios of, so a ratio of two cells is the ratio of what the table shows.
     A percentile of all blocks' histograms merged would be another one: a single slow block can move it alone.
     """
-    blocks = [latencies(text) for text in encoded if text is not None]
-    if sum(block.count for block in blocks) < wanted.in_cell:
+    known = [latencies(text) for sample in samples if (text := encoded(sample)) is not None]
+    if sum(one.count for one in known) < wanted.in_cell or any(one.count < wanted.in_block for one in known):
         return None
-    if any(block.count < wanted.in_block for block in blocks):
-        return None
-    return _mean(block.percentiles_ms[wanted.percent] for block in blocks)
+    return _over_blocks_ms(samples, encoded, lambda one: one.percentiles_ms[wanted.percent])
 
 
-def mean_ms(encoded: Sequence[str | None]) -> float | None:
+def mean_ms(samples: Sequence[Sample]) -> float | None:
     """Return the geometric mean over blocks of each block's mean latency, in ms; None without a request."""
-    return _mean(latencies(text).mean_ms for text in encoded if text is not None)
+    return _over_blocks_ms(samples, lambda sample: sample.driven.latency, lambda one: one.mean_ms)
 
 
-def _mean(values: Iterable[float | None]) -> float | None:
-    found = geometric(values)
+def _over_blocks_ms(
+    samples: Sequence[Sample], encoded: Encoded, figure: Callable[["Latencies"], float | None]
+) -> float | None:
+    def measure(sample: Sample) -> float | None:
+        text = encoded(sample)
+        return None if text is None else figure(latencies(text))
+
+    found = geometric(over_blocks(samples, measure))
     return None if found is None else found.mean
 
 

@@ -15,6 +15,7 @@ from lab.analysis.validity.steady import trend
 from lab.analysis.validity.verdict import Verdict, judge
 from lab.model.cell import Cell
 from lab.model.outcome import Outcome, Sample
+from lab.model.stack import AA
 from lab.model.workload import Trial
 
 LimitsOf = Callable[[Trial], Limits]
@@ -67,8 +68,13 @@ def counted(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 
 def cells(trials: Iterable[Judged]) -> list[Cell]:
-    """Return one cell per stack x scenario x load, A/A arms included."""
-    return [_cell(group) for group in _grouped(trials)]
+    """Return one cell per stack x scenario x load, A/A arms included.
+
+    The A/A arm is the baseline measured a second time in each block: where both are valid, the baseline's figures and ratios
+    are of both.
+    """
+    groups = {trials[0].key: trials for trials in _grouped(trials)}
+    return [_cell(trials, groups.get((*key[:2], key[2] + AA), [])) for key, trials in groups.items()]
 
 
 def _grouped(trials: Iterable[Judged]) -> Iterator[list[Judged]]:
@@ -76,23 +82,32 @@ def _grouped(trials: Iterable[Judged]) -> Iterator[list[Judged]]:
     yield from (list(group) for _, group in groupby(ordered, key=lambda trial: trial.key))
 
 
-def _cell(trials: Sequence[Judged]) -> Cell:
+def _cell(trials: Sequence[Judged], again: Sequence[Judged]) -> Cell:
     verdicts = [t.verdict for t in trials]
     result, reason = outcome_of(verdicts, MIN_BLOCKS)
     trial = trials[0].trial
     counted = [t for t in trials if t.sample]
     shown = [] if result == "invalid" else counted
+    both = [*shown, *_second(again)] if result == "valid" else shown
     return Cell(
         stack=trial.stack,
         scenario=trial.scenario,
         load=str(trial.load),
-        blocks=len(counted) if result == "valid" else sum(verdict.result == "valid" for verdict in verdicts),
+        blocks=len({t.trial.block for t in both})
+        if result == "valid"
+        else sum(verdict.result == "valid" for verdict in verdicts),
         outcome=result,
         reason=reason,
         bound_by=_bound(shown) if shown else "",
         notes=(*notes_of(verdicts, MIN_BLOCKS), *_trend(counted)),
-        figures=columns.figures(Counted(_samples(shown), _samples(trials), trials[0].limits.expected_errors)),
+        figures=columns.figures(Counted(_samples(both), _samples(trials), trials[0].limits.expected_errors)),
     )
+
+
+def _second(again: Sequence[Judged]) -> list[Judged]:
+    """Return the trials of the A/A arm that count as the baseline's: none unless its own cell is valid."""
+    valid = bool(again) and outcome_of([t.verdict for t in again], MIN_BLOCKS)[0] == "valid"
+    return [t for t in again if t.sample] if valid else []
 
 
 def _samples(trials: Iterable[Judged]) -> list[Sample]:

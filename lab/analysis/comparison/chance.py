@@ -10,6 +10,7 @@ import numpy
 from numpy.typing import NDArray
 
 Floats = NDArray[numpy.float64]
+Places = NDArray[numpy.intp]
 
 RUNS = 7_999
 """Simulated runs. With it (RUNS + 1) * 5 % is whole, so that a whole number of runs lies beyond a critical value."""
@@ -38,17 +39,17 @@ class Chance:
         return strays
 
 
-def chance(logs: Sequence[Sequence[float]], pairs: Sequence[tuple[int, int]], seed: Sequence[int]) -> Chance:
-    """Return what chance does to pairs of rows, each less its reference.
+def chance(logs: Sequence[Sequence[float]], pairs: Sequence[tuple[int, Sequence[int]]], seed: Sequence[int]) -> Chance:
+    """Return what chance does to rows, each less the mean of its references inside every block.
 
     Args:
         logs: a row for each arm, a column for each block; NaN where one is missing.
-        pairs: row and reference, which need at least two blocks in common.
+        pairs: row and references; the row needs at least two blocks in which one of them was measured too.
         seed: of the simulated runs.
     """
     table = numpy.array(logs)
     arms, blocks = numpy.nonzero(~numpy.isnan(table))
-    cells, design = table[arms, blocks], _Design.of(arms, blocks, numpy.array(pairs))
+    cells, design = table[arms, blocks], _Design.of(arms, blocks, pairs)
     own = numpy.maximum(design.variances(design.squares(cells)), 0)
     deviations = numpy.sqrt(own) if own.any() else numpy.ones(len(own))
     equal = numpy.random.default_rng(seed).standard_normal((RUNS, len(cells))) * deviations[arms]
@@ -63,20 +64,24 @@ class _Design:
     """Takes arm and block effects out of the cells. Shape (cells, cells)."""
     is_arm: Floats
     """Whether a cell is of an arm. Shape (cells, arms)."""
-    pairs: NDArray[numpy.intp]
-    """Arm and reference of each pair. Shape (pairs, 2)."""
     contrasts: Floats
-    """Takes the mean over common blocks of an arm's logs less its reference's. Shape (cells, pairs)."""
+    """Takes the mean over common blocks of an arm's logs less its references'. Shape (cells, pairs)."""
 
     @classmethod
-    def of(cls, arms: NDArray[numpy.intp], blocks: NDArray[numpy.intp], pairs: NDArray[numpy.intp]) -> "_Design":
+    def of(cls, arms: Places, blocks: Places, pairs: Sequence[tuple[int, Sequence[int]]]) -> "_Design":
         is_arm, is_block = (numpy.equal.outer(of, range(of.max() + 1)).astype(float) for of in (arms, blocks))
         effects = numpy.hstack([is_arm, is_block])
         residual = numpy.eye(len(arms)) - effects @ numpy.linalg.pinv(effects, rcond=SINGULAR)
-        present, (arm, reference) = is_arm.T @ is_block, pairs.T
-        common = present[arm] * present[reference]
-        mean = common / common.sum(axis=1, keepdims=True)
-        return cls(residual, is_arm, pairs, (is_arm[:, arm] - is_arm[:, reference]) * mean.T[blocks])
+        present = is_arm.T @ is_block
+        contrasts = []
+        for arm, references in pairs:
+            known = present[list(references)]
+            common = present[arm] * known.any(axis=0)
+            shares = known / numpy.maximum(known.sum(axis=0), 1)
+            of_arm = numpy.zeros_like(present)
+            of_arm[arm], of_arm[list(references)] = common, -shares * common
+            contrasts.append((of_arm / common.sum())[arms, blocks])
+        return cls(residual, is_arm, numpy.array(contrasts).T)
 
     def squares(self, cells: Floats) -> Floats:
         """Return the sum of each arm's squared residuals. Shape (…, arms)."""
@@ -96,6 +101,7 @@ class _Design:
         """Return the standard error of each pair's mean log ratio. Shape (…, pairs)."""
         squares = self.squares(cells)
         own, typical = self.variances(squares), squares.sum(axis=-1, keepdims=True) / numpy.trace(self.residual)
-        of_pairs = OWN * numpy.maximum(own[..., self.pairs].sum(axis=-1), 0) + (1 - OWN) * 2 * typical
-        errors: Floats = numpy.sqrt(of_pairs * (self.contrasts**2).sum(axis=0) / 2)
+        weights = self.is_arm.T @ self.contrasts**2
+        of_pairs = OWN * numpy.maximum(own @ weights, 0) + (1 - OWN) * typical * weights.sum(axis=0)
+        errors: Floats = numpy.sqrt(of_pairs)
         return errors

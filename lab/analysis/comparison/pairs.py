@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain
 
 from lab.analysis.comparison.chance import Chance, Floats, chance
 from lab.model.stack import AA
@@ -42,8 +41,17 @@ class Group:
 
     def ratios(self, arm: str, reference: str) -> tuple[float, ...]:
         """Return the log ratios of an arm to its reference in the blocks that both have."""
-        own, base = self.logs.get(arm, {}), self.logs.get(reference, {})
-        return tuple(own[block] - base[block] for block in sorted(own.keys() & base.keys()))
+        own, others = self.logs.get(arm, {}), self._references(arm, reference)
+        bases = {block: [logs[block] for logs in others if block in logs] for block in sorted(own)}
+        return tuple(own[block] - math.fsum(base) / len(base) for block, base in bases.items() if base)
+
+    def _references(self, arm: str, reference: str) -> list[Mapping[int, float]]:
+        return [self.logs[name] for name in self._names(arm, reference)]
+
+    def _names(self, arm: str, reference: str) -> list[str]:
+        """Return the arms that a reference consists of: its A/A arm is the same stack, measured a second time."""
+        both = [reference] if arm == reference + AA else [reference, reference + AA]
+        return [name for name in both if name in self.logs] if reference in self.logs else []
 
     @cached_property
     def known(self) -> list[tuple[str, str]]:
@@ -53,10 +61,11 @@ class Group:
     @cached_property
     def chance(self) -> Chance:
         """What chance does to their ratios; loads of one scenario are simulated apart from each other."""
-        arms = list(dict.fromkeys(chain.from_iterable(self.known)))
+        asked = [(arm, self._names(arm, reference)) for arm, reference in self.known]
+        arms = list(dict.fromkeys(name for arm, references in asked for name in (arm, *references)))
         blocks = sorted(set().union(*(self.logs[arm] for arm in arms)))
         table = [[self.logs[arm].get(block, math.nan) for block in blocks] for arm in arms]
-        rows = [(arms.index(arm), arms.index(reference)) for arm, reference in self.known]
+        rows = [(arms.index(arm), [arms.index(name) for name in references]) for arm, references in asked]
         return chance(table, rows, list(f"{self.scenario} {self.load}".encode()))
 
 
