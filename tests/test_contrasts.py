@@ -112,7 +112,8 @@ def test_contrasts_come_before_the_short_answer_in_report_and_terminal(tmp_path:
     assert [section.title for section in page.sections][:2] == ["What one factor changes", "The short answer"]
     text = markdown.render(page)
     assert (
-        "| handlers | `async def` instead of `def` FastAPI on Uvicorn: on-async against on-def | faster 2.00 x" in text
+        "| handlers | `async def` instead of `def` FastAPI on Uvicorn; on-async against on-def | 8 users throughput | 2.00 x faster"
+        in text
     )
     lines = list(answer.lines(view))
     assert lines[1] == "handlers: `async def` instead of `def`, FastAPI on Uvicorn (on-async against on-def)"

@@ -9,6 +9,7 @@ from benchmarks import http_clients
 from lab.commands import docs_tables
 from lab.errors import LabError
 from lab.paths import ROOT
+from lab.report import contents
 
 
 @pytest.mark.parametrize("file", docs_tables.quoting_files(), ids=lambda path: path.name)
@@ -44,3 +45,13 @@ def test_a_run_that_is_not_there_is_named() -> None:
 def test_the_table_of_http_clients_is_what_was_measured() -> None:
     text = http_clients.DOCUMENT.read_text()
     assert http_clients.written(text, json.loads(http_clients.FIGURES.read_text())) == text
+
+
+def test_a_quoted_run_begins_with_its_contrasts_under_the_first_closed_load(tmp_path: Path) -> None:
+    said = "handlers `async def` instead of `def`, FastAPI on Uvicorn, json at"
+    (tmp_path / "report.md").write_text(
+        f"# A run\n\n## {contents.CONTRASTS}\n\n- {said} 64 users: 2.\n- {said} 8 users: 3.\n\n## The rest\n\n- x at 64 users: 4.\n"
+    )
+    assert list(docs_tables.contrasts(tmp_path, "closed:64")) == [f"- {said} 64 users: 2.", ""]
+    (tmp_path / "report.md").write_text("# A run\n\n## The rest\n\n- x at 64 users: 4.\n")
+    assert list(docs_tables.contrasts(tmp_path, "closed:64")) == []

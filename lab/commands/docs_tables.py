@@ -13,7 +13,7 @@ from typing import Any
 from lab.analysis import columns
 from lab.errors import Exit, LabError
 from lab.paths import ROOT
-from lab.report import words
+from lab.report import contents, words
 from lab.run.store import RunFolder
 
 Row = Mapping[str, str]
@@ -55,14 +55,23 @@ def _meanings(file: str) -> str:
 
 
 def table(run: Path) -> str:
-    """Return when and where a run was made, and its cells in Markdown: throughput under closed, latency under open load."""
+    """Return when and where a run was made, its contrasts, and its cells: throughput under closed, latency under open load."""
     facts = RunFolder(run).read_run()
     try:
         with (run / "summary.csv").open() as rows:
             cells = list(csv.DictReader(rows))
     except FileNotFoundError:
         raise LabError(f"{run} has no summary.csv: `make report` derives it.") from None
-    return "\n".join([_origin(run, facts, cells), "", *_lines(cells), ""])
+    return "\n".join(
+        [_origin(run, facts, cells), "", *contrasts(run, _first_load(cells, "closed:")), *_lines(cells), ""]
+    )
+
+
+def contrasts(run: Path, load: str) -> Iterator[str]:
+    """Yield what the run's report says of its contrasts under a load, as a list in Markdown; nothing where it has none."""
+    section = (run / "report.md").read_text().partition(f"## {contents.CONTRASTS}\n")[2].partition("\n## ")[0]
+    found = [line for line in section.splitlines() if line.startswith("- ") and f" at {words.load(load)}: " in line]
+    yield from [*found, ""] if found else ()
 
 
 def _origin(run: Path, facts: Mapping[str, Any], cells: Sequence[Mapping[str, str]]) -> str:

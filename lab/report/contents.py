@@ -6,12 +6,13 @@ from typing import TypeVar
 
 from lab.analysis import columns
 from lab.analysis.comparison.paired import MIN_BLOCKS
+from lab.analysis.comparison.rows import Comparison
 from lab.analysis.summary import Judged
 from lab.model.cell import Figure, Value
 from lab.model.outcome import Failure, Role
 from lab.report import caveats, contrasts, facts, page, precision, short, start, words
 from lab.report.contrasts import Contrast
-from lab.report.section import NOT_SUPPORTED, Line, Section, headline, said
+from lab.report.section import NOT_SUPPORTED, Line, Section, headline, tone
 from lab.report.view import View
 
 T = TypeVar("T")
@@ -34,6 +35,7 @@ HOW_TO_READ = (
     "Not supported: the stack does not offer this technique.",
     "Memory is read at the end of the window and depends on what ran before in the block.",
 )
+CONTRASTS = "What one factor changes"
 STACK = page.Head("stack", numeric=False)
 
 
@@ -47,7 +49,7 @@ def of(view: View, drawn: Collection[str]) -> page.Page:
 
 def _sections(view: View, drawn: Collection[str]) -> Iterator[page.Section]:
     if by_factor := contrasts.contrasts(view):
-        yield page.Section("What one factor changes", tuple(_contrasts(view, by_factor)))
+        yield page.Section(CONTRASTS, tuple(_contrasts(view, by_factor)))
     yield page.Section("The short answer", tuple(_short_answer(view)))
     for one in view.sections:
         blocks = tuple(_scenario(one, view.run.baseline, one.slug in drawn))
@@ -75,10 +77,7 @@ def _contrasts(view: View, found: Sequence[Contrast]) -> Iterator[page.Block]:
         "Two stacks that differ in one factor: the ratio is what that factor changes. The contrasts of a scenario are decided "
         "together, apart from the stacks of the short answer, which differ from the baseline in several factors."
     )
-    for load in map(str, view.run.profile.loads):
-        if table := _of_load(view, load, found):
-            yield page.Paragraph(f"{words.METRICS[headline(load)].capitalize()} at {words.load(load)}:")
-            yield table
+    yield _table_of_contrasts(view, found)
     sentences = page.Bullets(tuple(page.Item(one.sentence(row)) for one in found for row in one.rows))
     many = len(sentences.items) > contrasts.MOST
     yield page.Details("Each of them as a sentence", (sentences,)) if many else sentences
@@ -87,21 +86,34 @@ def _contrasts(view: View, found: Sequence[Contrast]) -> Iterator[page.Block]:
         yield page.Bullets(tuple(forced))
 
 
-def _of_load(view: View, load: str, found: Sequence[Contrast]) -> page.Table | None:
-    """Return contrasts by scenario; None where none was measured under this load."""
-    rows = [(one, {row.scenario: said(row) for row in one.rows if row.load == load}) for one in found]
-    scenarios = [one.id for one in view.run.scenarios if any(one.id in cells for _, cells in rows)]
-    heads = (page.Head("factor", numeric=False), page.Head("contrast", numeric=False))
-    shown = tuple(
-        page.row(
-            one.factor,
-            page.Text(one.change, f"{one.shared}: {one.names}"),
-            *(cells.get(scenario, page.Text(words.NOTHING)) for scenario in scenarios),
-        )
-        for one, cells in rows
-        if cells
+def _table_of_contrasts(view: View, found: Sequence[Contrast]) -> page.Table:
+    """Return a row for each contrast and load, a column for each scenario."""
+    loads, scenarios = list(map(str, view.run.profile.loads)), [one.id for one in view.run.scenarios]
+    rows = [(one, load, {row.scenario: row for row in one.rows if row.load == load}) for one in found for load in loads]
+    shown = [scenario for scenario in scenarios if any(scenario in cells for _, _, cells in rows)]
+    heads = [page.Head(title, numeric=False) for title in ("factor", "contrast", "load")]
+    return page.Table(
+        CONTRASTS,
+        (*heads, *map(page.Head, shown)),
+        tuple(
+            page.row(
+                one.factor,
+                (page.Text(one.change, one.shared), page.Text("", one.names)),
+                page.Text(words.load(load), words.METRICS[headline(load)]),
+                *(_ratio(cells.get(scenario)) for scenario in shown),
+            )
+            for one, load, cells in rows
+            if cells
+        ),
     )
-    return page.Table(f"Contrasts at {load}", (*heads, *map(page.Head, scenarios)), shown) if shown else None
+
+
+def _ratio(row: Comparison | None) -> page.Text:
+    """Return a ratio with its verdict and, small, its interval."""
+    if row is None:
+        return page.Text(words.NOTHING)
+    verdict = words.label(row).partition(" within")[0]
+    return page.Text(f"{words.times(row.ratio)} x {verdict}", words.interval(row).strip(), tone(row))
 
 
 def _short_answer(view: View) -> Iterator[page.Block]:

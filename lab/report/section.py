@@ -21,10 +21,11 @@ def headline(load: str) -> str:
     return "p99_ms" if load.startswith("open:") else "rps"
 
 
-def said(row: Comparison) -> Text:
-    """Return the verdict of a comparison with its ratio; the tone is better, worse or empty."""
-    tone = "better" if (row.ratio > 1) == (row.metric == "rps") else "worse"
-    return Text(words.label(row), words.detail(row), tone if row.verdict == "different" else "")
+def tone(row: Comparison) -> str:
+    """Return better, worse or, without a difference, nothing."""
+    if row.verdict != "different":
+        return ""
+    return "better" if (row.ratio > 1) == (row.metric == "rps") else "worse"
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Line:
             return Text(f"no comparison, {self._why_not_compared}")
         if self._throttled:
             return Text(self._throttled, words.detail(self.against))
-        return said(self.against)
+        return Text(words.label(self.against), words.detail(self.against), tone(self.against))
 
     @property
     def _throttled(self) -> str:

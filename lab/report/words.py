@@ -68,7 +68,7 @@ def listed(names: Sequence[str]) -> str:
 
 def ratio(row: Comparison) -> str:
     """Write `1.53 x (1.45 to 1.62)`; the level is named where it is not the usual one."""
-    return f"{times(row.ratio)} x{_span(row)}"
+    return f"{times(row.ratio)} x{interval(row)}"
 
 
 def times(ratio: float) -> str:
@@ -76,8 +76,8 @@ def times(ratio: float) -> str:
     return f"{ratio:.2f}" if ratio >= 0.1 else number(ratio, 2)
 
 
-def _span(row: Comparison) -> str:
-    """Return the interval that decided, in brackets; empty where there is none."""
+def interval(row: Comparison) -> str:
+    """Return the interval that decided, in brackets after a blank; empty where there is none."""
     if row.lo is None or row.hi is None:
         return ""
     level = "90 %: " if row.verdict == "equivalent" else ""
@@ -114,12 +114,12 @@ def of_a_quota(row: Comparison) -> str:
 
 
 def _subject(row: Comparison) -> str:
-    return f"{row.stack}: {times(row.ratio)} times the {METRICS[row.metric]} of {row.baseline}{_span(row)}"
+    return f"{row.stack}: {times(row.ratio)} times the {METRICS[row.metric]} of {row.baseline}{interval(row)}"
 
 
 def told(row: Comparison) -> str:
     """Return the ratio with its interval and what follows, without the names: `1.16 times the throughput (1.06 to 1.27), different`."""
-    known = f"{times(row.ratio)} times the {METRICS[row.metric]}{_span(row)}, {label(row)}"
+    known = f"{times(row.ratio)} times the {METRICS[row.metric]}{interval(row)}, {label(row)}"
     return known if row.verdict == "different" or row.mde is None else f"{known} (detectable: {percent(row.mde)})"
 
 

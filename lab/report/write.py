@@ -4,11 +4,12 @@ The tables have the columns of lab/analysis/columns.py; empty means not measured
 """
 
 import csv
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from lab.analysis import columns
 from lab.analysis.columns import Cost
@@ -18,6 +19,7 @@ from lab.report import charts, contents, markdown
 from lab.report.page import Page
 from lab.report.view import View
 
+_CODE = re.compile("`([^`]+)`")
 _CELL_OF_COSTS = ("stack", "scenario", "load", "role")
 
 
@@ -93,6 +95,7 @@ def _html(page: Page, drawn: Mapping[str, str]) -> str:
         lstrip_blocks=True,
     )
     environment.filters["kind"] = lambda block: type(block).__name__
+    environment.filters["marked"] = lambda text: Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped
     svgs = {slug: Markup(svg) for slug, svg in drawn.items()}  # noqa: S704 - drawn here, Vega escapes its texts
     return environment.get_template("report.html.j2").render(page=page, charts=svgs)
 
