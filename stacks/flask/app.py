@@ -3,9 +3,9 @@
 stacks/README.md says what each path takes and answers.
 """
 
-import atexit
 import time
 from contextlib import ExitStack
+from multiprocessing.util import Finalize
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
@@ -23,9 +23,10 @@ Answer = dict[str, object]
 Headers = list[tuple[str, str]]
 
 settings = Settings.from_environment()
-# Opened once per worker process (the server forks before it imports this) and closed when it ends.
+# Opened once per worker process (the server forks before it imports this) and closed when it ends. Granian's worker is
+# a process of multiprocessing, which ends without calling what atexit has.
 resources = ExitStack()
-atexit.register(resources.close)
+Finalize(None, resources.close, exitpriority=0)
 threads, callers = map(resources.enter_context, pools(settings.slots))
 processes = resources.enter_context(Processes())
 fixtures = resources.enter_context(files.Fixtures())

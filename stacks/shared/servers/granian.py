@@ -4,13 +4,20 @@ import sys
 
 from stacks.shared.servers import Server
 
-_IDLE = "--http1-header-read-timeout="
+_IDLE = "--http1-header-read-timeout"
 """In milliseconds; it ends idle connections too."""
+_THREADS = "--blocking-threads"
+"""Of WSGI applications, on which it runs the handlers."""
 
 
 def running() -> Server | None:
     """Return Granian as its command line has it; its parser is Rust's hyper, without a choice."""
     if "granian.server.mp" not in sys.modules:
         return None
-    idle_s = (int(word.removeprefix(_IDLE)) / 1000 for word in sys.argv if word.startswith(_IDLE))
-    return Server("granian", keep_alive_s=next(idle_s, None), parser="hyper")
+    given = dict(word.split("=", 1) for word in sys.argv if "=" in word)
+    return Server(
+        "granian",
+        threads=int(given[_THREADS]) if given.get("--interface") == "wsgi" and _THREADS in given else None,
+        keep_alive_s=int(given[_IDLE]) / 1000 if _IDLE in given else None,
+        parser="hyper",
+    )
