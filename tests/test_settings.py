@@ -15,7 +15,7 @@ from lab.model.effective import recorded, versions
 from lab.model.stack import Exempt, Service, Setting, SettingValue, Stack, Target
 from lab.paths import ROOT
 from lab.run import provenance
-from lab.settings import kernel
+from lab.settings import kernel, labels
 from lab.settings.budget import unequal
 from lab.settings.idle import kept_s
 from lab.settings.reading import configured, known
@@ -162,6 +162,49 @@ def test_a_pool_of_connections_is_not_asked_of_a_stack_that_serves_no_path_for_i
     assert len(unequal(omitting.model_copy(update={"omits": {}}), SERVICE, none)) == 1
 
 
+LABELLED = Stack(
+    name="one", framework="FastAPI, by hand", server="Apache and PHP-FPM", loop="uvloop", parser="h11", handlers="async", model="async", port=1
+)  # fmt: skip
+TRUE = {"framework": "fastapi 0.165.0", "server": "apache 2.4.65", "loop": "uvloop.Loop", "parser": "h11"}
+
+
+def untrue(**changes: SettingValue) -> list[str]:
+    """What is found of a stack that has what its labels say but for `changes`."""
+    said: dict[str, SettingValue] = {**TRUE, **changes}
+    return labels.untrue(LABELLED, {name: Setting(value=value, source="read") for name, value in said.items()})
+
+
+def test_labels_that_the_running_server_confirms_are_no_findings() -> None:
+    assert untrue() == []
+    assert untrue(server="php-fpm 8.4.1") == []
+
+
+@pytest.mark.parametrize(
+    ("factor", "said"),
+    [
+        ("framework", "starlette 1.10.0"),
+        ("server", "uvicorn 0.54.0"),
+        ("server", "fpm 1"),
+        ("loop", "asyncio.unix_events._UnixSelectorEventLoop"),
+        ("loop", None),
+        ("parser", "httptools"),
+        ("parser", ""),
+    ],
+)
+def test_a_label_that_the_running_server_contradicts_is_found(factor: str, said: str | None) -> None:
+    (finding,) = untrue(**{factor: said})
+    declared = getattr(LABELLED, factor)
+    assert finding.startswith(
+        f"one: the label lab.{factor} says {declared}, the running server says {said if said is not None else 'none'}"
+    ), finding
+
+
+def test_what_is_not_declared_or_not_said_is_no_finding() -> None:
+    assert labels.untrue(LABELLED, {}) == []
+    of_the_server = LABELLED.model_copy(update={"loop": None, "parser": None})
+    assert labels.untrue(of_the_server, {"loop": Setting(value="gevent.loop", source="read")}) == []
+
+
 @pytest.mark.slow
 def test_a_real_stack_with_another_budget_is_found_by_verify(checkout: Path) -> None:
     compose = checkout / "docker-compose.yml"
@@ -174,6 +217,7 @@ def test_a_real_stack_with_another_budget_is_found_by_verify(checkout: Path) -> 
     )
     edit(compose, "--backlog=2048", "--backlog=99")
     edit(compose, "--threads=40", "--threads=39")
+    edit(compose, "lab.parser: httptools", "lab.parser: h11")
     done = lab(checkout, "verify", env={"RUNTIME": "process", "STACKS": "fastapi-uvicorn,flask-gunicorn"})
     assert done.returncode == 1
     for finding in (
@@ -183,6 +227,7 @@ def test_a_real_stack_with_another_budget_is_found_by_verify(checkout: Path) -> 
         "fix it, or add the line `slots=39: <why>` to the label lab.exceptions",
         "flask-gunicorn: an idle connection is kept, s: 3 (read) instead of 8",
         "flask-gunicorn: an idle connection is kept, s: 3.",
+        "fastapi-uvicorn: the label lab.parser says h11, the running server says httptools (GET /settings)",
     ):
         assert finding in done.stderr, done.stderr
 

@@ -17,7 +17,7 @@ from lab.run.servers import DATABASE, UPSTREAM, arm_of, backing, serving, start_
 from lab.run.starting import start
 from lab.runtime import auto, quota
 from lab.runtime.interface import Runtime
-from lab.settings import budget
+from lab.settings import budget, labels
 from lab.settings.idle import kept_s
 from lab.signals import deferred, interruptible
 
@@ -42,7 +42,7 @@ class Prepared:
 
 
 def verify(stacks: str, runtime_name: str, *, quick: bool = False) -> Exit:
-    """Compare stacks (comma-separated; empty means all) with the HTTP contract and the equal budget, one after the other.
+    """Compare stacks (comma-separated; empty means all) with the HTTP contract, the equal budget and their labels, one by one.
 
     At the end all run at once, and the lab measures how long each keeps an idle connection. That takes more than a minute;
     `quick` leaves it out.
@@ -131,7 +131,7 @@ def _holds(lab: Prepared, stack: Stack) -> bool:
         else:
             findings = list(contract.grouped(contract.verify(f"http://127.0.0.1:{arm.port}", stack)))
             settings = known(services[stack.name], lab.runtime.target(arm.label), arm.port)
-            findings += budget.unequal(stack, services[stack.name], settings)
+            findings += budget.unequal(stack, services[stack.name], settings) + labels.untrue(stack, settings)
     after = "".join(f" (healthy {after_s:.2f} s after its start alone)" for after_s in started.healthy_after_s.values())
     verdict = "does not conform to the contract" if findings else "conforms to the contract"
     if arm.label in started.blameless:
