@@ -102,7 +102,7 @@ def test_the_digest_is_the_one_of_the_contract(rounds: int, digest: str) -> None
     assert crunch.digest(rounds) == digest
 
 
-@given(st.integers(0, params.LARGEST_SEED), st.integers(1, 100))
+@given(st.integers(params.SEED.low, params.SEED.high), st.integers(1, 100))
 def test_a_seed_always_chooses_the_same_rows_which_exist(seed: int, n: int) -> None:
     ids = database.seeded_ids(seed, n)
     assert len(ids) == n

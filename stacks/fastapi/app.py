@@ -1,6 +1,7 @@
 """FastAPI on an ASGI server: `async def` handlers; what would block the event loop goes to AnyIO's threads.
 
-Parameters are read by the code that all stacks share, so none are declared to FastAPI: work is compared, not validation.
+Parameters are declared, and FastAPI refuses what is out of range. Bodies are read by the code that all stacks share: FastAPI's own
+reading takes UTF-16 and NaN, which the contract refuses, and a model would refuse parts that the contract skips.
 stacks/README.md says what each path takes and answers.
 """
 
@@ -14,13 +15,16 @@ import anyio
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
 from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 
-from stacks.shared import crunch, effective, files, params, parser, relay
+from stacks.fastapi.declared import Capacity, Chunks, Count, Kilobytes, Limit, Milliseconds, Rounds, Seed
+from stacks.shared import crunch, effective, files, parser, relay
 from stacks.shared.database import seeded_ids
 from stacks.shared.database_async import Database
+from stacks.shared.params import CAPACITY, CHUNKS, COUNT, DEFAULT_KILOBYTES, LIMIT, ROUNDS, SEED, BadRequestError
 from stacks.shared.processes import Processes
 from stacks.shared.settings import Settings
 from stacks.shared.upstream import UpstreamError, delay_path, stream_path
@@ -80,110 +84,101 @@ async def parse_threadpool(request: Request) -> Answer:
 
 
 @app.get("/crunch/inline")
-async def crunch_inline(request: Request) -> Answer:
-    rounds = params.rounds(request.query_params)
+async def crunch_inline(rounds: Rounds = ROUNDS.default) -> Answer:
     return crunch.answer(rounds, crunch.digest(rounds))
 
 
 @app.get("/crunch/thread")
-async def crunch_thread(request: Request) -> Answer:
-    rounds = params.rounds(request.query_params)
+async def crunch_thread(rounds: Rounds = ROUNDS.default) -> Answer:
     return crunch.answer(rounds, await run_in_threadpool(crunch.digest, rounds))
 
 
 @app.get("/crunch/process")
-async def crunch_process(request: Request) -> Answer:
-    rounds = params.rounds(request.query_params)
+async def crunch_process(rounds: Rounds = ROUNDS.default) -> Answer:
     return crunch.answer(rounds, await asyncio.wrap_future(processes.submit(crunch.digest, rounds)))
 
 
 @app.get("/db/one")
-async def db_one(request: Request) -> Answer:
-    ids = seeded_ids(params.seed(request.query_params), 1)
-    return await database.sequential(ids, params.milliseconds(request.query_params, 0))
+async def db_one(ms: Milliseconds = 0, seed: Seed = SEED.default) -> Answer:
+    return await database.sequential(seeded_ids(seed, 1), ms)
 
 
 @app.get("/db/sequential")
-async def db_sequential(request: Request) -> Answer:
-    ids = seeded_ids(params.seed(request.query_params), params.count(request.query_params))
-    return await database.sequential(ids, params.milliseconds(request.query_params, 0))
+async def db_sequential(n: Count = COUNT.default, ms: Milliseconds = 0, seed: Seed = SEED.default) -> Answer:
+    return await database.sequential(seeded_ids(seed, n), ms)
 
 
 @app.get("/db/batched")
-async def db_batched(request: Request) -> Answer:
-    ids = seeded_ids(params.seed(request.query_params), params.count(request.query_params))
-    return await database.batched(ids, params.milliseconds(request.query_params, 0))
+async def db_batched(n: Count = COUNT.default, ms: Milliseconds = 0, seed: Seed = SEED.default) -> Answer:
+    return await database.batched(seeded_ids(seed, n), ms)
 
 
 @app.get("/http/one")
-async def http_one(request: Request) -> Answer:
-    return await upstream.sequential(upstream_path(request), 1)
+async def http_one(ms: Milliseconds = 20, capacity: Capacity = CAPACITY.default) -> Answer:
+    return await upstream.sequential(delay_path(ms, capacity), 1)
 
 
 @app.get("/http/sequential")
-async def http_sequential(request: Request) -> Answer:
-    return await upstream.sequential(upstream_path(request), params.count(request.query_params))
+async def http_sequential(
+    n: Count = COUNT.default, ms: Milliseconds = 20, capacity: Capacity = CAPACITY.default
+) -> Answer:
+    return await upstream.sequential(delay_path(ms, capacity), n)
 
 
 @app.get("/http/concurrent")
-async def http_concurrent(request: Request) -> Answer:
-    return await upstream.concurrent(upstream_path(request), params.count(request.query_params))
+async def http_concurrent(
+    n: Count = COUNT.default, ms: Milliseconds = 20, capacity: Capacity = CAPACITY.default
+) -> Answer:
+    return await upstream.concurrent(delay_path(ms, capacity), n)
 
 
 @app.get("/http/bounded")
-async def http_bounded(request: Request) -> Answer:
-    n, limit = params.count(request.query_params), params.limit(request.query_params)
-    return await upstream.bounded(upstream_path(request), n, limit)
-
-
-def upstream_path(request: Request) -> str:
-    return delay_path(params.milliseconds(request.query_params, 20), params.capacity(request.query_params))
+async def http_bounded(
+    n: Count = COUNT.default,
+    ms: Milliseconds = 20,
+    limit: Limit = LIMIT.default,
+    capacity: Capacity = CAPACITY.default,
+) -> Answer:
+    return await upstream.bounded(delay_path(ms, capacity), n, limit)
 
 
 @app.get("/file/blocking")
-async def file_blocking(request: Request) -> Answer:
-    path, ms = fixtures.path(params.kilobytes(request.query_params)), params.milliseconds(request.query_params, 0)
-    return files.answer(files.read(path, ms))
+async def file_blocking(kb: Kilobytes = DEFAULT_KILOBYTES, ms: Milliseconds = 0) -> Answer:
+    return files.answer(files.read(fixtures.path(int(kb)), ms))
 
 
 @app.get("/file/thread")
-async def file_thread(request: Request) -> Answer:
-    path, ms = fixtures.path(params.kilobytes(request.query_params)), params.milliseconds(request.query_params, 0)
-    return files.answer(await run_in_threadpool(files.read, path, ms))
+async def file_thread(kb: Kilobytes = DEFAULT_KILOBYTES, ms: Milliseconds = 0) -> Answer:
+    return files.answer(await run_in_threadpool(files.read, fixtures.path(int(kb)), ms))
 
 
 @app.get("/file/async")
-async def file_async(request: Request) -> Answer:
-    path, ms = fixtures.path(params.kilobytes(request.query_params)), params.milliseconds(request.query_params, 0)
-    async with await anyio.open_file(path, "rb", opener=files.opener(ms)) as file:
+async def file_async(kb: Kilobytes = DEFAULT_KILOBYTES, ms: Milliseconds = 0) -> Answer:
+    async with await anyio.open_file(fixtures.path(int(kb)), "rb", opener=files.opener(ms)) as file:
         return files.answer(await file.read())
 
 
 @app.get("/wait")
-async def wait(request: Request) -> Answer:
-    ms = params.milliseconds(request.query_params, 50)
+async def wait(ms: Milliseconds = 50) -> Answer:
     await asyncio.sleep(ms / 1000)
     return {"waited_ms": ms}
 
 
 @app.get("/mixed")
-async def mixed(request: Request) -> Answer:
-    ms, rounds = params.milliseconds(request.query_params, 5), params.rounds(request.query_params)
+async def mixed(ms: Milliseconds = 5, rounds: Rounds = ROUNDS.default) -> Answer:
     await asyncio.sleep(ms / 1000)
     return {"waited_ms": ms, **crunch.answer(rounds, crunch.digest(rounds))}
 
 
 @app.get("/hazard/blocking-wait")
-async def hazard_blocking_wait(request: Request) -> Answer:
+async def hazard_blocking_wait(ms: Milliseconds = 50) -> Answer:
     """Block on purpose, by a sleep in a coroutine: everything that shares its event loop waits too."""
-    ms = params.milliseconds(request.query_params, 50)
     time.sleep(ms / 1000)
     return {"waited_ms": ms}
 
 
 @app.get("/stream")
-async def stream(request: Request) -> StreamingResponse:
-    chunks, ms = params.chunks(request.query_params), params.milliseconds(request.query_params, 20)
+async def stream(chunks: Chunks = CHUNKS.default, ms: Milliseconds = 20) -> StreamingResponse:
     lines = await upstream.stream(stream_path(chunks, ms))
     # Runs when the client has gone, too; nothing else closes what was not read to its end.
     close = BackgroundTask(lines.aclose)
@@ -198,8 +193,15 @@ async def echo(websocket: WebSocket) -> None:
             await websocket.send_text(await websocket.receive_text())
 
 
-@app.exception_handler(params.BadRequestError)
-async def bad_request(_: Request, error: params.BadRequestError) -> JSONResponse:
+@app.exception_handler(RequestValidationError)
+async def bad_parameter(_: Request, error: RequestValidationError) -> JSONResponse:
+    """Answer as FastAPI would, but with the contract's one sentence."""
+    first = error.errors()[0]
+    return JSONResponse({"error": f"{first['loc'][-1]}: {first['msg']}"}, 422)
+
+
+@app.exception_handler(BadRequestError)
+async def bad_request(_: Request, error: BadRequestError) -> JSONResponse:
     return JSONResponse({"error": str(error)}, 422)
 
 

@@ -1,6 +1,6 @@
 """FastAPI with plain `def` handlers: each runs on one of AnyIO's threads; what it runs side by side goes to a pool.
 
-Parameters are read by the code that all stacks share, so none are declared to FastAPI: work is compared, not validation.
+Parameters are declared, and FastAPI refuses what is out of range. Bodies are read as in app.py.
 Handlers give a response, the fastest way here: what they return as a value FastAPI would write on a second trip to a thread.
 stacks/README.md says what each path takes and answers.
 """
@@ -14,13 +14,16 @@ from typing import Annotated
 
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 
-from stacks.shared import crunch, effective, files, params, parser, relay
+from stacks.fastapi.declared import Capacity, Chunks, Count, Kilobytes, Limit, Milliseconds, Rounds, Seed
+from stacks.shared import crunch, effective, files, parser, relay
 from stacks.shared.database import seeded_ids
 from stacks.shared.database_sync import Database
+from stacks.shared.params import CAPACITY, CHUNKS, COUNT, DEFAULT_KILOBYTES, LIMIT, ROUNDS, SEED, BadRequestError
 from stacks.shared.processes import Processes
 from stacks.shared.settings import Settings
 from stacks.shared.upstream import UpstreamError, delay_path, stream_path
@@ -82,88 +85,82 @@ def parse_threadpool(body: Body) -> JSONResponse:
 
 
 @app.get("/crunch/inline")
-def crunch_inline(request: Request) -> JSONResponse:
-    rounds = params.rounds(request.query_params)
+def crunch_inline(rounds: Rounds = ROUNDS.default) -> JSONResponse:
     return JSONResponse(crunch.answer(rounds, crunch.digest(rounds)))
 
 
 @app.get("/crunch/thread")
-def crunch_thread(request: Request) -> JSONResponse:
-    rounds = params.rounds(request.query_params)
+def crunch_thread(rounds: Rounds = ROUNDS.default) -> JSONResponse:
     return JSONResponse(crunch.answer(rounds, threads.submit(crunch.digest, rounds).result()))
 
 
 @app.get("/crunch/process")
-def crunch_process(request: Request) -> JSONResponse:
-    rounds = params.rounds(request.query_params)
+def crunch_process(rounds: Rounds = ROUNDS.default) -> JSONResponse:
     return JSONResponse(crunch.answer(rounds, processes.submit(crunch.digest, rounds).result()))
 
 
 @app.get("/db/one")
-def db_one(request: Request) -> JSONResponse:
-    ids = seeded_ids(params.seed(request.query_params), 1)
-    return JSONResponse(database.sequential(ids, params.milliseconds(request.query_params, 0)))
+def db_one(ms: Milliseconds = 0, seed: Seed = SEED.default) -> JSONResponse:
+    return JSONResponse(database.sequential(seeded_ids(seed, 1), ms))
 
 
 @app.get("/db/sequential")
-def db_sequential(request: Request) -> JSONResponse:
-    ids = seeded_ids(params.seed(request.query_params), params.count(request.query_params))
-    return JSONResponse(database.sequential(ids, params.milliseconds(request.query_params, 0)))
+def db_sequential(n: Count = COUNT.default, ms: Milliseconds = 0, seed: Seed = SEED.default) -> JSONResponse:
+    return JSONResponse(database.sequential(seeded_ids(seed, n), ms))
 
 
 @app.get("/db/batched")
-def db_batched(request: Request) -> JSONResponse:
-    ids = seeded_ids(params.seed(request.query_params), params.count(request.query_params))
-    return JSONResponse(database.batched(ids, params.milliseconds(request.query_params, 0)))
+def db_batched(n: Count = COUNT.default, ms: Milliseconds = 0, seed: Seed = SEED.default) -> JSONResponse:
+    return JSONResponse(database.batched(seeded_ids(seed, n), ms))
 
 
 @app.get("/http/one")
-def http_one(request: Request) -> JSONResponse:
-    return JSONResponse(upstream.sequential(upstream_path(request), 1))
+def http_one(ms: Milliseconds = 20, capacity: Capacity = CAPACITY.default) -> JSONResponse:
+    return JSONResponse(upstream.sequential(delay_path(ms, capacity), 1))
 
 
 @app.get("/http/sequential")
-def http_sequential(request: Request) -> JSONResponse:
-    return JSONResponse(upstream.sequential(upstream_path(request), params.count(request.query_params)))
+def http_sequential(
+    n: Count = COUNT.default, ms: Milliseconds = 20, capacity: Capacity = CAPACITY.default
+) -> JSONResponse:
+    return JSONResponse(upstream.sequential(delay_path(ms, capacity), n))
 
 
 @app.get("/http/concurrent")
-def http_concurrent(request: Request) -> JSONResponse:
-    return JSONResponse(upstream.concurrent(upstream_path(request), params.count(request.query_params)))
+def http_concurrent(
+    n: Count = COUNT.default, ms: Milliseconds = 20, capacity: Capacity = CAPACITY.default
+) -> JSONResponse:
+    return JSONResponse(upstream.concurrent(delay_path(ms, capacity), n))
 
 
 @app.get("/http/bounded")
-def http_bounded(request: Request) -> JSONResponse:
-    n, limit = params.count(request.query_params), params.limit(request.query_params)
-    return JSONResponse(upstream.bounded(upstream_path(request), n, limit))
-
-
-def upstream_path(request: Request) -> str:
-    return delay_path(params.milliseconds(request.query_params, 20), params.capacity(request.query_params))
+def http_bounded(
+    n: Count = COUNT.default,
+    ms: Milliseconds = 20,
+    limit: Limit = LIMIT.default,
+    capacity: Capacity = CAPACITY.default,
+) -> JSONResponse:
+    return JSONResponse(upstream.bounded(delay_path(ms, capacity), n, limit))
 
 
 @app.get("/file/blocking")
-def file_blocking(request: Request) -> JSONResponse:
-    path, ms = fixtures.path(params.kilobytes(request.query_params)), params.milliseconds(request.query_params, 0)
-    return JSONResponse(files.answer(files.read(path, ms)))
+def file_blocking(kb: Kilobytes = DEFAULT_KILOBYTES, ms: Milliseconds = 0) -> JSONResponse:
+    return JSONResponse(files.answer(files.read(fixtures.path(int(kb)), ms)))
 
 
 @app.get("/file/thread")
-def file_thread(request: Request) -> JSONResponse:
-    path, ms = fixtures.path(params.kilobytes(request.query_params)), params.milliseconds(request.query_params, 0)
-    return JSONResponse(files.answer(threads.submit(files.read, path, ms).result()))
+def file_thread(kb: Kilobytes = DEFAULT_KILOBYTES, ms: Milliseconds = 0) -> JSONResponse:
+    return JSONResponse(files.answer(threads.submit(files.read, fixtures.path(int(kb)), ms).result()))
 
 
 @app.get("/wait")
-def wait(request: Request) -> JSONResponse:
-    ms = params.milliseconds(request.query_params, 50)
+def wait(ms: Milliseconds = 50) -> JSONResponse:
     time.sleep(ms / 1000)
     return JSONResponse({"waited_ms": ms})
 
 
 @app.get("/mixed")
-def mixed(request: Request) -> JSONResponse:
-    ms, rounds = params.milliseconds(request.query_params, 5), params.rounds(request.query_params)
+def mixed(ms: Milliseconds = 5, rounds: Rounds = ROUNDS.default) -> JSONResponse:
     time.sleep(ms / 1000)
     return JSONResponse({"waited_ms": ms, **crunch.answer(rounds, crunch.digest(rounds))})
 
@@ -175,8 +172,7 @@ async def stream_place() -> AsyncIterator[None]:
 
 
 @app.get("/stream", dependencies=[Depends(stream_place)])
-def stream(request: Request) -> StreamingResponse:
-    chunks, ms = params.chunks(request.query_params), params.milliseconds(request.query_params, 20)
+def stream(chunks: Chunks = CHUNKS.default, ms: Milliseconds = 20) -> StreamingResponse:
     lines = upstream.stream(stream_path(chunks, ms))
 
     async def close() -> None:
@@ -187,8 +183,15 @@ def stream(request: Request) -> StreamingResponse:
     return StreamingResponse(relay.events(lines), media_type=relay.MEDIA_TYPE, background=background)
 
 
-@app.exception_handler(params.BadRequestError)
-async def bad_request(_: Request, error: params.BadRequestError) -> JSONResponse:
+@app.exception_handler(RequestValidationError)
+async def bad_parameter(_: Request, error: RequestValidationError) -> JSONResponse:
+    """Answer as FastAPI would, but with the contract's one sentence."""
+    first = error.errors()[0]
+    return JSONResponse({"error": f"{first['loc'][-1]}: {first['msg']}"}, 422)
+
+
+@app.exception_handler(BadRequestError)
+async def bad_request(_: Request, error: BadRequestError) -> JSONResponse:
     return JSONResponse({"error": str(error)}, 422)
 
 

@@ -1,14 +1,35 @@
-"""Query parameters of the contract: read, bounded, and refused with one sentence."""
+"""Query parameters of the contract: their limits, and how they are read, bounded, and refused with one sentence."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from stacks.shared.crunch import DEFAULT_ROUNDS, MOST_ROUNDS
 from stacks.shared.files import SIZES_KB
 
-MOST_MS = 60_000
-LARGEST_SEED = 2**31 - 1
-
 Query = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A parameter that is a whole number from `low` to `high`."""
+
+    name: str
+    low: int
+    high: int
+    default: int = 0
+    """That of `ms` differs by path."""
+
+
+COUNT = Whole("n", 1, 100, 10)
+LIMIT = Whole("limit", 1, 100, 10)
+CHUNKS = Whole("chunks", 1, 1_000, 10)
+MILLISECONDS = Whole("ms", 0, 60_000)
+ROUNDS = Whole("rounds", 1, MOST_ROUNDS, DEFAULT_ROUNDS)
+SEED = Whole("seed", 0, 2**31 - 1, 1)
+CAPACITY = Whole("capacity", 0, 100_000)
+KILOBYTES = tuple(map(str, SIZES_KB))
+"""What `kb` may be."""
+DEFAULT_KILOBYTES = "64"
 
 
 class BadRequestError(ValueError):
@@ -17,52 +38,59 @@ class BadRequestError(ValueError):
 
 def count(query: Query) -> int:
     """Read `n`: how many rows or calls."""
-    return _integer(query, "n", 10, 1, 100)
+    return _whole(query, COUNT, COUNT.default)
 
 
 def chunks(query: Query) -> int:
     """Read `chunks`: of a streamed answer."""
-    return _integer(query, "chunks", 10, 1, 1_000)
+    return _whole(query, CHUNKS, CHUNKS.default)
 
 
 def limit(query: Query) -> int:
     """Read `limit`: how many calls at once."""
-    return _integer(query, "limit", 10, 1, 100)
+    return _whole(query, LIMIT, LIMIT.default)
 
 
 def milliseconds(query: Query, default: int) -> int:
     """Read `ms`: how long to wait."""
-    return _integer(query, "ms", default, 0, MOST_MS)
+    return _whole(query, MILLISECONDS, default)
 
 
 def rounds(query: Query) -> int:
     """Return `rounds`, the amount of work."""
-    return _integer(query, "rounds", DEFAULT_ROUNDS, 1, MOST_ROUNDS)
+    return _whole(query, ROUNDS, ROUNDS.default)
 
 
 def seed(query: Query) -> int:
     """Read `seed`: which rows."""
-    return _integer(query, "seed", 1, 0, LARGEST_SEED)
+    return _whole(query, SEED, SEED.default)
 
 
 def capacity(query: Query) -> int:
     """Read `capacity`: how many calls `upstream` takes at once before it refuses; 0 is no limit."""
-    return _integer(query, "capacity", 0, 0, 100_000)
+    return _whole(query, CAPACITY, CAPACITY.default)
 
 
 def kilobytes(query: Query) -> int:
     """Read `kb`: size of the file."""
-    text = query.get("kb", "64")
-    if text not in {str(size) for size in SIZES_KB}:
-        raise BadRequestError(f"kb must be one of {', '.join(map(str, SIZES_KB))}")
+    text = query.get("kb", DEFAULT_KILOBYTES)
+    if text not in KILOBYTES:
+        raise BadRequestError(f"kb must be one of {', '.join(KILOBYTES)}")
     return int(text)
 
 
-def _integer(query: Query, name: str, default: int, low: int, high: int) -> int:
-    text = query.get(name)
+def is_whole(text: str) -> bool:
+    """Return whether a text is one to ten ASCII digits.
+
+    int() takes more than a contract for several languages can promise: "+1", " 1", "1_0", digits of other scripts.
+    """
+    return text.isascii() and text.isdigit() and len(text) <= 10
+
+
+def _whole(query: Query, parameter: Whole, default: int) -> int:
+    text = query.get(parameter.name)
     if text is None:
         return default
-    # int() takes more than a contract for several languages can promise: "+1", " 1", "1_0", digits of other scripts.
-    if not (text.isascii() and text.isdigit() and len(text) <= 10 and low <= int(text) <= high):
-        raise BadRequestError(f"{name} must be a whole number from {low} to {high}")
+    if not (is_whole(text) and parameter.low <= int(text) <= parameter.high):
+        raise BadRequestError(f"{parameter.name} must be a whole number from {parameter.low} to {parameter.high}")
     return int(text)
