@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from typing import Any
@@ -16,8 +17,10 @@ from lab import contract
 from lab.config.openapi import OPENAPI_FILE, parameters
 from lab.config.project import Project
 from lab.contract.ask import PATIENCE_S, Check, ask
-from lab.model.stack import Stack
+from lab.model.stack import Stack, Target
 from lab.run.servers import UPSTREAM
+from lab.settings import labels
+from lab.settings.reading import known
 from tests.conftest import ENGINE_MISSING, PORTS, all_started, until
 
 pytestmark = pytest.mark.slow
@@ -75,6 +78,12 @@ def started(stands: dict[str, Stack], name: str) -> Stack:
 
 def test_a_stack_conforms_to_the_contract(stack: Stack) -> None:
     assert contract.verify(f"http://127.0.0.1:{stack.port}", stack) == []
+
+
+def test_the_running_server_is_what_the_labels_say(stack: Stack) -> None:
+    """Also after the contract's checks, which leave connections of several kinds behind."""
+    here = Target(pid=os.getpid(), contained=False)
+    assert labels.untrue(stack, known(PROJECT.services[stack.name], here, stack.port)) == []
 
 
 @DOCUMENT.parametrize()

@@ -1,7 +1,8 @@
 """`readme`: write the tables in README, docs and results/README.md that follow from something else; a test compares them.
 
 What a committed run says stands between `<!-- run results/reference/<name> -->` and `<!-- /run -->`, what the columns of a
-derived file mean between `<!-- columns <file> -->` and `<!-- /columns -->`.
+derived file mean between `<!-- columns <file> -->` and `<!-- /columns -->`, and the factors of every stack between
+`<!-- stacks -->` and `<!-- /stacks -->`.
 """
 
 import csv
@@ -11,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from lab.analysis import columns
+from lab.config.project import Project
 from lab.errors import Exit, LabError
+from lab.model.stack import FACTORS
 from lab.paths import ROOT
 from lab.report import contents, words
 from lab.run.store import RunFolder
 
 Row = Mapping[str, str]
 _COLUMNS = re.compile(r"(<!-- columns (?P<file>\S+) -->\n).*?(?P<end><!-- /columns -->)", re.DOTALL)
+_STACKS = re.compile(r"(<!-- stacks -->\n).*?(?P<end><!-- /stacks -->)", re.DOTALL)
 _QUOTED = re.compile(r"(<!-- run (?P<run>\S+) -->\n).*?(?P<end><!-- /run -->)", re.DOTALL)
 
 
@@ -34,13 +38,23 @@ def quoting_files() -> list[Path]:
 
 
 def quoted(text: str) -> str:
-    """Return the text with every table as the runs and the registry of columns have it.
+    """Return the text with every table as the runs, the registry of columns and docker-compose.yml have it.
 
     Raises:
         LabError: it quotes a run that is not there.
     """
     text = _COLUMNS.sub(lambda match: match[1] + _meanings(match["file"]) + match["end"], text)
+    text = _STACKS.sub(lambda match: match[1] + _stacks() + match["end"], text)
     return _QUOTED.sub(lambda match: match[1] + table(ROOT / match["run"]) + match["end"], text)
+
+
+def _stacks() -> str:
+    """Return every stack with its factors; a factor is empty where the server leaves no choice."""
+    stacks = Project.here().stacks.values()
+    rows = (" | ".join([stack.name, *(stack.factors.get(factor, "") for factor in FACTORS)]) for stack in stacks)
+    return "\n".join(
+        [f"| stack | {' | '.join(FACTORS)} |", "| --- " * (1 + len(FACTORS)) + "|", *(f"| {row} |" for row in rows), ""]
+    )
 
 
 def _meanings(file: str) -> str:
