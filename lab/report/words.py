@@ -1,14 +1,20 @@
 """Numbers as people read them: rounded to what they can carry, with their unit; a dash where nothing was measured."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lab.analysis.comparison.paired import MIN_BLOCKS
 from lab.analysis.comparison.rows import MARGIN, Comparison
 from lab.model.cell import Value
+from lab.model.workload import Family
 
 NOTHING = "-"
 LONGEST = 600
 """Characters of a reason; the 200 of a wrong body are among them."""
+LOADS: Mapping[Family, str] = {
+    "closed": "closed load",
+    "open": "open load",
+    "share": "open load at a share of capacity",
+}
 METRICS = {"rps": "throughput", "cpu_us_per_request": "CPU time per request", "p99_ms": "99th percentile"}
 _MORE_AND_LESS = {
     "rps": ("faster", "slower"),

@@ -9,6 +9,7 @@ from lab.analysis.comparison.paired import ALPHA, TOST_CONFIDENCE, Verdict, mde,
 from lab.analysis.comparison.pairs import Observation, Pair, pairs
 from lab.analysis.student import half_width
 from lab.model.stack import AA
+from lab.model.workload import Load
 
 MARGIN: Mapping[str, float] = {"rps": 0.05, "cpu_us_per_request": 0.05, "p99_ms": 0.10}
 """Relative difference up to which two stacks count as equal, fixed beforehand; a symmetric ratio (1.05 and 1/1.05)."""
@@ -49,13 +50,13 @@ class Comparison:
 def compare(observations: Iterable[Observation], baseline: str) -> list[Comparison]:
     """Compare every arm with the baseline, per scenario, load and metric.
 
-    A family for Holm is one metric of one scenario under one kind of load: all stacks and amounts. Throughput decides in
+    A family for Holm is one metric of one scenario under one family of loads: all stacks and amounts. Throughput decides in
     closed load and hardly differs in open load, where p99 decides: kept in one family they would cost each other power.
-    An A/A row is a family of its own.
+    One rate for all and a share of each stack's own capacity are two questions. An A/A row is a family of its own.
     """
     families: dict[tuple[str, str, str, bool], list[Pair]] = defaultdict(list)
     for pair in pairs(observations, baseline):
-        families[pair.scenario, pair.load.partition(":")[0], pair.metric, pair.is_aa].append(pair)
+        families[pair.scenario, Load.model_validate(pair.load).family, pair.metric, pair.is_aa].append(pair)
     return [row for family in families.values() for row in _family(family)]
 
 
