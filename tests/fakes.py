@@ -40,7 +40,10 @@ def ctrl_c() -> None:
 
 
 class FakeWorld:
-    """Everything that a session measures with; `trials`: `block-00-again-1 a json` -> changes of its sample, or Failed."""
+    """Everything that a session measures with; `trials`: `block-00-again-1 a json` -> changes of its sample, or Failed.
+
+    Behind it may stand the load, for this one only.
+    """
 
     def __init__(
         self,
@@ -192,7 +195,7 @@ class FakeDriver(Driver):
         word = f"{world.place} {world.arms[order.port]} {order.scenario.id}"
         world.step(word)
         world.orders.append(order)
-        answer = world.trials.get(word, {})
+        answer = world.trials.get(f"{word} {order.load}", world.trials.get(word, {}))
         if isinstance(answer, Failed):
             return answer
         world.sample = sample(**{"began_s": began_s, "window_end_s": world.now_s, **answer})

@@ -12,6 +12,7 @@ from typing import Any
 
 from lab.analysis import columns
 from lab.errors import Exit, LabError
+from lab.model.workload import Family, Load
 from lab.paths import ROOT
 from lab.report import words
 from lab.run.store import RunFolder
@@ -78,8 +79,8 @@ def _origin(run: Path, facts: Mapping[str, Any], cells: Sequence[Mapping[str, st
 
 
 def _lines(cells: Sequence[Row]) -> Iterator[str]:
-    """Return a line for each scenario and stack, the highest throughput first; loads are the first of each kind."""
-    closed, opened = (_first_load(cells, kind) for kind in ("closed:", "open:"))
+    """Return a line for each scenario and stack, the highest throughput first; loads are one of each kind."""
+    closed, opened = _load(cells, "closed"), _load(cells, "open") or _load(cells, "share")
     latency = (f" p50 ms, {opened} | p99 ms, {opened} |", " --: | --: |") if opened else ("", "")
     yield f"| scenario | stack | requests/s, {closed} | 95 % interval | mean ms | CPU µs/request | bound by |{latency[0]}"
     yield f"| --- | --- | --: | --: | --: | --: | --- |{latency[1]}"
@@ -89,8 +90,11 @@ def _lines(cells: Sequence[Row]) -> Iterator[str]:
         yield _throughput(cell) + (_latency(beside.get((cell["scenario"], cell["stack"]))) if opened else "")
 
 
-def _first_load(cells: Sequence[Row], kind: str) -> str:
-    return next((cell["load"] for cell in cells if cell["load"].startswith(kind)), "")
+def _load(cells: Sequence[Row], family: Family) -> str:
+    """Return the middle one of the loads of a family, the lower of two; empty where the run has none."""
+    loads = {Load.model_validate(cell["load"]) for cell in cells}
+    found = sorted((load for load in loads if load.family == family), key=lambda load: load.amount)
+    return str(found[(len(found) - 1) // 2]) if found else ""
 
 
 def _throughput(cell: Row) -> str:
