@@ -116,7 +116,7 @@ def _what_a_share_is(load: Load | None) -> str:
     return (
         f"Each stack was offered a share of what it did itself in the same block under {load}, so each has a rate of its own; "
         "the table has the median over blocks. It varies with that throughput from block to block. Where that was not bound by "
-        "the stack, the stack can do more than this 100 %."
+        "the stack, the stack can do more than this 100 %. In the picture a hollow mark is a failed cell."
     )
 
 
@@ -143,7 +143,7 @@ def _filled(shown: Shown[T], rows: Sequence[T], names: Iterable[str | page.Text]
 
 def _of_rows(shown: Shown[Line], chapter: Chapter, found: Sequence[tuple[Section, Line]]) -> Filled:
     if chapter.is_of_shares:
-        shown = {SHARE: lambda line: page.Text(line.cell.load.partition(":")[2]), **shown}
+        shown = {SHARE: lambda line: page.Text(f"{Load.model_validate(line.cell.load).amount} %"), **shown}
     names = (page.Text(line.cell.stack, section.reservation(line.cell)) for section, line in found)
     lines = [line for _, line in found]
     heads, rows = _filled(shown, lines, names)
