@@ -143,7 +143,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("all_served_s", "closed load: seconds until each user had been answered once, median over blocks; the window begins after "
            "it; empty in open load, and where in some block a user was not", lambda of: stats.all_served_s(of.samples)),
     Column("notes", "what must be known before the figures are quoted: replaced workers, quotas, stalls, a mean far above the p50, "
-           "throughput that was not steady, a lone failed block"),
+           "throughput that was not steady, a failed block that is excused"),
 )  # fmt: skip
 """In the order of summary.csv."""
 

@@ -9,7 +9,7 @@ from lab.analysis import columns, stats
 from lab.analysis.columns import Cost, Counted
 from lab.analysis.comparison.paired import MIN_BLOCKS
 from lab.analysis.comparison.pairs import Observation
-from lab.analysis.validity.blocks import notes_of, outcome_of, to_clear
+from lab.analysis.validity.blocks import notes_of, outcome_of
 from lab.analysis.validity.limits import Limits
 from lab.analysis.validity.steady import trend
 from lab.analysis.validity.verdict import Verdict, judge
@@ -77,9 +77,9 @@ def _grouped(trials: Iterable[Judged]) -> Iterator[list[Judged]]:
 
 
 def _cell(trials: Sequence[Judged]) -> Cell:
-    verdicts, trial = [t.verdict for t in trials], trials[0].trial
-    enough = to_clear(trial.load, MIN_BLOCKS)
-    result, reason = outcome_of(verdicts, enough)
+    verdicts = [t.verdict for t in trials]
+    result, reason = outcome_of(verdicts, MIN_BLOCKS)
+    trial = trials[0].trial
     counted = [t for t in trials if t.sample]
     shown = [] if result == "invalid" else counted
     return Cell(
@@ -90,7 +90,7 @@ def _cell(trials: Sequence[Judged]) -> Cell:
         outcome=result,
         reason=reason,
         bound_by=_bound(shown) if shown else "",
-        notes=(*notes_of(verdicts, enough), *_trend(counted)),
+        notes=(*notes_of(verdicts, MIN_BLOCKS), *_trend(counted)),
         figures=columns.figures(Counted(_samples(shown), _samples(trials), trials[0].limits.expected_errors)),
     )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from lab.analysis import summary
 from lab.analysis.comparison.paired import MIN_BLOCKS, is_wide
 from lab.analysis.comparison.pairs import Pair, pairs
-from lab.analysis.validity.blocks import is_undecided, to_clear
+from lab.analysis.validity.blocks import is_undecided
 from lab.analysis.validity.limits import Limits
 from lab.analysis.validity.verdict import Verdict, judge
 from lab.model.outcome import Block, Outcome
@@ -150,10 +150,10 @@ def ratios(outcomes: Iterable[Outcome], limits_of: LimitsOf, baseline: str, prec
 
 
 def _undecided(trials: Iterable[summary.Judged]) -> list[str]:
-    cells: dict[tuple[Key, int], list[Verdict]] = defaultdict(list)
+    cells: dict[Key, list[Verdict]] = defaultdict(list)
     for judged in trials:
-        cells[cell_of(judged.trial), to_clear(judged.trial.load, MIN_BLOCKS)].append(judged.verdict)
-    return [" ".join(cell) for (cell, enough), verdicts in cells.items() if is_undecided(verdicts, enough)]
+        cells[cell_of(judged.trial)].append(judged.verdict)
+    return [" ".join(cell) for cell, verdicts in cells.items() if is_undecided(verdicts, MIN_BLOCKS)]
 
 
 def _is_closed(pair: Pair) -> bool:
