@@ -40,7 +40,10 @@ def ctrl_c() -> None:
 
 
 class FakeWorld:
-    """Everything that a session measures with; `trials`: `block-00-again-1 a json` -> changes of its sample, or Failed."""
+    """Everything that a session measures with; `trials`: `block-00-again-1 a json` -> changes of its sample, or Failed.
+
+    Behind it may stand the load, for this one only.
+    """
 
     def __init__(
         self,
@@ -53,6 +56,8 @@ class FakeWorld:
         self.at, self.trials, self.noisy, self.started = at or {}, trials or {}, noisy, started or {}
         self.findings = iter(findings)
         self.steps: list[str] = []
+        self.orders: list[Order] = []
+        """What the driver was asked to do."""
         self.dead: set[str] = set()
         """Labels of what no longer runs."""
         self.disturbance, self.now_s, self.trial_s, self.rounds_per_ms = "", 0.0, 1.0, 1000
@@ -189,7 +194,8 @@ class FakeDriver(Driver):
         world.now_s += world.trial_s
         word = f"{world.place} {world.arms[order.port]} {order.scenario.id}"
         world.step(word)
-        answer = world.trials.get(word, {})
+        world.orders.append(order)
+        answer = world.trials.get(f"{word} {order.load}", world.trials.get(word, {}))
         if isinstance(answer, Failed):
             return answer
         world.sample = sample(**{"began_s": began_s, "window_end_s": world.now_s, **answer})
@@ -206,7 +212,7 @@ class FakeWindow(Window):
         return self._world.disturbance
 
     def seen(self, _: float) -> dict[str, Any]:
-        by_bench = {"kind", "trial", "started_at", "driven", "idle_memory_bytes", "overhead_s"}
+        by_bench = {"kind", "trial", "started_at", "driven", "offered_rps", "idle_memory_bytes", "overhead_s"}
         return self._world.sample.model_dump(exclude=by_bench)
 
 

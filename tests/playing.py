@@ -62,8 +62,9 @@ JSON = scenario("json")
 def planned(scenarios: Sequence[Scenario] = (JSON,), **profile: Any) -> Plan:
     """Two stacks and the A/A arm, by default in two blocks with one re-run each."""
     asked: dict[str, Any] = {"blocks": 2, "warmup_s": 0, "window_s": 1, "timeout_s": 5, "reruns": 1, **profile}
-    names, loads = tuple(one.id for one in scenarios), (Load.model_validate("closed:8"),)
-    made = Profile(name="p", about="", stacks=tuple(STACKS), scenarios=names, loads=loads, **asked)
+    asked["loads"] = tuple(map(Load.model_validate, asked.get("loads", ["closed:8"])))
+    names = tuple(one.id for one in scenarios)
+    made = Profile(name="p", about="", stacks=tuple(STACKS), scenarios=names, **asked)
     return selection.plan(made, list(STACKS.values()), scenarios, seed=1)
 
 

@@ -164,13 +164,25 @@ def test_equal_arms_are_equivalent_and_a_faster_one_is_different() -> None:
     assert {row.stack: row.verdict for row in rows} == {"same": "equivalent", "fast": "different"}
 
 
-def test_a_load_of_the_other_kind_costs_no_power() -> None:
+@pytest.mark.parametrize("others", [["open:200"], ["open:50%", "open:80%"]])
+@pytest.mark.parametrize("load", ["closed:8", "open:100", "open:25%"])
+def test_a_load_of_another_family_costs_no_power(load: str, others: list[str]) -> None:
+    """And one of the same family does: it is another hypothesis of the same question."""
     wobble = [1.0, 1.1, 0.9, 1.05, 0.95, 1.0]
-    closed, both = (
-        compare([row for load in loads for arm in ("base", "b") for row in seen(arm, wobble, load=load)], "base")
-        for loads in (["closed:8"], ["closed:8", "open:200"])
+    alone, beside = (
+        compare(
+            [
+                row
+                for one in loads
+                for arm in ("base", "b")
+                for row in seen(arm, wobble[:: 1 if arm == "b" else -1], load=one)
+            ],
+            "base",
+        )
+        for loads in ([load], [load, *others])
     )
-    assert both[0] == closed[0]
+    is_one_family = ("%" in load) == ("%" in others[0]) and load.startswith("open")
+    assert (beside[0] == alone[0]) == (not is_one_family)
 
 
 def test_a_family_is_all_stacks_and_loads_of_one_scenarios_metric() -> None:

@@ -18,7 +18,7 @@ from lab.model.workload import Scenario
 from lab.paths import LOADTESTS
 from tests.synthetic import failure, histogram, sample, stack, trial
 
-CLOSED, OPEN = trial(load="closed:64"), trial(load="open:1000")
+CLOSED, OPEN, SHARE = trial(load="closed:64"), trial(load="open:1000"), trial(load="open:80%")
 SLOTS = Limits(slots=40, wait_ms=50)
 
 
@@ -31,7 +31,7 @@ def usage(
 
 
 def test_a_clean_trial_is_valid() -> None:
-    for load in (CLOSED, OPEN):
+    for load in (CLOSED, OPEN, SHARE):
         verdict = judge(sample(load), Limits())
         assert (verdict.result, verdict.reason, verdict.cause) == ("valid", "", None)
 
@@ -72,6 +72,8 @@ CASES: list[tuple[Cause, dict[str, Any]]] = [
     (Cause.STARVED, {"of": CLOSED, "starved": 1}),
     (Cause.DROPPED, {"of": OPEN, "requests": 2003, "dropped": 3}),
     (Cause.BEHIND, {"of": OPEN, "completed": 1500}),
+    (Cause.OVER_CAPACITY, {"of": SHARE, "requests": 2003, "dropped": 3}),
+    (Cause.OVER_CAPACITY, {"of": SHARE, "completed": 1500}),
 ]
 
 

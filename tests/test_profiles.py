@@ -51,7 +51,10 @@ def test_loads_read_as_kind_and_amount(tmp_path: Path) -> None:
         ("[other]\n" + WHOLE, "no profile 'mine'; there are: other"),
         ("[mine]\n" + WHOLE.replace("blocks = 1", "blocks = 0"), "profile mine, blocks: .*greater than or equal to 1"),
         ("[mine]\n" + WHOLE.replace("blocks", "block"), "profile mine, block"),
-        ("[mine]\n" + WHOLE.replace("closed:1", "shut:1"), "profile mine, loads.0.kind"),
+        (
+            "[mine]\n" + WHOLE.replace("closed:1", "shut:1"),
+            r"profile mine, loads\.0: there is no load 'shut:1'; choose `closed:",
+        ),
         ("[mine", "is not TOML"),
         ("mine = 3", "`mine` stands outside of a profile"),
     ],

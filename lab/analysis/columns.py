@@ -15,6 +15,7 @@ from lab.analysis.validity.objections import unexpected_errors
 from lab.model.cell import Cell, Figure, Value
 from lab.model.noun import Amount, Noun
 from lab.model.outcome import Driven, Role, Sample, Usage
+from lab.model.workload import LOADS
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Column:
     """None: not a figure but an attribute of the cell."""
     title: str = ""
     unit: str = ""
-    table: Literal["numbers", "costs", "streams", ""] = ""
+    table: Literal["numbers", "costs", "streams", "shares", ""] = ""
     """Where a report shows it, if any cell of the table has it."""
     digits: int = 3
     is_share: bool = False
@@ -88,7 +89,7 @@ def _streams_held(of: Counted) -> float | None:
 COLUMNS: tuple[Column, ...] = (
     Column("stack", "a service of docker-compose.yml"),
     Column("scenario", "the path and its parameters"),
-    Column("load", "`closed:<users>` or `open:<requests per second>`"),
+    Column("load", LOADS),
     Column("blocks", "valid blocks"),
     Column("valid", "`true` or `false`: whether the outcome is `valid`"),
     Column("outcome", "`valid`, `failed` (the stack's result) or `invalid` (the lab's fault)"),
@@ -135,10 +136,13 @@ COLUMNS: tuple[Column, ...] = (
            lambda of: stats.percentile_ms(of.samples, lambda sample: sample.driven.lag, P99), "lag p99", "ms, generator", "costs"),
     Column("expected_error_rate", "share that ended in an error that the scenario declares (a full upstream's refusal), which is not in "
            "error_rate; empty where it declares none", _expected_error_rate, "expected errors", "", "numbers", is_share=True),
+    Column("offered_rps", "open load: requests per second that were offered, median over blocks; at a share of capacity each stack has "
+           "its own; empty in older runs", lambda of: stats.middle(sample.offered_rps for sample in of.samples),
+           "offered", "requests/s, median", "shares"),
     Column("all_served_s", "closed load: seconds until each user had been answered once, median over blocks; the window begins after "
            "it; empty in open load, and where in some block a user was not", lambda of: stats.all_served_s(of.samples)),
     Column("notes", "what must be known before the figures are quoted: replaced workers, quotas, stalls, a mean far above the p50, "
-           "throughput that was not steady, a lone failed block"),
+           "throughput that was not steady, a failed block that is excused"),
 )  # fmt: skip
 """In the order of summary.csv."""
 

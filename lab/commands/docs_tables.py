@@ -15,6 +15,7 @@ from lab.analysis import columns
 from lab.config.project import Project
 from lab.errors import Exit, LabError
 from lab.model.stack import FACTORS
+from lab.model.workload import Family, Load
 from lab.paths import ROOT
 from lab.report import contents, words
 from lab.run.store import RunFolder
@@ -76,13 +77,13 @@ def table(run: Path) -> str:
             cells = list(csv.DictReader(rows))
     except FileNotFoundError:
         raise LabError(f"{run} has no summary.csv: `make report` derives it.") from None
-    return "\n".join(
-        [_origin(run, facts, cells), "", *contrasts(run, _first_load(cells, "closed:")), *_lines(cells), ""]
-    )
+    return "\n".join([_origin(run, facts, cells), "", *contrasts(run, _load(cells, "closed")), *_lines(cells), ""])
 
 
 def contrasts(run: Path, load: str) -> Iterator[str]:
     """Yield what the run's report says of its contrasts under a load, as a list in Markdown; nothing where it has none."""
+    if not load:
+        return
     section = (run / "report.md").read_text().partition(f"## {contents.CONTRASTS}\n")[2].partition("\n## ")[0]
     found = [line for line in section.splitlines() if line.startswith("- ") and f" at {words.load(load)}: " in line]
     yield from [*found, ""] if found else ()
@@ -101,8 +102,8 @@ def _origin(run: Path, facts: Mapping[str, Any], cells: Sequence[Mapping[str, st
 
 
 def _lines(cells: Sequence[Row]) -> Iterator[str]:
-    """Return a line for each scenario and stack, the highest throughput first; loads are the first of each kind."""
-    closed, opened = (_first_load(cells, kind) for kind in ("closed:", "open:"))
+    """Return a line for each scenario and stack, the highest throughput first; loads are one of each kind."""
+    closed, opened = _load(cells, "closed"), _load(cells, "open") or _load(cells, "share")
     latency = (f" p50 ms, {opened} | p99 ms, {opened} |", " --: | --: |") if opened else ("", "")
     yield f"| scenario | stack | requests/s, {closed} | 95 % interval | mean ms | CPU µs/request | bound by |{latency[0]}"
     yield f"| --- | --- | --: | --: | --: | --: | --- |{latency[1]}"
@@ -112,8 +113,11 @@ def _lines(cells: Sequence[Row]) -> Iterator[str]:
         yield _throughput(cell) + (_latency(beside.get((cell["scenario"], cell["stack"]))) if opened else "")
 
 
-def _first_load(cells: Sequence[Row], kind: str) -> str:
-    return next((cell["load"] for cell in cells if cell["load"].startswith(kind)), "")
+def _load(cells: Sequence[Row], family: Family) -> str:
+    """Return the middle one of the loads of a family, the lower of two; empty where the run has none."""
+    loads = {Load.model_validate(cell["load"]) for cell in cells}
+    found = sorted((load for load in loads if load.family == family), key=lambda load: load.amount)
+    return str(found[(len(found) - 1) // 2]) if found else ""
 
 
 def _throughput(cell: Row) -> str:

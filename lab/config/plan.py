@@ -1,7 +1,8 @@
 """Plans trials as randomised complete blocks: a block runs every stack x scenario x load once.
 
 Scenarios come in seeded order; within a scenario the stacks follow a seeded cyclic Latin square, so that over as many
-blocks as there are arms each arm takes each position once (and, every other round, in the reverse order).
+blocks as there are arms each arm takes each position once (and, every other round, in the reverse order). The shares of
+capacity of a scenario follow its first closed load, whose throughput they are taken of.
 Everything follows from the seed: the plan can be made again from run.json.
 """
 
@@ -10,7 +11,7 @@ from random import Random
 
 from lab.model.noun import Noun
 from lab.model.stack import AA
-from lab.model.workload import Profile, Scenario, Trial
+from lab.model.workload import Load, Profile, Scenario, Trial
 
 
 class Plan(Noun):
@@ -34,7 +35,7 @@ class Plan(Noun):
         shuffler = Random(f"{self.seed}/{number}")
         cells = [(scenario, load) for scenario in self.scenarios for load in self.profile.loads]
         shuffler.shuffle(cells)
-        for scenario, load in cells:
+        for scenario, load in self._shares_last(cells):
             seed = Random(f"{self.seed}/{number}/{scenario.id}/{load}").getrandbits(31)
             for arm in _order(self._arms_of(scenario), f"{self.seed}/{scenario.id}/{load}", number):
                 yield Trial(
@@ -45,10 +46,18 @@ class Plan(Noun):
                     load=load,
                     arrivals=self.profile.arrivals,
                     warmup_s=self.profile.warmup_s,
-                    window_s=self.profile.window_s,
+                    window_s=self.profile.window_of(load),
                     timeout_s=self.profile.timeout_s,
                     seed=seed,
                 )
+
+    def _shares_last(self, cells: Sequence[tuple[Scenario, Load]]) -> Iterator[tuple[Scenario, Load]]:
+        """Yield the cells in their order, but the shares of each scenario right after the load that they are shares of."""
+        for scenario, load in cells:
+            if not load.is_share:
+                yield scenario, load
+            if load == self.profile.capacity_load:
+                yield from (cell for cell in cells if cell[0] == scenario and cell[1].is_share)
 
     def _arms_of(self, scenario: Scenario) -> list[str]:
         return [arm for arm in self.arms if self._runs(arm, scenario)]
@@ -61,7 +70,7 @@ class Plan(Noun):
 
 def window_total_s(plan: Plan) -> float:
     """Return the seconds of warm-up and window in the whole plan: the least that it can take."""
-    return plan.profile.blocks * plan.trials_per_block * (plan.profile.warmup_s + plan.profile.window_s)
+    return plan.profile.blocks * sum(trial.warmup_s + trial.window_s for trial in plan.block(0))
 
 
 def expected_s(plan: Plan, per_trial_s: float, per_block_s: float) -> float:

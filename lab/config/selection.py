@@ -108,4 +108,5 @@ def _read(file: Path, name: str, table: object) -> Profile:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise LabError(f"{file}, profile {name}, {where}: {first['msg']}.") from None
+        what = first["msg"].removeprefix("Value error, ")  # pydantic's, before a sentence of a validator's own
+        raise LabError(f"{file}, profile {name}{where and f', {where}'}: {what}.") from None

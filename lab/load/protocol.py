@@ -1,8 +1,8 @@
 """What the session and the driver say to each other: one JSON object per line."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 
 from lab.model.noun import Noun
 from lab.model.outcome import Driven
@@ -18,6 +18,8 @@ class Order(Noun):
     scenario: Scenario
     port: int
     load: Load
+    rate: float | None = Field(default=None, gt=0)
+    """Open load: requests per second; None: as many as the load says."""
     arrivals: Arrivals = "poisson"
     """Open load: the gaps between requests."""
     most_connections: int = 4096
@@ -32,6 +34,17 @@ class Order(Noun):
     """Which part of the load this driver takes, counted from 0 …"""
     parts: int = Field(default=1, ge=1)
     """… of so many drivers that share it; `lab.analysis.merge` merges their answers."""
+
+    @model_validator(mode="after")
+    def _has_a_rate(self) -> Self:
+        if self.load.is_share and self.rate is None:
+            raise ValueError(f"{self.load} needs a rate: only the session knows what it is a share of")
+        return self
+
+    @property
+    def offered_rps(self) -> float | None:
+        """Return the requests per second of an open load; None in closed load."""
+        return None if self.load.kind == "closed" else self.rate or float(self.load.amount)
 
     @property
     def longest_ramp_s(self) -> float:

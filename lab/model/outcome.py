@@ -99,6 +99,8 @@ class Sample(Noun):
     started_at: datetime
     driven: Driven
     usage: dict[Role, Usage]
+    offered_rps: Amount | None = None
+    """Open load: requests per second that the schedule was drawn for; None in closed load, and in older runs."""
     idle_cpu_s: Amount | None = None
     """CPU time of the other stacks' servers during the window; they should be idle."""
     server_cores_busy: Amount | None = None
@@ -136,6 +138,8 @@ class Failure(Noun):
     """The lab failed (driver, database, upstream), not the stack: the trial is invalid, and its block is re-run."""
     off_contract: bool = False
     """The stack's answer on this path is not that of the contract, by its check or the first request, so it was not loaded."""
+    inherited: str | None = None
+    """A share of a capacity that is not known: the name of the `Cause` for which the block's closed trial does not show one."""
 
 
 class Block(Noun):

@@ -1,5 +1,6 @@
 """How it is measured: scenarios, loads, profiles, and the trials that a plan makes of them."""
 
+import re
 from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
@@ -12,6 +13,10 @@ Gate = Literal["worker", "slots", Pool]
 """What a request holds while it waits: the worker (it blocks the event loop, where there is one), one of the stack's
 threads, or a connection of a pool that all requests share."""
 Arrivals = Literal["poisson", "constant"]
+Family = Literal["closed", "open", "share"]
+"""Loads whose comparisons ask the same question: what users at full push get, one rate for all, a rate of each stack's own."""
+LOADS = "`closed:<users>`, `open:<requests per second>` or `open:<percent>%`"
+_LOAD = re.compile(r"(closed|open):(\d+)(%?)", re.ASCII)
 
 
 class Scenario(Noun):
@@ -41,21 +46,35 @@ class Scenario(Noun):
 
 
 class Load(Noun):
-    """`closed:<users>` (no think time) or `open:<requests per second>` (Poisson arrivals)."""
+    """`closed:<users>` (no think time), `open:<requests per second>` or `open:<percent>%` (Poisson arrivals)."""
 
     kind: Literal["closed", "open"]
     amount: int = Field(gt=0, le=100_000)
+    is_share: bool = False
+    """Open load: `amount` is in per cent of what the same arm did in the same block under the profile's first closed load."""
 
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, value: object) -> object:
-        if isinstance(value, str) and value.count(":") == 1:
-            kind, amount = value.split(":")
-            return {"kind": kind, "amount": amount}
-        return value
+        if not isinstance(value, str):
+            return value
+        if not (read := _LOAD.fullmatch(value)):
+            raise ValueError(f"there is no load {value!r}; choose {LOADS}")
+        return {"kind": read[1], "amount": read[2], "is_share": bool(read[3])}
+
+    @model_validator(mode="after")
+    def _is_a_share_of_capacity(self) -> Self:
+        """Refuse more than all of it: a queue then grows until the window ends, and the latency says how long that was."""
+        if self.is_share and (self.kind == "closed" or self.amount > 100):
+            raise ValueError(f"there is no load {str(self)!r}: a share is open:1% to open:100%")
+        return self
 
     def __str__(self) -> str:
-        return f"{self.kind}:{self.amount}"
+        return f"{self.kind}:{self.amount}{'%' * self.is_share}"
+
+    @property
+    def family(self) -> Family:
+        return "share" if self.is_share else self.kind
 
 
 class Profile(Noun):
@@ -69,6 +88,8 @@ class Profile(Noun):
     blocks: int = Field(ge=1, le=100)
     warmup_s: float = Field(ge=0)
     window_s: float = Field(gt=0)
+    open_window_s: float | None = Field(default=None, gt=0)
+    """The window of open loads; None: as long as the others."""
     timeout_s: float = Field(gt=0)
     """How long one request may take; also the limit of the drain after the window."""
     arrivals: Arrivals = "poisson"
@@ -91,6 +112,24 @@ class Profile(Noun):
         if self.most_blocks is not None and self.most_blocks < self.blocks:
             raise ValueError("most_blocks is less than blocks")
         return self
+
+    @model_validator(mode="after")
+    def _has_a_capacity(self) -> Self:
+        shares = [str(load) for load in self.loads if load.is_share]
+        if shares and self.capacity_load is None:
+            raise ValueError(
+                f"{shares[0]} is a share of what a stack does under closed load: add one, such as closed:64"
+            )
+        return self
+
+    @property
+    def capacity_load(self) -> Load | None:
+        """Return the load whose throughput shares are taken of: the first closed one."""
+        return next((load for load in self.loads if load.kind == "closed"), None)
+
+    def window_of(self, load: Load) -> float:
+        """Return the length of a load's window in seconds."""
+        return self.window_s if load.kind == "closed" or self.open_window_s is None else self.open_window_s
 
 
 class Trial(Noun):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from lab.report import caveats, contrasts, precision, short, words
 from lab.report.contrasts import Contrast
-from lab.report.section import Section
+from lab.report.section import Chapter
 from lab.report.view import View
 
 
@@ -14,8 +14,8 @@ def lines(view: View) -> Iterator[str]:
         yield from _contrasts(found)
     if view.compared:
         yield f"Against {view.run.baseline}, by the ratio inside each block, with its interval:"
-        for section in view.sections:
-            yield from _section(view, section)
+        for chapter in view.chapters:
+            yield from _chapter(view, chapter)
     yield from precision.detectable(view.sections, headlines=True)
     yield from caveats.warnings(view)
 
@@ -31,12 +31,12 @@ def _contrasts(found: Sequence[Contrast]) -> Iterator[str]:
             yield f"  {words.listed(rest)}: equal or inconclusive"
 
 
-def _section(view: View, section: Section) -> Iterator[str]:
-    base = short.baseline(section)
-    yield f"{section.title}{f' (baseline: {base})' if base else ''}"
-    for phrase in short.phrases(section, view.compared):
+def _chapter(view: View, chapter: Chapter) -> Iterator[str]:
+    base = short.baselines(chapter)
+    yield f"{chapter.title}{f' (baseline: {base})' if base else ''}"
+    for phrase in short.of_chapter(chapter, view.compared):
         yield from (f"  {phrase.label}: {stack}" for stack in phrase.stacks)
-    if bounds := short.not_by_cpu(section):
+    if bounds := short.not_by_cpu(chapter):
         yield f"  Not bound by the server's CPU: {bounds}."
-    for line in (line for line in section.lines if line.cell.rps):
-        yield from (f"  {line.cell.stack}: {note}" for note in line.cell.notes)
+    for cell in (line.cell for section in chapter.sections for line in section.lines if line.cell.rps):
+        yield from (f"  {cell.stack}{f' {cell.load}' if chapter.is_of_shares else ''}: {note}" for note in cell.notes)

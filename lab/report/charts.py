@@ -1,4 +1,6 @@
-"""One picture per scenario and load: throughput with its interval, and the latencies; SVG, drawn by Vega-Lite.
+"""Pictures, SVG, drawn by Vega-Lite.
+
+Of a scenario under one load: throughput with its interval, and the latencies. Of its shares of capacity: latency by rate.
 
 Text and axes are `currentColor`: inside the HTML report they follow the page into the dark.
 """
@@ -11,11 +13,15 @@ import altair
 import vl_convert
 
 from lab.model.cell import Cell
+from lab.model.workload import Load
 
 _BAR, _BASE, _FAILED = "#3b82c4", "#8a8f98", "#c2504d"
 _LATENCIES = {"mean_ms": "mean", "p50_ms": "p50", "p95_ms": "p95", "p99_ms": "p99"}
+_BENT = {"p50_ms": "p50", "p99_ms": "p99"}
+_HUES = 10
+"""So many stacks have each a hue of its own; of more, some share one in two shades."""
 Chart = altair.LayerChart | altair.FacetChart
-_ROW_PX, _WIDTH_PX = 30, 360
+_ROW_PX, _WIDTH_PX, _BEND_PX = 30, 360, 240
 _LABEL_PX = 7.5
 """Width of a character of a label: Vega measures text without the font that the reader will see."""
 
@@ -29,6 +35,60 @@ def draw(cells: Sequence[Cell], baseline: str) -> str | None:
         fill="independent", shape="independent"
     )
     return str(vl_convert.vegalite_to_svg(json.dumps(_styled(chart).to_dict())))
+
+
+def draw_shares(cells: Sequence[Cell]) -> str | None:
+    """Return the SVG of the cells of one scenario at shares of capacity, the lowest first; None where no cell has a rate and a latency.
+
+    Both axes are logarithmic: along each, a share is the same distance from 100 % in every stack.
+    """
+    points: list[dict[str, object]] = [
+        {
+            "stack": cell.stack,
+            "share": f"{Load.model_validate(cell.load).amount} %",
+            "rate": rate,
+            "failed": cell.outcome == "failed",
+            **{name: cell.amount(name) for name in _BENT},
+        }
+        for cell in cells
+        if (rate := cell.amount("offered_rps")) and any(cell.amount(name) for name in _BENT)
+    ]
+    if not points:
+        return None
+    shares = list(dict.fromkeys(str(point["share"]) for point in points))
+    panels = (_bend([point for point in points if point[name]], name, title, shares) for name, title in _BENT.items())
+    chart = altair.hconcat(*panels, spacing=36).resolve_scale(y="shared")
+    return str(vl_convert.vegalite_to_svg(json.dumps(_styled(chart).to_dict())))
+
+
+def _bend(points: Sequence[dict[str, object]], name: str, title: str, shares: Sequence[str]) -> Chart:
+    """Draw one latency by the offered rate, a line for each stack; a failed cell is a hollow mark."""
+    axis = altair.Axis(tickCount=5, labelOverlap="greedy", format="~s")
+    base = _chart(points).encode(
+        x=altair.X("rate:Q", title="requests per second offered", axis=axis).scale(type="log", nice=False, padding=16),
+        y=altair.Y(
+            f"{name}:Q", title=f"{title}, ms", axis=altair.Axis(tickCount=12, labelOverlap="greedy", format="~g")
+        ).scale(type="log", nice=False, padding=16),
+        color=altair.Color(
+            "stack:N",
+            title=None,
+            scale=altair.Scale(
+                scheme="tableau20" if len({point["stack"] for point in points}) > _HUES else "tableau10"
+            ),
+            legend=altair.Legend(symbolType="stroke", symbolStrokeWidth=3, columns=5),
+        ),
+    )
+    marks = base.mark_point(size=80, opacity=1, strokeWidth=2).encode(
+        shape=altair.Shape(
+            "share:N",
+            title=None,
+            legend=altair.Legend(
+                symbolStrokeWidth=1.5, symbolStrokeColor="currentColor", symbolFillColor="transparent"
+            ),
+        ).scale(domain=list(shares)),
+        fill=altair.condition("datum.failed", altair.value("transparent"), altair.Color("stack:N", legend=None)),
+    )
+    return altair.layer(base.mark_line(strokeWidth=1.5), marks).properties(width=_WIDTH_PX, height=_BEND_PX)
 
 
 def standalone(svg: str) -> str:

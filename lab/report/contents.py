@@ -10,9 +10,11 @@ from lab.analysis.comparison.rows import Comparison
 from lab.analysis.summary import Judged
 from lab.model.cell import Figure, Value
 from lab.model.outcome import Failure, Role
+from lab.model.workload import Load
 from lab.report import caveats, contrasts, facts, page, precision, short, start, words
 from lab.report.contrasts import Contrast
-from lab.report.section import NOT_SUPPORTED, Line, Section, headline, tone
+from lab.report.read import Run
+from lab.report.section import NOT_SUPPORTED, Chapter, Line, Section, headline, tone
 from lab.report.view import View
 
 T = TypeVar("T")
@@ -37,10 +39,11 @@ HOW_TO_READ = (
 )
 CONTRASTS = "What one factor changes"
 STACK = page.Head("stack", numeric=False)
+SHARE = page.Head("share", "of its own capacity")
 
 
 def of(view: View, drawn: Collection[str]) -> page.Page:
-    """Return the whole report; `drawn` are the slugs of the sections that have a picture."""
+    """Return the whole report; `drawn` are the slugs of the chapters that have a picture."""
     profile = view.run.profile
     intro = page.Paragraph(f"Profile {profile.name}: {profile.about}. {' '.join(facts.setup(view.run))}")
     warnings = (page.Paragraph(warning, "warning") for warning in caveats.warnings(view))
@@ -51,8 +54,8 @@ def _sections(view: View, drawn: Collection[str]) -> Iterator[page.Section]:
     if by_factor := contrasts.contrasts(view):
         yield page.Section(CONTRASTS, tuple(_contrasts(view, by_factor)))
     yield page.Section("The short answer", tuple(_short_answer(view)))
-    for one in view.sections:
-        blocks = tuple(_scenario(one, view.run.baseline, one.slug in drawn))
+    for one in view.chapters:
+        blocks = tuple(_chapter(one, view.run, one.slug in drawn))
         yield page.Section(one.scenario.id, blocks, one.load_words, one.slug)
     if starts := start.starts(view.run):
         heads, rows = _filled(start.COLUMNS, starts, [one.stack for one in starts])
@@ -123,39 +126,64 @@ def _short_answer(view: View) -> Iterator[page.Block]:
         yield page.Details(found[0], tuple(map(page.Paragraph, found[1:])))
     if several := " ".join(contrasts.several(view)):
         yield page.Paragraph(several, "soft")
-    yield page.ShortAnswer(view.run.baseline, tuple(_entry(view, section) for section in view.sections))
+    yield page.ShortAnswer(view.run.baseline, tuple(_entry(view, chapter) for chapter in view.chapters))
 
 
-def _entry(view: View, section: Section) -> page.Entry:
-    base, bounds = short.baseline(section), short.not_by_cpu(section)
-    beside = f"{section.load_words}{f', baseline {base}' if base else ''}"
-    notes = (f"Not bound by the server's CPU: {bounds}." if bounds else "", short.noted(section))
+def _entry(view: View, chapter: Chapter) -> page.Entry:
+    base, bounds = short.baselines(chapter), short.not_by_cpu(chapter)
+    beside = f"{chapter.load_words}{f', baseline {base}' if base else ''}"
+    notes = (f"Not bound by the server's CPU: {bounds}." if bounds else "", short.noted(chapter))
     return page.Entry(
-        section.scenario.id,
-        section.slug,
+        chapter.scenario.id,
+        chapter.slug,
         beside,
-        tuple(short.phrases(section, view.compared)),
+        tuple(short.of_chapter(chapter, view.compared)),
         tuple(filter(None, notes)),
     )
 
 
-def _scenario(section: Section, baseline: str, drawn: bool) -> Iterator[page.Block]:
+def _chapter(chapter: Chapter, run: Run, drawn: bool) -> Iterator[page.Block]:
     if drawn:
-        yield page.Picture(section.slug, f"Throughput and latency of {section.title}")
-    yield _numbers(section, baseline)
-    if lines := section.costly:
-        table = page.Table(f"What else {section.title} took", *_of_lines(_costs(section), section, lines), "narrow")
+        what = "Latency by rate" if chapter.is_of_shares else "Throughput and latency"
+        yield page.Picture(chapter.slug, f"{what} of {chapter.title}")
+    if chapter.is_of_shares:
+        yield page.Paragraph(_what_a_share_is(run.profile.capacity_load), "soft")
+    yield _numbers(chapter, run.baseline)
+    if rows := _rows(chapter, lambda section: section.costly):
+        table = page.Table(f"What else {chapter.title} took", *_of_rows(_costs(), chapter, rows), "narrow")
         yield page.Details("What else it took, median over blocks: server, generator, database, upstream", (table,))
-    if lines := section.streams:
+    if rows := _rows(chapter, lambda section: section.streams):
         yield page.Paragraph("Time to the first event, gaps between events:")
-        shown = {**_figures("streams"), **_added(section)}
-        yield page.Table(f"Events of {section.title}", *_of_lines(shown, section, lines), "narrow")
-        yield page.Paragraph(section.stream_note, "soft")
-    if items := tuple(_remarks(section)):
+        shown = {**_figures("streams"), **_added(chapter.sections[0])}
+        yield page.Table(f"Events of {chapter.title}", *_of_rows(shown, chapter, rows), "narrow")
+        yield page.Paragraph(chapter.sections[0].stream_note, "soft")
+    if items := tuple(_remarks(chapter)):
         yield page.Bullets(items)
-    if sentences := section.sentences:
+    if sentences := [page.Item(text, _at(one)) for one in chapter.sections for text in one.sentences]:
         summary = f"Every comparison as a sentence: {', '.join(words.METRICS.values())}"
-        yield page.Details(summary, (page.Bullets(tuple(map(page.Item, sentences))),))
+        yield page.Details(summary, (page.Bullets(tuple(sentences)),))
+
+
+def _what_a_share_is(load: Load | None) -> str:
+    return (
+        f"Each stack was offered a share of what it did itself in the same block under {load}, so each has a rate of its own; "
+        "the table has the median over blocks. It varies with that throughput from block to block. Where that was not bound by "
+        "the stack, the stack can do more than this 100 %. In the picture a hollow mark is a failed cell."
+    )
+
+
+def _at(section: Section) -> str:
+    """Return what tells the shares of a chapter apart; empty under other loads."""
+    return f"at {section.share} %" if section.share else ""
+
+
+def _rows(chapter: Chapter, lines: Callable[[Section], Iterable[Line]]) -> list[tuple[Section, Line]]:
+    """Return the lines of all its sections: as these have them or, where there are several, those of each stack together."""
+    rows = [(section, line) for section in chapter.sections for line in lines(section)]
+    if not chapter.is_of_shares:
+        return rows
+    places = {stack: place for place, stack in reversed(list(enumerate(line.cell.stack for _, line in rows)))}
+    return sorted(rows, key=lambda row: places[row[1].cell.stack])
 
 
 def _filled(shown: Shown[T], rows: Sequence[T], names: Iterable[str | page.Text]) -> Filled:
@@ -165,24 +193,32 @@ def _filled(shown: Shown[T], rows: Sequence[T], names: Iterable[str | page.Text]
     return (STACK, *filled), tuple(cells)
 
 
-def _of_lines(shown: Shown[Line], section: Section, lines: Sequence[Line]) -> Filled:
-    names = (page.Text(line.cell.stack, section.reservation(line.cell)) for line in lines)
+def _of_rows(shown: Shown[Line], chapter: Chapter, found: Sequence[tuple[Section, Line]]) -> Filled:
+    if chapter.is_of_shares:
+        shown = {SHARE: lambda line: page.Text(f"{Load.model_validate(line.cell.load).amount} %"), **shown}
+    names = (page.Text(line.cell.stack, section.reservation(line.cell)) for section, line in found)
+    lines = [line for _, line in found]
     heads, rows = _filled(shown, lines, names)
     return heads, tuple(replace(one, outcome=line.cell.outcome) for one, line in zip(rows, lines, strict=True))
 
 
-def _numbers(section: Section, baseline: str) -> page.Table:
+def _numbers(chapter: Chapter, baseline: str) -> page.Table:
     """Return the main table; stacks without numbers have their outcome instead, and their reason among the remarks."""
+    section = chapter.sections[0]
     first, *rest = _figures("numbers").items()
+    firsts = _figures("shares") if chapter.is_of_shares else dict([first])
     against = page.Head(f"against {baseline}", words.METRICS[section.metric], numeric=False), lambda line: line.answer
     bound = page.Head("bound by", numeric=False), lambda line: page.Text(line.cell.bound_by or words.NOTHING)
-    known = [line for line in section.lines if line.cell.rps is not None]
-    heads, rows = _of_lines(dict([first, against, *rest, bound]), section, known)
-    without = [(line.cell.stack, line.cell.outcome) for line in section.lines if line.cell.rps is None]
-    others = [page.row(stack, outcome, outcome=outcome) for stack, outcome in without]
+    known = _rows(chapter, lambda section: (line for line in section.lines if line.cell.rps is not None))
+    heads, rows = _of_rows(dict([*firsts.items(), against, *rest, bound]), chapter, known)
+    without = _rows(chapter, lambda section: (line for line in section.lines if line.cell.rps is None))
+    others = [
+        page.row(line.cell.stack, " ".join(filter(None, [line.cell.outcome, _at(one)])), outcome=line.cell.outcome)
+        for one, line in without
+    ]
     others += [page.row(stack, NOT_SUPPORTED, outcome="unsupported") for stack in section.not_supported]
     shown = heads if known else (STACK, page.Head("outcome", numeric=False))
-    return page.Table(f"Numbers of {section.title}", shown, (*rows, *others))
+    return page.Table(f"Numbers of {chapter.title}", shown, (*rows, *others))
 
 
 def _figures(table: str) -> Shown[Line]:
@@ -203,11 +239,11 @@ def _text(figure: Figure, digits: int, is_share: bool = False) -> page.Text:
     return page.Text(words.percent(figure) if is_share else words.number(figure, digits))
 
 
-def _costs(section: Section) -> Shown[Line]:
+def _costs() -> Shown[Line]:
     """Return what each role used, then what else the cells have."""
 
     def used(role: Role, column: columns.CostColumn) -> Callable[[Line], page.Text]:
-        return lambda line: _text(section.costs[line.cell.stack, role].figures[column.name], column.digits)
+        return lambda line: _text(line.costs[role].figures[column.name], column.digits)
 
     by_role = {
         page.Head(column.title, f"{column.unit} ({role})".strip(), column.meaning): used(role, column)
@@ -223,16 +259,20 @@ def _added(section: Section) -> Shown[Line]:
     return {head: lambda line: _text(section.added_ms(line.cell.amount("event_gap_p99_ms")), 3)}
 
 
-def _remarks(section: Section) -> Iterator[page.Item]:
+def _remarks(chapter: Chapter) -> Iterator[page.Item]:
     """Yield what must be said beside the table: reasons, notes, the A/A arm, what the bounds mean."""
-    cells = [line.cell for line in section.lines]
-    yield from (page.Item(words.clipped(one.reason), f"{one.stack} {one.outcome}") for one in cells if one.reason)
-    yield from (page.Item(note, one.stack) for one in cells for note in one.notes)
-    for stack, reason in section.not_supported.items():
+    cells = [(line.cell, _at(section)) for section in chapter.sections for line in section.lines]
+    for one, at in cells:
+        if one.reason:
+            yield page.Item(words.clipped(one.reason), " ".join(filter(None, [one.stack, one.outcome, at])))
+    yield from (page.Item(note, f"{one.stack} {at}".strip()) for one, at in cells for note in one.notes)
+    for stack, reason in chapter.sections[0].not_supported.items():
         yield page.Item(f"{reason}.", f"{stack} {NOT_SUPPORTED}")
-    yield from (page.Item(words.sentence(row_), "A/A") for row_ in section.aa if row_.metric == section.metric)
-    yield from (page.Item(sentence, style="soft") for sentence in section.late)
-    for bound, meaning in section.warning_bounds.items():
+    for section in chapter.sections:
+        found = (row for row in section.aa if row.metric == section.metric)
+        yield from (page.Item(words.sentence(row), f"A/A {_at(section)}".strip()) for row in found)
+    yield from (page.Item(sentence, style="soft") for section in chapter.sections for sentence in section.late)
+    for bound, meaning in {k: v for section in chapter.sections for k, v in section.warning_bounds.items()}.items():
         yield page.Item(f"{meaning}.", f"Bound by {bound}", "soft")
 
 

@@ -1,7 +1,7 @@
 """What a report says of one scenario under one load."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from lab.analysis.columns import Cost
@@ -9,7 +9,7 @@ from lab.analysis.comparison.rows import Comparison
 from lab.analysis.validity.bounds import MEANING, QUOTA
 from lab.model.cell import Cell
 from lab.model.outcome import Role
-from lab.model.workload import Scenario
+from lab.model.workload import Load, Scenario
 from lab.report import words
 from lab.report.page import Text
 
@@ -28,6 +28,11 @@ def tone(row: Comparison) -> str:
     return "better" if (row.ratio > 1) == (row.metric == "rps") else "worse"
 
 
+def slug(text: str) -> str:
+    """Return a text as part of a file's name and of an address."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower().replace("%", " percent")).strip("-")
+
+
 @dataclass(frozen=True)
 class Line:
     """One stack in a scenario's table; `against` is its headline comparison with the baseline."""
@@ -35,6 +40,8 @@ class Line:
     cell: Cell
     against: Comparison | None
     base: Cell | None
+    costs: Mapping[Role, Cost]
+    """What each role used; empty where that is not known."""
 
     @property
     def answer(self) -> Text:
@@ -75,8 +82,6 @@ class Section:
     comparisons: tuple[Comparison, ...]
     aa: tuple[Comparison, ...]
     metric: str
-    costs: Mapping[tuple[str, Role], Cost]
-    """Stack and role -> what it used."""
     warmup_s: float
 
     @property
@@ -89,7 +94,7 @@ class Section:
 
     @property
     def slug(self) -> str:
-        return re.sub(r"[^a-z0-9]+", "-", f"{self.scenario.id} {self.load}".lower()).strip("-")
+        return slug(f"{self.scenario.id} {self.load}")
 
     @property
     def sentences(self) -> list[str]:
@@ -117,9 +122,15 @@ class Section:
         return self.load.startswith("open:")
 
     @property
+    def share(self) -> int | None:
+        """Return how many per cent of its own capacity each stack was offered; None under other loads."""
+        load = Load.model_validate(self.load)
+        return load.amount if load.is_share else None
+
+    @property
     def costly(self) -> tuple[Line, ...]:
         """Return the lines with known costs."""
-        return tuple(line for line in self.lines if (line.cell.stack, "server") in self.costs)
+        return tuple(line for line in self.lines if line.costs)
 
     @property
     def streams(self) -> tuple[Line, ...]:
@@ -164,3 +175,41 @@ class Section:
         if stack in self.not_supported:
             return Text(NOT_SUPPORTED)
         return next((line.answer for line in self.lines if line.cell.stack == stack), Text("not measured"))
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """What a report shows under one heading: a scenario under one load, or under all its shares of capacity."""
+
+    sections: tuple[Section, ...]
+
+    @property
+    def scenario(self) -> Scenario:
+        return self.sections[0].scenario
+
+    @property
+    def is_of_shares(self) -> bool:
+        return self.sections[0].share is not None
+
+    @property
+    def load_words(self) -> str:
+        if not self.is_of_shares:
+            return self.sections[0].load_words
+        *first, last = (str(section.share) for section in self.sections)
+        return f"{' and '.join(filter(None, [', '.join(first), last]))} % of each stack's own capacity offered"
+
+    @property
+    def title(self) -> str:
+        return f"{self.scenario.id}, {self.load_words}"
+
+    @property
+    def slug(self) -> str:
+        return slug(f"{self.scenario.id} open shares") if self.is_of_shares else self.sections[0].slug
+
+
+def chapters(sections: Iterable[Section]) -> list[Chapter]:
+    """Return the sections as they are shown, in their order; the shares of a scenario stand together where its first one is, the lowest first."""
+    found: dict[tuple[str, str], list[Section]] = {}
+    for section in sections:
+        found.setdefault((section.scenario.id, "" if section.share else section.load), []).append(section)
+    return [Chapter(tuple(sorted(some, key=lambda one: one.share or 0))) for some in found.values()]

@@ -1,12 +1,13 @@
 """The short answer: what one scenario says of all stacks, in one phrase per kind of verdict."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from lab.model.cell import Cell
 from lab.report import words
 from lab.report.page import Phrase, Text
-from lab.report.section import NOT_SUPPORTED, Section
+from lab.report.section import NOT_SUPPORTED, Chapter, Section
 
 _KINDS = ("faster", "shorter p99", "slower", "longer p99", "throttled", "equal within", "inconclusive", "no claim", "no comparison",
           "failed", "invalid", "not measured", NOT_SUPPORTED)  # fmt: skip
@@ -20,6 +21,15 @@ def phrases(section: Section, compared: Sequence[str]) -> list[Phrase]:
     answers = sorted(((section.answer(stack), stack) for stack in named), key=lambda item: _rank(item[0]))
     groups = groupby(answers, key=lambda item: (item[0].text, item[0].tone))
     return [Phrase(*said, tuple(_told(section, stack) for _, stack in group)) for said, group in groups]
+
+
+def of_chapter(chapter: Chapter, compared: Sequence[str]) -> list[Phrase]:
+    """Return the verdicts of all its sections; at a share of capacity each says which."""
+    return [
+        replace(phrase, label=f"at {section.share} %, {phrase.label}" if section.share else phrase.label)
+        for section in chapter.sections
+        for phrase in phrases(section, compared)
+    ]
 
 
 def _told(section: Section, stack: str) -> str:
@@ -38,6 +48,12 @@ def _rank(answer: Text) -> int:
     return next(rank for rank, kind in enumerate(_KINDS) if answer.text.startswith(kind))
 
 
+def baselines(chapter: Chapter) -> str:
+    """Return what the baseline itself did under the chapter's loads; empty where it has no numbers."""
+    known = ((section.share, found) for section in chapter.sections if (found := baseline(section)))
+    return "; ".join(f"at {share} % {found}" if share else found for share, found in known)
+
+
 def baseline(section: Section) -> str:
     """Return what the baseline itself did, in the headline metric; empty where it has no numbers."""
     line = next((line for line in section.lines if line.base is line.cell), None)
@@ -48,14 +64,17 @@ def baseline(section: Section) -> str:
     return f"{words.number(line.cell.rps.mean)} requests/s" if line.cell.rps else ""
 
 
-def noted(section: Section) -> str:
+def noted(chapter: Chapter) -> str:
     """Say which stacks have notes that a reader must know before quoting their figures; empty where none has."""
-    stacks = [line.cell.stack for line in section.lines if line.cell.notes]
+    stacks = dict.fromkeys(line.cell.stack for section in chapter.sections for line in section.lines if line.cell.notes)
     return f"See the notes on {', '.join(stacks)}." if stacks else ""
 
 
-def not_by_cpu(section: Section) -> str:
-    """Say which stacks were bound by something else than the server's CPU; empty where none was."""
+def not_by_cpu(chapter: Chapter) -> str:
+    """Say which stacks were bound by something else than the server's CPU; empty where none was, and of shares of capacity."""
+    if chapter.is_of_shares:  # what is not full is the point of them
+        return ""
+    (section,) = chapter.sections
     bound = sorted((line.cell for line in section.lines if line.cell.bound_by), key=lambda cell: cell.bound_by)
     groups = {
         bound_by: [cell.stack for cell in group] for bound_by, group in groupby(bound, lambda cell: cell.bound_by)

@@ -1,5 +1,6 @@
 """What follows from a run's originals: what each trial counts as, the cells, the comparisons, and what a report says of them."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
@@ -11,11 +12,12 @@ from lab.analysis.comparison.contrasts import differences
 from lab.analysis.comparison.rows import Comparison, compare
 from lab.analysis.summary import Judged
 from lab.model.cell import Cell
+from lab.model.outcome import Role
 from lab.model.stack import AA
 from lab.model.workload import Scenario
 from lab.paths import RESULTS
 from lab.report.read import Run, read
-from lab.report.section import Line, Section, headline
+from lab.report.section import Chapter, Line, Section, chapters, headline
 
 _NAMED = 4
 """So many stacks are named in the title."""
@@ -57,13 +59,21 @@ class View:
             self._section(scenario, str(load)) for scenario in self.run.scenarios for load in self.run.profile.loads
         ]
 
+    @cached_property
+    def chapters(self) -> list[Chapter]:
+        return chapters(self.sections)
+
     def _section(self, scenario: Scenario, load: str) -> Section:
         cells = [cell for cell in self.cells if (cell.scenario, cell.load) == (scenario.id, load)]
         rows = [row for row in self.comparisons if (row.scenario, row.load) == (scenario.id, load)]
         metric = headline(load)
         against = {row.stack: row for row in rows if row.metric == metric and row.baseline == self.run.baseline}
         base = next((cell for cell in cells if cell.stack == self.run.baseline), None)
-        lines = [Line(cell, against.get(cell.stack), base) for cell in cells]
+        costs: dict[str, dict[Role, Cost]] = defaultdict(dict)
+        for cost in self.costs:
+            if (cost.scenario, cost.load) == (scenario.id, load):
+                costs[cost.stack][cost.role] = cost
+        lines = [Line(cell, against.get(cell.stack), base, costs[cell.stack]) for cell in cells]
         return Section(
             scenario=scenario,
             load=load,
@@ -73,11 +83,6 @@ class View:
             aa=tuple(row for row in rows if row.is_aa),
             metric=metric,
             warmup_s=self.run.profile.warmup_s,
-            costs={
-                (cost.stack, cost.role): cost
-                for cost in self.costs
-                if (cost.scenario, cost.load) == (scenario.id, load)
-            },
         )
 
     def _not_supported(self, scenario: Scenario) -> dict[str, str]:

@@ -1,14 +1,20 @@
 """Numbers as people read them: rounded to what they can carry, with their unit; a dash where nothing was measured."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lab.analysis.comparison.paired import MIN_BLOCKS
 from lab.analysis.comparison.rows import MARGIN, Comparison
 from lab.model.cell import Value
+from lab.model.workload import Family, Load
 
 NOTHING = "-"
 LONGEST = 600
 """Characters of a reason; the 200 of a wrong body are among them."""
+LOADS: Mapping[Family, str] = {
+    "closed": "closed load",
+    "open": "open load",
+    "share": "open load at a share of capacity",
+}
 METRICS = {"rps": "throughput", "cpu_us_per_request": "CPU time per request", "p99_ms": "99th percentile"}
 _MORE_AND_LESS = {
     "rps": ("faster", "slower"),
@@ -56,9 +62,14 @@ def range_s(values: Sequence[float]) -> str:
 
 def load(name: str) -> str:
     """Return a load in words: `64 users` for closed:64."""
-    kind, amount = name.split(":")
-    users = f"{int(amount):,} user{'s' * (int(amount) != 1)}"
-    return users if kind == "closed" else f"{int(amount):,} requests/s offered"
+    load = Load.model_validate(name)
+    match load.family:
+        case "closed":
+            return f"{load.amount:,} user{'s' * (load.amount != 1)}"
+        case "open":
+            return f"{load.amount:,} requests/s offered"
+        case "share":
+            return f"{load.amount} % of its own capacity offered"
 
 
 def listed(names: Sequence[str]) -> str:

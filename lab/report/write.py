@@ -17,6 +17,7 @@ from lab.analysis.comparison.rows import Comparison
 from lab.model.cell import Cell
 from lab.report import charts, contents, markdown
 from lab.report.page import Page
+from lab.report.section import Chapter
 from lab.report.view import View
 
 _CODE = re.compile("`([^`]+)`")
@@ -74,9 +75,14 @@ def _field(value: object) -> object:
 
 
 def _charts(view: View) -> dict[str, str]:
-    """Return slug of the section -> SVG."""
-    drawn = {s.slug: charts.draw([line.cell for line in s.lines], view.run.baseline) for s in view.sections}
+    """Return slug of the chapter -> SVG."""
+    drawn = {chapter.slug: _chart(chapter, view.run.baseline) for chapter in view.chapters}
     return {slug: svg for slug, svg in drawn.items() if svg is not None}
+
+
+def _chart(chapter: Chapter, baseline: str) -> str | None:
+    cells = [line.cell for section in chapter.sections for line in section.lines]
+    return charts.draw_shares(cells) if chapter.is_of_shares else charts.draw(cells, baseline)
 
 
 def _write_charts(folder: Path, drawn: Mapping[str, str]) -> list[Path]:

@@ -1,6 +1,6 @@
 """Measure one attempt at a block: all trials of the plan once, on servers that are started for it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,11 +10,13 @@ from lab.load.client import Driver
 from lab.model.outcome import Block, Failure, Outcome
 from lab.model.stack import AA, Target
 from lab.model.workload import Trial
+from lab.run.capacity import offered_rps
 from lab.run.context import Context
 from lab.run.manifest import Record
 from lab.run.measure import Bench
 from lab.run.servers import DATABASE, UPSTREAM, arm_of
 from lab.run.starting import Started
+from lab.run.stopping import LimitsOf
 from lab.run.window import grown
 from lab.runtime.postgres import Monitor
 from lab.signals import deferred
@@ -29,6 +31,7 @@ class Attempts:
     driver: Driver
     wrong: Mapping[str, Mapping[str, str]]
     """Stack -> path -> what the contract check found there."""
+    limits_of: LimitsOf
 
     @contextmanager
     def measured(self, number: int, attempt: int) -> Iterator[tuple[Block, list[Outcome]]]:
@@ -48,8 +51,9 @@ class Attempts:
                 context.serving(list(context.arms.values()), logs) as started,
             ):
                 bench, trials_began_s = self._bench(started, monitor), world.clock_s()
-                outcomes += [self._kept(self._outcome(bench, trial)) for trial in trials]
-                outcome = self._outcome(bench, last)
+                for trial in trials:
+                    outcomes.append(self._kept(self._outcome(bench, trial, outcomes)))
+                outcome = self._outcome(bench, last, outcomes)
                 ending.enter_context(deferred())
                 outcomes.append(self._kept(outcome))
                 in_trials_s = world.clock_s() - trials_began_s
@@ -71,12 +75,21 @@ class Attempts:
                 outcomes,
             )
 
-    def _outcome(self, bench: Bench, trial: Trial) -> Outcome:
-        """Measure a trial, unless the stack answers its path wrongly: a fast wrong answer is not a result."""
+    def _outcome(self, bench: Bench, trial: Trial, before: Iterable[Outcome]) -> Outcome:
+        """Measure a trial, unless the stack answers its path wrongly: a fast wrong answer is not a result.
+
+        Args:
+            before: the outcomes of this attempt so far; a share of capacity is taken of one of them.
+        """
         path = self.context.scenarios[trial.scenario].path
         if reason := self.wrong.get(trial.stack.removesuffix(AA), {}).get(path):
             return Failure(trial=trial, started_at=datetime.now(UTC), reason=reason, off_contract=True)
-        return bench.measure(trial)
+        if not trial.load.is_share:
+            return bench.measure(trial)
+        of_closed = (trial.stack, trial.scenario, self.context.plan.profile.capacity_load)
+        closed = next(one for one in before if (one.trial.stack, one.trial.scenario, one.trial.load) == of_closed)
+        rate = offered_rps(trial, closed, self.limits_of)
+        return rate if isinstance(rate, Failure) else bench.measure(trial, rate)
 
     def _kept(self, outcome: Outcome) -> Outcome:
         with deferred():

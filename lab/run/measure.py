@@ -8,7 +8,7 @@ from lab.analysis.validity.objections import is_answer
 from lab.errors import LabError
 from lab.load.client import Driver, DriverError
 from lab.load.protocol import Failed, Order
-from lab.model.outcome import Driven, Failure, Role, Sample
+from lab.model.outcome import Failure, Role, Sample
 from lab.model.stack import Target
 from lab.model.workload import Trial
 from lab.run.context import Context
@@ -33,33 +33,36 @@ class Bench:
     """Labels of those among them that are not at fault: they never ran, or the machine was disturbed."""
     idle_memory_bytes: Mapping[str, int | None] = field(default_factory=dict)
 
-    def measure(self, trial: Trial) -> Sample | Failure:
-        """Run one trial; whatever goes wrong becomes a Failure with the reason and the end of the server's log."""
+    def measure(self, trial: Trial, rate: float | None = None) -> Sample | Failure:
+        """Run one trial; whatever goes wrong becomes a Failure with the reason and the end of the server's log.
+
+        Args:
+            rate: requests per second of an open load; None: as many as the load says.
+        """
         started_at = datetime.now(UTC)
         began_s = self.context.world.clock_s()
         for label in (trial.stack, DATABASE, UPSTREAM):
             if label in self.unhealthy:
                 return self._failure(trial, started_at, self.unhealthy[label], lab_fault=label in self.blameless)
         try:
-            window = self._window(trial.stack)
-            driven = self.driver.run(self._order(trial), window.watch)
+            window, order = self._window(trial.stack), self._order(trial, rate)
+            driven = self.driver.run(order, window.watch)
             if isinstance(driven, Failed):
                 return self._unanswered(trial, started_at, driven, window)
-            return self._sample(trial, started_at, began_s, driven, window)
+            overhead_s = self.context.world.clock_s() - began_s - (driven.window_end_s - driven.began_s)
+            return Sample(
+                trial=trial,
+                started_at=started_at,
+                driven=driven,
+                offered_rps=order.offered_rps,
+                idle_memory_bytes=self.idle_memory_bytes.get(trial.stack),
+                overhead_s=overhead_s,
+                **window.seen(driven.window_s),
+            )
         except (DriverError, PartError) as error:
             return self._failure(trial, started_at, str(error), lab_fault=True)
         except LabError as error:
             return self._failure(trial, started_at, str(error))
-
-    def _sample(self, trial: Trial, started_at: datetime, began_s: float, driven: Driven, window: Window) -> Sample:
-        return Sample(
-            trial=trial,
-            started_at=started_at,
-            driven=driven,
-            idle_memory_bytes=self.idle_memory_bytes.get(trial.stack),
-            overhead_s=self.context.world.clock_s() - began_s - (driven.window_end_s - driven.began_s),
-            **window.seen(driven.window_s),
-        )
 
     def _unanswered(self, trial: Trial, started_at: datetime, failed: Failed, window: Window) -> Failure:
         """Return the stack's failure, or the lab's where time can cause it and the machine was disturbed meanwhile."""
@@ -86,11 +89,12 @@ class Bench:
         log = runtime.log_tail(trial.stack)
         return Failure(trial=trial, started_at=started_at, reason=reason, log_tail=log, lab_fault=lab_fault)
 
-    def _order(self, trial: Trial) -> Order:
+    def _order(self, trial: Trial, rate: float | None) -> Order:
         return Order(
             scenario=self.context.scenarios[trial.scenario],
             port=self.context.arms[trial.stack].port,
             load=trial.load,
+            rate=rate,
             arrivals=trial.arrivals,
             warmup_s=trial.warmup_s,
             window_s=trial.window_s,

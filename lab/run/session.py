@@ -54,5 +54,5 @@ def _measure(context: Context, record: Record) -> None:
         with context.world.driver(context.folder.logs / "driver.log", context.cpus.others) as driver:
             setup_s = context.world.clock_s() - began_s
             record.facts |= {"setup_s": setup_s, "measuring_started_at": datetime.now(UTC)}
-            series = Series(context, Attempts(context, record, driver, checked.wrong), limits)
+            series = Series(context, Attempts(context, record, driver, checked.wrong, limits), limits)
             record.facts |= {"stopped": series.run(), "measuring_ended_at": datetime.now(UTC)}

@@ -22,6 +22,7 @@ from lab.analysis.comparison.paired import (
 )
 from lab.analysis.comparison.pairs import NONE, Differences, Observation, Pair, pairs
 from lab.model.stack import AA
+from lab.model.workload import Load
 
 MARGIN: Mapping[str, float] = {"rps": 0.05, "cpu_us_per_request": 0.05, "p99_ms": 0.10}
 """Relative difference up to which two stacks count as equal, fixed beforehand; a symmetric ratio (1.05 and 1/1.05)."""
@@ -78,16 +79,16 @@ def compare(observations: Iterable[Observation], baseline: str, differences: Dif
 
 
 def families(pairs: Iterable[Pair]) -> list[list[Pair]]:
-    """Return the pairs by what is decided together: one metric of one scenario under one kind of load, all amounts of it.
+    """Return the pairs by what is decided together: one metric of one scenario under one family of loads, all amounts.
 
     Contrasts are one family, the other stacks beside the baseline another: they answer different questions.
     Throughput decides in closed load and hardly differs in open load, where p99 decides: kept in one family they would
-    cost each other power. An A/A pair is a family of its own.
+    cost each other power. One rate for all and a share of each stack's own capacity are two questions. An A/A pair is a family of its own.
     """
     found: dict[tuple[str, str, str, bool, bool], list[Pair]] = defaultdict(list)
     for pair in pairs:
-        kind = pair.load.partition(":")[0]
-        found[pair.scenario, kind, pair.metric, pair.is_contrast, pair.is_aa].append(pair)
+        loads = Load.model_validate(pair.load).family
+        found[pair.scenario, loads, pair.metric, pair.is_contrast, pair.is_aa].append(pair)
     return list(found.values())
 
 

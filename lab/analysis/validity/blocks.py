@@ -3,20 +3,20 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from lab.analysis.validity.causes import Result
+from lab.analysis.validity.causes import Cause, Result
 from lab.analysis.validity.notes import said
 from lab.analysis.validity.verdict import Verdict
 
 
 def outcome_of(verdicts: Sequence[Verdict], enough: int) -> tuple[Result, str]:
-    """Return the result of a cell and its reason: one failed block fails it, unless that is `lone`.
+    """Return the result of a cell and its reason: one failed block fails it, unless that is `excused`.
 
     A block in which the machine disturbed the trial is left out, which chooses blocks by the machine and not by what the
     stack did in them, as a re-run does. The cell is invalid where most were lost, or where the lab itself was wrong; how
     many blocks a claim needs is the comparison's business.
     """
     failed = [verdict for verdict in verdicts if verdict.result == "failed"]
-    if failed and not lone(verdicts, enough):
+    if failed and not excused(verdicts, enough):
         return "failed", _of_blocks(failed, len(verdicts))
     lost = [verdict for verdict in verdicts if verdict.result == "invalid"]
     if not lost:
@@ -27,32 +27,54 @@ def outcome_of(verdicts: Sequence[Verdict], enough: int) -> tuple[Result, str]:
     return "invalid", _of_blocks(lost, len(verdicts))
 
 
-def lone(verdicts: Sequence[Verdict], enough: int) -> Verdict | None:
-    """Return the only failure of a cell where time can cause it and `enough` valid blocks show nothing of it.
+def excused(verdicts: Sequence[Verdict], enough: int) -> list[Verdict]:
+    """Return the failures of a cell that are not known to be the stack's, where they are all of them; else none.
 
-    No counter shows every disturbance, and the block is the unit of replication: what one block shows and no other is
-    not known to be the stack's. It stays in every figure, since blocks are never chosen by what the stack did in them.
+    No counter shows every disturbance, and the block is the unit of replication: what one block shows and `enough` valid ones
+    do not is `lone`. A share is of one trial's throughput, so it is too much where that was high by chance or the machine slower
+    afterwards: what most blocks keep up with is not too much for the stack. Such blocks stay in every figure, since blocks are
+    never chosen by what the stack did in them.
     """
-    return None if _valid(verdicts) < enough else _only_failure(verdicts)
+    over, rest = _over_capacity(verdicts), _rest(verdicts)
+    return [*over, *rest] if not rest or (_is_passing(rest) and _valid(verdicts) >= enough) else []
 
 
 def is_undecided(verdicts: Sequence[Verdict], enough: int) -> bool:
-    """Return whether more blocks would say if a cell's only failure is `lone`."""
-    return _valid(verdicts) < enough and _only_failure(verdicts) is not None
+    """Return whether more blocks would say if a failure of the cell is lone."""
+    return _valid(verdicts) < enough and _is_passing(_rest(verdicts))
 
 
 def _valid(verdicts: Sequence[Verdict]) -> int:
     return sum(verdict.result == "valid" for verdict in verdicts)
 
 
-def _only_failure(verdicts: Sequence[Verdict]) -> Verdict | None:
-    failed = [verdict for verdict in verdicts if verdict.result == "failed"]
-    return failed[0] if len(failed) == 1 and failed[0].cause and failed[0].cause.passing else None
+def _over_capacity(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Return the failures at a share that was too much, where most of the measured blocks kept up with it."""
+    over = [verdict for verdict in verdicts if verdict.cause is Cause.OVER_CAPACITY]
+    measured = sum(verdict.result != "invalid" for verdict in verdicts)
+    return over if 2 * len(over) < measured else []
+
+
+def _rest(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Return the other failures."""
+    over = _over_capacity(verdicts)
+    return [verdict for verdict in verdicts if verdict.result == "failed" and verdict not in over]
+
+
+def _is_passing(failed: Sequence[Verdict]) -> bool:
+    """Return whether there is one failure, and time can cause it."""
+    return len(failed) == 1 and failed[0].cause is not None and failed[0].cause.passing
 
 
 def notes_of(verdicts: Sequence[Verdict], enough: int) -> Iterator[str]:
     """Yield what must be said of a cell beside its outcome, one sentence each."""
-    if failure := lone(verdicts, enough):
+    failures = excused(verdicts, enough)
+    if over := [failure for failure in failures if failure in _over_capacity(verdicts)]:
+        yield (
+            f"{_of_blocks(over, len(verdicts))} Most blocks kept up with this share: the closed trial before may have been fast "
+            "by chance, or the machine slower after it. These blocks count in every figure."
+        )
+    for failure in (failure for failure in failures if failure not in over):
         yield (
             f"1 of {len(verdicts)} blocks failed: {failure.reason} No other block shows it and no counter a disturbance: "
             "this is not known to be the stack's fault. The block counts in every figure."

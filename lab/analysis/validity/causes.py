@@ -39,6 +39,7 @@ class Cause(Enum):
     STARVED = "failed", "it may accept or serve connections too slowly for so many users: lower them", True
     DROPPED = "failed", "it may have answered too slowly for the generator's connections: lower the rate", True
     BEHIND = "failed", "the rate may be above its capacity: lower the rate", True
+    OVER_CAPACITY = "failed", "open load may cost it more than closed load: lower the share", True
 
     def __init__(self, result: Result, advice: str, passing: bool = False) -> None:
         self.result = result

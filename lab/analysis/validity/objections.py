@@ -1,7 +1,7 @@
 """The checks of a measured trial: a table, asked in order; all objections are kept, the first decides.
 
 The order decides whose result it is. Wrong answers are the stack's, whatever the machine did. What time can cause (no answer,
-starved, dropped, behind) is the stack's only where nothing disturbed the machine. Limits are fixed beforehand.
+starved, dropped, behind, over capacity) is the stack's only where nothing disturbed the machine. Limits are fixed beforehand.
 """
 
 from collections.abc import Callable, Container
@@ -204,12 +204,25 @@ def _starved(sample: Sample, _: Limits) -> str | None:
 
 
 def _dropped(sample: Sample, _: Limits) -> str | None:
+    return None if sample.trial.load.is_share else _what_was_dropped(sample)
+
+
+def _fell_behind(sample: Sample, _: Limits) -> str | None:
+    return None if sample.trial.load.is_share else _how_far_behind(sample)
+
+
+def _over_capacity(sample: Sample, _: Limits) -> str | None:
+    """Object to a share that was too much in this block: at a rate of its own, which the noise of its capacity is in."""
+    return (_what_was_dropped(sample) or _how_far_behind(sample)) if sample.trial.load.is_share else None
+
+
+def _what_was_dropped(sample: Sample) -> str | None:
     if sample.driven.dropped <= ERRORS_ALLOWED * sample.driven.requests:
         return None
     return f"{sample.driven.dropped:,} of {sample.driven.requests:,} scheduled requests could not be sent"
 
 
-def _fell_behind(sample: Sample, _: Limits) -> str | None:
+def _how_far_behind(sample: Sample) -> str | None:
     """Compare arrivals and responses: in a stable queue they differ by about sqrt(2 x mean of those in flight)."""
     driven = sample.driven
     if sample.trial.load.kind == "closed":
@@ -238,4 +251,5 @@ CHECKS: tuple[tuple[Cause, Check], ...] = (
     (Cause.STARVED, _starved),
     (Cause.DROPPED, _dropped),
     (Cause.BEHIND, _fell_behind),
+    (Cause.OVER_CAPACITY, _over_capacity),
 )

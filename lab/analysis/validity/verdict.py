@@ -54,6 +54,8 @@ def judge(outcome: Outcome, limits: Limits) -> Verdict:
 
 
 def _cause_of(failure: Failure) -> Cause:
+    if failure.inherited and failure.inherited in Cause.__members__:  # a newer lab may have further ones
+        return Cause[failure.inherited]
     if failure.lab_fault:
         return Cause.LAB
     return Cause.OFF_CONTRACT if failure.off_contract else Cause.NO_TRIAL

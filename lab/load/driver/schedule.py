@@ -6,8 +6,11 @@ from numpy.typing import NDArray
 from lab.model.workload import Arrivals
 
 
-def schedule(rate: int, length_s: float, seed: int, arrivals: Arrivals = "poisson") -> NDArray[np.float64]:
-    """Return seconds from the start, ascending, all before `length_s`, at `rate` per second on average."""
+def schedule(rate: float, length_s: float, seed: int, arrivals: Arrivals = "poisson") -> NDArray[np.float64]:
+    """Return seconds from the start, ascending, all before `length_s`, at `rate` per second on average.
+
+    The same seed gives the same gaps at every rate, in units of the mean gap.
+    """
     if arrivals == "constant":
         return np.arange(np.ceil(rate * length_s - 1e-9)) / rate
     expected = rate * length_s

@@ -183,10 +183,10 @@ def _once(load: Closed | Open) -> Callable[[Any], None]:
 
 
 def _load(order: Order, recorder: Recorder) -> Closed | Open:
-    if order.load.kind == "closed":
+    if order.offered_rps is None:
         return Closed(recorder, order)
     length_s = order.warmup_s + order.window_s
-    due_s = schedule(order.load.amount, length_s, order.seed, order.arrivals)[order.part :: order.parts]
+    due_s = schedule(order.offered_rps, length_s, order.seed, order.arrivals)[order.part :: order.parts]
     return Open(recorder, due_s, order.warmup_s, order.window_s, order.most_connections)
 
 
