@@ -1,6 +1,6 @@
 """Does the noise of a window belong to the process that serves, or to the moment? `python -m benchmarks.restarts` prints it.
 
-Two identical servers are started together and measured in several rounds, then started anew, and so on. If the ratio of the
+Two identical servers are started together and measured in several rounds, then stopped and started again, and so on. If the ratio of the
 two stays the same within a start, the noise is of the processes: more windows without a restart then add nothing. If it
 changes from round to round as much as from start to start, a restart is only a cost.
 """
