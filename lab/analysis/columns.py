@@ -211,7 +211,7 @@ COMPARISONS: Mapping[str, str] = {
     "load": "as in summary.csv",
     "stack": "the stack, or the A/A arm (`@aa`): the baseline a second time",
     "baseline": "what it is compared with: the run's baseline, or in a contrast without it the other stack",
-    "metric": "`rps`, `cpu_us_per_request` or `p99_ms`",
+    "metric": "`rps` (not at a share of capacity, where it was offered), `cpu_us_per_request` or `p99_ms`",
     "ratio": "stack over baseline, from the ratio inside each block",
     "lo": "lower end of the interval that decided: 90 % where the verdict is `equivalent`, else 95 % for the whole family",
     "hi": "its upper end",

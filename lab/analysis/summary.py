@@ -135,7 +135,8 @@ def costs(trials: Iterable[Judged], cells: Iterable[Cell]) -> list[Cost]:
 def observations(trials: Iterable[Judged], cells: Iterable[Cell]) -> list[Observation]:
     """Return what each counted block of a valid cell measured.
 
-    Failed and invalid cells leave every comparison, and so does a p99 of too few requests.
+    Failed and invalid cells leave every comparison, and so do a p99 of too few requests, and throughput at a share of capacity:
+    it was offered, and would repeat the comparison of the closed load that it is a share of.
     """
     compared = {(cell.scenario, cell.load, cell.stack): cell for cell in cells if cell.outcome == "valid"}
     return [
@@ -146,4 +147,5 @@ def observations(trials: Iterable[Judged], cells: Iterable[Cell]) -> list[Observ
         if (value := measure(t.sample)) is not None
         and value > 0
         and (metric != "p99_ms" or compared[t.key].amount("p99_ms") is not None)
+        and (metric != "rps" or not t.trial.load.is_share)
     ]

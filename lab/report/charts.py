@@ -83,7 +83,7 @@ def _bend(points: Sequence[dict[str, object]], name: str, title: str, shares: Se
             "share:N",
             title=None,
             legend=altair.Legend(
-                symbolStrokeWidth=1.5, symbolStrokeColor="currentColor", symbolFillColor="transparent"
+                orient="bottom", symbolStrokeWidth=1.5, symbolStrokeColor="currentColor", symbolFillColor="transparent"
             ),
         ).scale(domain=list(shares)),
         fill=altair.condition("datum.failed", altair.value("transparent"), altair.Color("stack:N", legend=None)),

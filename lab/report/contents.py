@@ -182,8 +182,8 @@ def _rows(chapter: Chapter, lines: Callable[[Section], Iterable[Line]]) -> list[
     rows = [(section, line) for section in chapter.sections for line in lines(section)]
     if not chapter.is_of_shares:
         return rows
-    places = {stack: place for place, stack in reversed(list(enumerate(line.cell.stack for _, line in rows)))}
-    return sorted(rows, key=lambda row: places[row[1].cell.stack])
+    stacks = list(dict.fromkeys(line.cell.stack for _, line in rows))
+    return sorted(rows, key=lambda row: stacks.index(row[1].cell.stack))
 
 
 def _filled(shown: Shown[T], rows: Sequence[T], names: Iterable[str | page.Text]) -> Filled:
@@ -272,7 +272,8 @@ def _remarks(chapter: Chapter) -> Iterator[page.Item]:
         found = (row for row in section.aa if row.metric == section.metric)
         yield from (page.Item(words.sentence(row), f"A/A {_at(section)}".strip()) for row in found)
     yield from (page.Item(sentence, style="soft") for section in chapter.sections for sentence in section.late)
-    for bound, meaning in {k: v for section in chapter.sections for k, v in section.warning_bounds.items()}.items():
+    bounds = dict(item for section in chapter.sections for item in section.warning_bounds.items())
+    for bound, meaning in bounds.items():
         yield page.Item(f"{meaning}.", f"Bound by {bound}", "soft")
 
 

@@ -208,7 +208,7 @@ class Chapter:
 
 
 def chapters(sections: Iterable[Section]) -> list[Chapter]:
-    """Return the sections as they are shown, in their order; the shares of a scenario stand together where its first one is, the lowest first."""
+    """Return the sections as they are shown; a scenario's shares stand together where its first one is, the lowest first."""
     found: dict[tuple[str, str], list[Section]] = {}
     for section in sections:
         found.setdefault((section.scenario.id, "" if section.share else section.load), []).append(section)

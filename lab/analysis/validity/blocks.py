@@ -31,7 +31,7 @@ def excused(verdicts: Sequence[Verdict], enough: int) -> list[Verdict]:
     """Return the failures of a cell that are not known to be the stack's, where they are all of them; else none.
 
     No counter shows every disturbance, and the block is the unit of replication: what one block shows and `enough` valid ones
-    do not is `lone`. A share is of one trial's throughput, so it is too much where that was high by chance or the machine slower
+    do not is lone. A share is of one trial's throughput, so it is too much where that was high by chance or the machine slower
     afterwards: what most blocks keep up with is not too much for the stack. Such blocks stay in every figure, since blocks are
     never chosen by what the stack did in them.
     """
