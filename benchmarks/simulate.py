@@ -52,7 +52,7 @@ class World:
     """Pairs that are a family of contrasts beside that of the baseline."""
 
 
-STANDARD_BLOCKS, STANDARD_PRECISION = 7, 0.05
+STANDARD_BLOCKS, STANDARD_PRECISION = 6, 0.05
 STANDARD_MOST = 7
 """What the profile's time allows for four stacks."""
 QUICK_BLOCKS = 6

@@ -15,7 +15,7 @@ from lab.host.noise import Moment
 from lab.load.client import Driver
 from lab.load.protocol import Failed, Order
 from lab.model.outcome import Driven, Outcome
-from lab.model.stack import Arm, Service, Stack, Target
+from lab.model.stack import Arm, Service, Setting, Stack, Target
 from lab.run.context import World
 from lab.run.progress import Reporter
 from lab.run.rounds import Rate, calibrated
@@ -54,7 +54,7 @@ class FakeWorld:
         findings: Iterable[list[Finding]] = (),
     ) -> None:
         self.at, self.trials, self.noisy, self.started = at or {}, trials or {}, noisy, started or {}
-        self.findings = iter(findings)
+        self.findings, self.settings = iter(findings), dict[str, Setting]()
         self.steps: list[str] = []
         self.orders: list[Order] = []
         """What the driver was asked to do."""
@@ -74,7 +74,7 @@ class FakeWorld:
             restore_backing=self.restore_backing,
             serving=self.serving,
             verify=self.verify,
-            settings=lambda *_: {},
+            settings=lambda *_: self.settings,
             rate=self.rate,
             memory_bytes=lambda _: 1,
             driver=lambda *_: FakeDriver(self),

@@ -107,4 +107,4 @@ def test_a_plan_in_which_no_stack_can_do_anything_is_refused() -> None:
 def test_the_expected_time_counts_windows_and_overheads() -> None:
     plan = planned(blocks=2, aa=())
     assert plan.trials_per_block == 9
-    assert expected_s(plan, per_trial_s=0.5, per_block_s=3) == 2 * (9 * 2.5 + 3)
+    assert expected_s(plan, per_trial_s=0.5, per_start_s=3) == 2 * (9 * 2.5 + 3 * len(plan.arms))

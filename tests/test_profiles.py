@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 from lab.config import scenarios, selection
+from lab.config.plan import expected_s
+from lab.config.project import Project
 from lab.errors import LabError
 from lab.model.workload import Load
 from lab.paths import LOADTESTS
+from lab.run.series import EXPECTED_START_S, EXPECTED_TRIAL_OVERHEAD_S
 
 WHOLE = """about = "a try"
 stacks = ["a"]
@@ -27,17 +30,16 @@ def test_the_profiles_name_scenarios_that_exist(name: str) -> None:
     assert set(profile.aa_scenarios) <= found
 
 
-def test_quick_measures_for_less_than_four_minutes() -> None:
-    quick = selection.profile(LOADTESTS, "quick")
-    arms = len(quick.stacks) * len(quick.scenarios) + len(quick.aa_scenarios)
-    assert arms * len(quick.loads) * quick.blocks * (quick.warmup_s + quick.window_s) < 200
-    assert quick.blocks >= 6
-
-
-def test_standard_measures_for_less_than_half_an_hour() -> None:
-    standard = selection.profile(LOADTESTS, "standard")
-    arms = len(standard.stacks) * len(standard.scenarios) + len(standard.aa_scenarios)
-    assert arms * len(standard.loads) * standard.blocks * (standard.warmup_s + standard.window_s) < 1600
+@pytest.mark.parametrize(("name", "minutes", "more"), [("quick", 5.5, 0), ("standard", 30, 1), ("standard-all", 30, 1)])
+def test_the_blocks_of_a_profile_take_no_longer_than_it_says(name: str, minutes: float, more: int) -> None:
+    """With as many more blocks as a disturbed machine may cost."""
+    profile, project = selection.profile(LOADTESTS, name), Project.here()
+    found = scenarios.find(LOADTESTS, profile.scenarios)
+    plan = selection.plan(profile, selection.stacks(profile.stacks, project.stacks), found, seed=1)
+    each_s = expected_s(plan, EXPECTED_TRIAL_OVERHEAD_S, EXPECTED_START_S) / profile.blocks
+    assert (profile.blocks + more) * each_s <= minutes * 60
+    assert profile.limit_min == minutes
+    assert profile.blocks >= 6
 
 
 def test_loads_read_as_kind_and_amount(tmp_path: Path) -> None:

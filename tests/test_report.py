@@ -288,7 +288,7 @@ def test_facts_are_shown_and_absent_ones_are_not(tmp_path: Path, report: Mapping
         "f00",
         "| slots: requests at once where each needs a thread | 40 (first, broken); **80** (base) |",
         "1 (asked for)",
-        "Not the equal budget: base: slots: 80 (read) instead of 40.",
+        "Not as declared: base: slots: 80 (read) instead of 40.",
         "4.00 s",
         "sha256:1",
     ):

@@ -11,11 +11,12 @@ import pytest
 from lab.errors import LabError
 from lab.load.protocol import Failed
 from lab.model.outcome import Failure, Sample
+from lab.model.stack import Setting
 from lab.model.workload import Scenario
 from lab.run.starting import Started
 from lab.run.store import RunFolder
 from tests.fakes import INVALID, SERVICES, FakeWorld, ctrl_c
-from tests.playing import ARMS, CPU, STOP, finding, play, steps_of
+from tests.playing import ARMS, CPU, STACKS, STOP, finding, play, steps_of
 from tests.synthetic import scenario
 
 # The order of the steps
@@ -116,6 +117,16 @@ def test_what_a_stack_has_beyond_the_equal_budget_is_said_and_recorded(
     (sentence,) = ran.facts["unequal"]["b"]
     assert "80 (configured) instead of 40" in sentence
     assert f"  {sentence}" in ran.said.lines
+
+
+def test_a_stack_that_runs_on_something_else_than_its_labels_say_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(STACKS, "b", STACKS["b"].model_copy(update={"loop": "uvloop", "handlers": "async"}))
+    world = FakeWorld()
+    world.settings = {"loop": Setting(value="asyncio.unix_events._UnixSelectorEventLoop", source="read")}
+    (sentence,) = play(tmp_path / "run", world).facts["unequal"]["b"]
+    assert sentence.startswith("b: the label lab.loop says uvloop, the running server says asyncio.")
 
 
 # Re-runs

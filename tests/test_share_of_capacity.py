@@ -18,17 +18,14 @@ from lab.analysis.validity.causes import Cause
 from lab.analysis.validity.limits import Limits
 from lab.analysis.validity.verdict import judge
 from lab.config import scenarios, selection
-from lab.config.plan import expected_s
-from lab.config.project import Project
 from lab.errors import LabError
 from lab.load.client import Driver
 from lab.load.driver.schedule import schedule
 from lab.load.protocol import Failed, Order
 from lab.model.outcome import Driven, Failure, Outcome, Sample
-from lab.model.workload import Load, Profile
+from lab.model.workload import Load
 from lab.paths import LOADTESTS
 from lab.run import stopping
-from lab.run.series import EXPECTED_BLOCK_OVERHEAD_S, EXPECTED_TRIAL_OVERHEAD_S
 from tests.fakes import INVALID, FakeWorld, ctrl_c
 from tests.playing import Ran, finding, planned, play
 from tests.server import Server
@@ -123,12 +120,6 @@ def test_shares_change_nothing_of_the_order_of_a_profile_without_them() -> None:
         ("json", "closed:8"),
         ("json", "closed:1"),
     ]
-
-
-def test_open_loads_may_have_a_window_of_their_own() -> None:
-    plan = planned(loads=LOADS, open_window_s=3)
-    assert {(one.load.kind, one.window_s) for one in plan.block(0)} == {("closed", 1), ("open", 3)}
-    assert expected_s(plan, 0, 0) == plan.profile.blocks * 3 * (1 + 3 * 3)
 
 
 def test_all_stacks_of_a_block_get_the_same_arrivals_in_units_of_their_own_rate() -> None:
@@ -317,13 +308,6 @@ def test_the_driver_sends_the_rate_of_a_share(tmp_path: Path) -> None:
 # In the profile
 
 
-def test_standard_measures_shares_of_four_stacks_in_at_most_half_an_hour() -> None:
-    project = Project.here()
-    names = ["flask-gunicorn", "fastapi-def", "fastapi-uvicorn", "quart-hypercorn"]
-    standard: Profile = selection.profile(LOADTESTS, "standard")
-    found = scenarios.find(LOADTESTS, standard.scenarios)
-    plan = selection.plan(standard, selection.stacks(names, project.stacks), found, seed=1)
-    blocks = standard.blocks + 1  # one more, for what a disturbed machine takes
-    lasts_s = expected_s(plan, EXPECTED_TRIAL_OVERHEAD_S, EXPECTED_BLOCK_OVERHEAD_S) / standard.blocks * blocks
-    assert lasts_s <= 30 * 60
-    assert {str(load) for load in standard.loads} >= {"open:25%", "open:50%", "open:80%"}
+def test_standard_measures_three_shares() -> None:
+    loads = map(str, selection.profile(LOADTESTS, "standard").loads)
+    assert set(loads) >= {"closed:64", "open:25%", "open:50%", "open:80%"}

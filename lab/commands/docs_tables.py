@@ -95,10 +95,9 @@ def _origin(run: Path, facts: Mapping[str, Any], cells: Sequence[Mapping[str, st
     profile = facts["profile"]
     name = run.relative_to(ROOT)
     blocks = max(int(cell["blocks"]) for cell in cells)  # a run with a target of precision adds some to the profile's
-    opened = f" ({profile['open_window_s']:g} s under open load)" if profile.get("open_window_s") else ""
     return (
         f"Measured {facts['started_at'][:10]} on a machine of {where}, runtime {facts['runtime']}, profile {profile['name']}: "
-        f"{blocks} blocks, windows of {profile['window_s']:g} s{opened}.\nThe run: [{name}]({name}/report.md)."
+        f"{blocks} blocks, windows of {profile['window_s']:g} s.\nThe run: [{name}]({name}/report.md)."
     )
 
 

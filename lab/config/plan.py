@@ -46,7 +46,7 @@ class Plan(Noun):
                     load=load,
                     arrivals=self.profile.arrivals,
                     warmup_s=self.profile.warmup_s,
-                    window_s=self.profile.window_of(load),
+                    window_s=self.profile.window_s,
                     timeout_s=self.profile.timeout_s,
                     seed=seed,
                 )
@@ -73,10 +73,10 @@ def window_total_s(plan: Plan) -> float:
     return plan.profile.blocks * sum(trial.warmup_s + trial.window_s for trial in plan.block(0))
 
 
-def expected_s(plan: Plan, per_trial_s: float, per_block_s: float) -> float:
-    """Return the seconds that the plan will take, given what a trial and a block cost beside their windows."""
+def expected_s(plan: Plan, per_trial_s: float, per_start_s: float) -> float:
+    """Return the seconds that the plan will take, given what a trial and the start of an arm cost beside the windows."""
     blocks = plan.profile.blocks
-    return window_total_s(plan) + blocks * (plan.trials_per_block * per_trial_s + per_block_s)
+    return window_total_s(plan) + blocks * (plan.trials_per_block * per_trial_s + len(plan.arms) * per_start_s)
 
 
 def _order(arms: Sequence[str], seed: str, block: int) -> list[str]:

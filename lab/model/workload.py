@@ -88,8 +88,6 @@ class Profile(Noun):
     blocks: int = Field(ge=1, le=100)
     warmup_s: float = Field(ge=0)
     window_s: float = Field(gt=0)
-    open_window_s: float | None = Field(default=None, gt=0)
-    """The window of open loads; None: as long as the others."""
     timeout_s: float = Field(gt=0)
     """How long one request may take; also the limit of the drain after the window."""
     arrivals: Arrivals = "poisson"
@@ -126,10 +124,6 @@ class Profile(Noun):
     def capacity_load(self) -> Load | None:
         """Return the load whose throughput shares are taken of: the first closed one."""
         return next((load for load in self.loads if load.kind == "closed"), None)
-
-    def window_of(self, load: Load) -> float:
-        """Return the length of a load's window in seconds."""
-        return self.window_s if load.kind == "closed" or self.open_window_s is None else self.open_window_s
 
 
 class Trial(Noun):

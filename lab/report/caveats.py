@@ -13,7 +13,7 @@ def warnings(view: View) -> Iterator[str]:
     run = view.run
     yield from _partial(view)
     for sentences in run.facts.get("unequal", {}).values():
-        yield from (f"Not the equal budget: {sentence}." for sentence in sentences)
+        yield from (f"Not as declared: {sentence}." for sentence in sentences)
     if again := len(run.outcomes) - len(view.trials):
         yield f"{again} trials of interrupted or noisy blocks were measured again; the last whole attempt counts."
     yield from noisy_blocks(run.blocks)

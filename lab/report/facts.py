@@ -9,7 +9,6 @@ from typing import Any
 from lab.model.effective import NAMES, recorded
 from lab.model.outcome import Sample
 from lab.model.stack import Setting
-from lab.model.workload import Profile
 from lab.report import page, words
 from lab.report.read import Run
 
@@ -33,11 +32,7 @@ def setup(run: Run) -> Iterator[str]:
     # runs of earlier versions do not record whether windows began when all users were served
     waited = any(isinstance(one, Sample) and one.driven.all_served_s is not None for one in run.outcomes)
     longer = ", and until every user was served once," if waited else ""
-    yield f"{profile.warmup_s:g} s of warm-up{longer} and {profile.window_s:g} s measured{_open_window(profile)}."
-
-
-def _open_window(profile: Profile) -> str:
-    return "" if profile.open_window_s is None else f", {profile.open_window_s:g} s under open load"
+    yield f"{profile.warmup_s:g} s of warm-up{longer} and {profile.window_s:g} s measured."
 
 
 def when(text: str) -> str:

@@ -15,6 +15,7 @@ from lab.run.servers import DATABASE, UPSTREAM
 from lab.run.stopping import LimitsOf
 from lab.runtime import quota
 from lab.settings.budget import unequal
+from lab.settings.labels import untrue
 from lab.settings.reading import configured
 
 
@@ -42,7 +43,7 @@ def prepare(context: Context, record: Record) -> None:
 
 
 def check(context: Context, record: Record) -> Checked:
-    """Compare each stack, which runs alone then, with the HTTP contract and the equal budget."""
+    """Compare each stack, which runs alone then, with the HTTP contract, the equal budget and its own labels."""
     context.say.step("Checking every stack against the contract …")
     checked, logs = Checked(), context.logs("contract")
     for name in context.chosen:
@@ -50,7 +51,9 @@ def check(context: Context, record: Record) -> Checked:
         _check(context, context.arms[name], logs, checked)
         context.say_each([f"{name}: {sentence}" for sentence in checked.wrong[name].values()])
     found = {
-        name: unequal(stack, context.services[name], checked.settings[name]) for name, stack in context.chosen.items()
+        name: [*unequal(stack, context.services[name], settings), *untrue(stack, settings)]
+        for name, stack in context.chosen.items()
+        for settings in (checked.settings[name],)
     }
     for sentences in found.values():
         context.say_each(sentences)

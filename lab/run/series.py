@@ -11,7 +11,8 @@ from lab.run.block import Attempts
 from lab.run.context import Context
 
 EXPECTED_TRIAL_OVERHEAD_S = 0.1
-EXPECTED_BLOCK_OVERHEAD_S = 4.0
+EXPECTED_START_S = 1.0
+"""Of each arm in each block, its end included; in containers, on a machine of two CPUs."""
 
 
 class Series:
@@ -25,7 +26,7 @@ class Series:
     def run(self) -> str:
         """Measure whatever is not measured yet; return why there are no more blocks."""
         todo = self._todo(range(self._profile.blocks))
-        whole_s = expected_s(self._plan, EXPECTED_TRIAL_OVERHEAD_S, EXPECTED_BLOCK_OVERHEAD_S)
+        whole_s = expected_s(self._plan, EXPECTED_TRIAL_OVERHEAD_S, EXPECTED_START_S)
         self._context.say.begin(self._plan.trials_per_block * len(todo), whole_s * len(todo) / self._profile.blocks)
         for place, (number, attempt) in enumerate(todo, start=1):
             self._run_until_quiet(number, attempt, to_come=len(todo) - place)
