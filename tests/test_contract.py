@@ -126,6 +126,7 @@ def test_waits_that_do_not_overlap_are_found_unless_the_model_says_so() -> None:
         assert held(url, stack("sync"), overlap) == []
 
 
+@pytest.mark.slow
 def test_waits_one_by_one_are_seen_even_where_all_answers_come_together() -> None:
     """A server may send what it has finished in one go: how far apart answers come says nothing of the waits."""
 

@@ -62,6 +62,7 @@ def test_requests_that_stall_on_a_kept_connection_are_found_with_amount_and_caus
     assert "40 ms is usually Nagle's algorithm meeting a delayed acknowledgement" in get
 
 
+@pytest.mark.slow
 @remeasured
 def test_a_stall_of_every_second_request_is_found() -> None:
     class EverySecond(Obedient):
@@ -90,6 +91,7 @@ def test_fresh_connections_that_stall_are_found() -> None:
     assert re.search(r"on a fresh one [23]\d\d ms", finding)
 
 
+@pytest.mark.slow
 @remeasured
 def test_a_stall_for_a_body_in_a_segment_of_its_own_is_found() -> None:
     async def talk(peer: Peer) -> None:
@@ -149,6 +151,7 @@ def test_100_continue_and_a_refusal_are_both_right(status: int) -> None:
         assert framing.expects(address(url), parsing_stack()) == []
 
 
+@pytest.mark.slow
 def test_a_second_request_that_is_thrown_away_is_found() -> None:
     class OneByOne(Obedient):
         def do_GET(self) -> None:

@@ -23,8 +23,8 @@ FIRST = {
 """Python framework -> its first stack."""
 
 
-CHECKED_ELSEWHERE = ("FastAPI", "Flask")
-"""Frameworks of which test_bench.py and test_docker_runtime.py check a stack."""
+CHECKED_ELSEWHERE = ("FastAPI", "Flask", "Starlette")
+"""Frameworks of which test_bench.py and test_docker_runtime.py check a stack, and one that FastAPI is made of."""
 FAST = ",".join(name for framework, name in FIRST.items() if framework not in CHECKED_ELSEWHERE)
 
 
