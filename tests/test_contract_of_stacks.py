@@ -26,6 +26,8 @@ from tests.conftest import ENGINE_MISSING, PORTS, all_started, until
 pytestmark = pytest.mark.slow
 PROJECT = Project.here()
 STACKS = PROJECT.stacks
+DISTINCT = list({(one.framework, one.server, one.handlers): name for name, one in reversed([*STACKS.items()])}.values())
+"""The first stack of each framework, server and kind of handlers: what is asked of others would be answered by the same code."""
 BOUNDS = {"ms": 2, "n": 10, "chunks": 20, "rounds": 1_000}
 """What a valid parameter is lowered to, so that an example takes milliseconds; the lab's own check has the high values."""
 LONGEST_QUERY = 3_000
@@ -86,6 +88,7 @@ def test_the_running_server_is_what_the_labels_say(stack: Stack) -> None:
     assert labels.untrue(stack, known(PROJECT.services[stack.name], here, stack.port)) == []
 
 
+@pytest.mark.parametrize("stack", DISTINCT, indirect=True)
 @DOCUMENT.parametrize()
 def test_requests_made_from_the_document_are_answered_as_it_says(case: schemathesis.Case[Any], stack: Stack) -> None:
     address = f"http://127.0.0.1:{stack.port}"
@@ -131,7 +134,7 @@ def without_upstream(stands: dict[str, Stack]) -> dict[str, Stack]:
 
 
 @pytest.mark.parametrize("path", ["/http/one", "/http/sequential", "/http/concurrent", "/http/bounded", "/stream"])
-@pytest.mark.parametrize("name", STACKS)
+@pytest.mark.parametrize("name", DISTINCT)
 def test_a_call_that_fails_because_upstream_is_down_is_502(
     name: str, path: str, without_upstream: dict[str, Stack]
 ) -> None:

@@ -20,6 +20,8 @@ from lab.paths import LOADTESTS
 GOALS = {"quick": 0.20, "standard": 0.10}
 """Profile -> goal for the minimum detectable difference in throughput."""
 METRICS = ("rps", "cpu_us_per_request")
+LOAD = "closed:64"
+"""It stands for the first closed load of the profile, which both servers get."""
 Arm = Literal["a", "b"]
 
 
@@ -53,7 +55,7 @@ def _is_known(trials: Iterable[NoiseTrial], precision: float) -> bool:
 
 
 def _compared(trials: Iterable[NoiseTrial]) -> dict[str, Comparison]:
-    seen = [Observation(t.arm, "", "closed", t.block, metric, getattr(t, metric)) for t in trials for metric in METRICS]
+    seen = [Observation(t.arm, "", LOAD, t.block, metric, getattr(t, metric)) for t in trials for metric in METRICS]
     return {row.metric: row for row in compare(seen, "a")}
 
 
