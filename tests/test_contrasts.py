@@ -8,7 +8,7 @@ import pytest
 from lab.analysis.comparison.contrasts import differences, differing, instead_of
 from lab.config.project import Project
 from lab.model.stack import Stack
-from lab.report import answer, contents, contrasts, markdown
+from lab.report import answer, by_factor, contents, markdown
 from lab.report.view import View, view_of
 from tests.synthetic import run_facts, sample, scenario, stack, trial, write_run
 
@@ -90,7 +90,7 @@ def test_people_ask_what_async_brings_and_not_what_sync_costs() -> None:
 
 
 def test_a_contrast_is_told_in_the_direction_of_the_question_with_its_interval(tmp_path: Path) -> None:
-    found = contrasts.contrasts(run(tmp_path / "run"))
+    found = by_factor.contrasts(run(tmp_path / "run"))
     assert [(one.factor, one.change, one.shared) for one in found] == [
         ("handlers", "`async def` instead of `def`", "FastAPI on Uvicorn"),
         ("parser", "httptools instead of h11", "Quart on Hypercorn with uvloop and `async def`"),
@@ -139,7 +139,7 @@ def test_a_run_of_one_factor_only_has_its_rows_in_the_comparisons(tmp_path: Path
 def test_what_a_stack_cannot_have_is_said_beside_its_contrast(tmp_path: Path) -> None:
     exempt = {"keep_alive_s": {"value": 60, "why": "no more"}}
     stacks = [STACKS[0], STACKS[1].model_copy(update={"exceptions": stack(exceptions=exempt).exceptions})]
-    (contrast,) = contrasts.contrasts(run(tmp_path / "run", stacks))
+    (contrast,) = by_factor.contrasts(run(tmp_path / "run", stacks))
     assert contrast.forced == "on-def has keep_alive_s=60"
 
 

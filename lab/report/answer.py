@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 
-from lab.report import caveats, contrasts, precision, short, words
-from lab.report.contrasts import Contrast
+from lab.report import by_factor, caveats, precision, short, words
+from lab.report.by_factor import Contrast
 from lab.report.section import Chapter
 from lab.report.view import View
 
 
 def lines(view: View) -> Iterator[str]:
     """Yield the contrasts, the ratios and verdicts of each scenario, then the minimum detectable differences and the warnings."""
-    if found := contrasts.contrasts(view):
+    if found := by_factor.contrasts(view):
         yield from _contrasts(found)
     if view.compared:
         yield f"Against {view.run.baseline}, by the ratio inside each block, with its interval:"
@@ -22,7 +22,7 @@ def lines(view: View) -> Iterator[str]:
 
 def _contrasts(found: Sequence[Contrast]) -> Iterator[str]:
     yield "What one factor changes, by the ratio inside each block, with its interval:"
-    many = sum(len(one.rows) for one in found) > contrasts.MOST
+    many = sum(len(one.rows) for one in found) > by_factor.MOST
     for one in found:
         shown = [row for row in one.rows if row.verdict == "different" or not many]
         yield f"{one.factor}: {one.change}, {one.shared} ({one.names})"

@@ -11,8 +11,8 @@ from lab.analysis.summary import Judged
 from lab.model.cell import Figure, Value
 from lab.model.outcome import Failure, Role
 from lab.model.workload import Load
-from lab.report import caveats, contrasts, facts, page, precision, short, start, words
-from lab.report.contrasts import Contrast
+from lab.report import by_factor, caveats, facts, page, precision, short, start, words
+from lab.report.by_factor import Contrast
 from lab.report.read import Run
 from lab.report.section import NOT_SUPPORTED, Chapter, Line, Section, headline, tone
 from lab.report.view import View
@@ -51,8 +51,8 @@ def of(view: View, drawn: Collection[str]) -> page.Page:
 
 
 def _sections(view: View, drawn: Collection[str]) -> Iterator[page.Section]:
-    if by_factor := contrasts.contrasts(view):
-        yield page.Section(CONTRASTS, tuple(_contrasts(view, by_factor)))
+    if told := by_factor.contrasts(view):
+        yield page.Section(CONTRASTS, tuple(_contrasts(view, told)))
     yield page.Section("The short answer", tuple(_short_answer(view)))
     for one in view.chapters:
         blocks = tuple(_chapter(one, view.run, one.slug in drawn))
@@ -82,7 +82,7 @@ def _contrasts(view: View, found: Sequence[Contrast]) -> Iterator[page.Block]:
     )
     yield _table_of_contrasts(view, found)
     sentences = page.Bullets(tuple(page.Item(one.sentence(row)) for one in found for row in one.rows))
-    many = len(sentences.items) > contrasts.MOST
+    many = len(sentences.items) > by_factor.MOST
     yield page.Details("Each of them as a sentence", (sentences,)) if many else sentences
     if forced := [page.Item(f"{one.forced}.", one.names) for one in found if one.forced]:
         yield page.Paragraph("What else differs, because a stack cannot have the equal budget:")
@@ -124,7 +124,7 @@ def _short_answer(view: View) -> Iterator[page.Block]:
     yield page.Paragraph(" ".join([against, *precision.detectable(view.sections, headlines=True)]))
     if found := list(precision.sentences(view.run, view.sections)):
         yield page.Details(found[0], tuple(map(page.Paragraph, found[1:])))
-    if several := " ".join(contrasts.several(view)):
+    if several := " ".join(by_factor.several(view)):
         yield page.Paragraph(several, "soft")
     yield page.ShortAnswer(view.run.baseline, tuple(_entry(view, chapter) for chapter in view.chapters))
 
