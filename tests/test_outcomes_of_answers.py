@@ -70,16 +70,21 @@ def test_a_server_that_serves_some_users_and_never_the_others_has_failed(driver:
     assert "2 of 8 users" in verdict.reason
 
 
-def test_requests_for_which_no_connection_is_free_are_dropped_and_the_stack_has_failed(driver: Driver) -> None:
+@pytest.mark.parametrize(
+    ("load", "rate", "cause"), [("open:500", None, Cause.DROPPED), ("open:80%", 500.0, Cause.OVER_CAPACITY)]
+)
+def test_requests_for_which_no_connection_is_free_are_dropped_and_the_stack_has_failed(
+    driver: Driver, load: str, rate: float | None, cause: Cause
+) -> None:
     async def slow(peer: Peer) -> None:
         while await peer.request():
             await asyncio.sleep(0.05)
             await peer.answer()
 
     with Server(slow) as server:
-        sample = sampled(driver, server, "open:500", most_connections=4)
+        sample = sampled(driver, server, load, rate=rate, most_connections=4)
     assert sample.driven.dropped > 0
-    assert dict(CHECKS)[Cause.DROPPED](sample, Limits())
+    assert dict(CHECKS)[cause](sample, Limits())
     assert judge(sample, Limits()).result != "valid"
 
 

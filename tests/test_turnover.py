@@ -41,7 +41,7 @@ for line in sys.stdin:
 def test_workers_that_gunicorn_replaces_after_so_many_requests_are_counted(tmp_path: Path) -> None:
     with checkout_copied_to(tmp_path / "checkout") as copy:
         assert measured(copy, FLASK, window_s=1).serving_replaced == 0
-        command = "      - --http2-cleartext=both\n      - --no-control-socket\n      - stacks.flask.app:app\n"
+        command = "      - --forwarded-allow-ips=\n      - stacks.flask.app:app\n"
         edit(copy / "docker-compose.yml", command, f"      - --max-requests={LIMITED}\n{command}")
         limited = measured(copy, FLASK, window_s=8)
     assert limited.serving_replaced is not None
