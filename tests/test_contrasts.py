@@ -1,15 +1,18 @@
 """Pairs of stacks that differ in one factor: how they are found, decided and told."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.analysis.comparison.contrasts import differences, differing, instead_of
+from lab.analysis.validity.limits import Limits
 from lab.config.project import Project
 from lab.model.stack import Stack
-from lab.report import answer, by_factor, contents, markdown
+from lab.report import answer, by_factor, contents, markdown, precision
 from lab.report.view import View, view_of
+from lab.run import stopping
 from tests.synthetic import run_facts, sample, scenario, stack, trial, write_run
 
 SPEEDS = {"on-async": 1.0, "on-def": 0.5, "other": 2.0, "other-h11": 1.0}
@@ -129,11 +132,20 @@ def test_pairs_that_differ_in_several_factors_name_them_and_credit_none(tmp_path
 def test_a_run_of_one_factor_only_has_its_rows_in_the_comparisons(tmp_path: Path) -> None:
     rows = [row for row in run(tmp_path / "run").comparisons if row.metric == "rps"]
     assert {(row.stack, row.baseline): row.factors for row in rows} == {
-        ("on-def", "on-async"): "handlers",
-        ("other", "on-async"): "framework,server",
-        ("other-h11", "on-async"): "framework,server,parser",
-        ("other", "other-h11"): "parser",
+        ("on-def", "on-async"): ("handlers",),
+        ("other", "on-async"): ("framework", "server"),
+        ("other-h11", "on-async"): ("framework", "server", "parser"),
+        ("other", "other-h11"): ("parser",),
     }
+
+
+def test_the_report_counts_the_ratios_that_the_stopping_rule_asks_for(tmp_path: Path) -> None:
+    view = run(tmp_path / "run")
+    profile = view.run.profile.model_copy(update={"precision": 0.05, "most_blocks": 6})
+    said = next(precision.sentences(replace(view.run, profile=profile), view.sections))
+    asked = stopping.ratios(view.run.outcomes, lambda _: Limits(), STACKS, 0.05)
+    assert (asked.number, asked.wide) == (4, [])
+    assert said == "Precision: 4 of 4 throughput ratios (closed load) are known to 5.0 % or better."
 
 
 def test_what_a_stack_cannot_have_is_said_beside_its_contrast(tmp_path: Path) -> None:

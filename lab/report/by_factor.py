@@ -96,7 +96,7 @@ _ORDER = ("handlers", "model", "server", "loop", "parser", "framework")
 def _contrast(stack: Stack, baseline: Stack, rows: Sequence[Comparison]) -> Contrast:
     asked, reference = instead_of(stack, baseline)
     directed = rows if asked is stack else [row.inverse for row in rows]
-    return Contrast(rows[0].factors, asked, reference, tuple(directed))
+    return Contrast(rows[0].factors[0], asked, reference, tuple(directed))
 
 
 def several(view: View) -> Iterator[str]:

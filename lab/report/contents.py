@@ -75,10 +75,10 @@ def _sections(view: View, drawn: Collection[str]) -> Iterator[page.Section]:
 
 
 def _contrasts(view: View, found: Sequence[Contrast]) -> Iterator[page.Block]:
-    """Yield a table for each load, and each contrast as a sentence; a run of many stacks has too many of them to read first."""
+    """Yield all contrasts in one table, and each as a sentence; a run of many stacks has too many sentences to read first."""
     yield page.Paragraph(
         "Two stacks that differ in one factor: the ratio is what that factor changes. The contrasts of a scenario are decided "
-        "together, apart from the stacks of the short answer, which differ from the baseline in several factors."
+        "together, apart from the pairs that differ in several factors."
     )
     yield _table_of_contrasts(view, found)
     sentences = page.Bullets(tuple(page.Item(one.sentence(row)) for one in found for row in one.rows))

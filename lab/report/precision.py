@@ -4,6 +4,7 @@ Minimum detectable differences have one sentence per metric and kind of load: th
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from math import ceil, expm1, inf, log1p
 from statistics import median
 
@@ -12,10 +13,25 @@ from lab.analysis.comparison.rows import Comparison
 from lab.model.workload import Family, Load
 from lab.report import words
 from lab.report.read import Run
-from lab.report.section import Line, Section, headline
+from lab.report.section import Section, headline
 
 NAMED = 14
 """So many ratios are named; a run of many stacks has its others in the tables."""
+
+
+@dataclass(frozen=True)
+class _Ratio:
+    """One that the stopping rule asks for: a stack beside the baseline, or a contrast without it."""
+
+    name: str
+    row: Comparison | None
+    lacks: str
+    """Why there is no row."""
+
+    @property
+    def half(self) -> float:
+        """Half of the adjusted interval of the log ratio; infinite where there is none."""
+        return inf if self.row is None or self.row.adjusted_half is None else self.row.adjusted_half
 
 
 def sentences(run: Run, sections: Sequence[Section]) -> Iterator[str]:
@@ -23,13 +39,11 @@ def sentences(run: Run, sections: Sequence[Section]) -> Iterator[str]:
     target = run.profile.precision
     if target is None:
         return
-    closed = [line for section in sections if section.metric == "rps" for line in _compared(section)]
+    closed = [ratio for section in sections if section.metric == "rps" for ratio in _ratios(section)]
     yield from _throughput(closed, target) if closed else ["Precision: this run has no throughput ratio (closed load)."]
     if stopped := run.facts.get("stopped"):
         yield f"There are no more blocks because {stopped}."
-    halves = [
-        half_width(line.against) for section in sections if section.metric != "rps" for line in _compared(section)
-    ]
+    halves = [ratio.half for section in sections if section.metric != "rps" for ratio in _ratios(section)]
     if known := [expm1(half) for half in halves if half < inf]:
         yield (
             f"Ratios of the p99 (open load) have no target: {len(known)} of {len(halves)} are known, "
@@ -37,35 +51,31 @@ def sentences(run: Run, sections: Sequence[Section]) -> Iterator[str]:
         )
 
 
-def _throughput(closed: list[Line], target: float) -> Iterator[str]:
-    missed = [line for line in closed if half_width(line.against) > log1p(target)]
-    missed.sort(key=lambda line: half_width(line.against), reverse=True)
+def _throughput(closed: Sequence[_Ratio], target: float) -> Iterator[str]:
+    missed = sorted((one for one in closed if one.half > log1p(target)), key=lambda one: one.half, reverse=True)
     yield (
         f"Precision: {len(closed) - len(missed)} of {len(closed)} throughput ratios (closed load) are known to "
         f"{words.percent(target)} or better."
     )
     if missed:
         more = f"; and {len(missed) - NAMED} more" if len(missed) > NAMED else ""
-        yield f"Missed, the widest first: {'; '.join(_missed(line, target) for line in missed[:NAMED])}{more}."
+        yield f"Missed, the widest first: {'; '.join(_missed(one, target) for one in missed[:NAMED])}{more}."
 
 
-def _compared(section: Section) -> list[Line]:
-    """Return the lines that are to be compared, whether they could be or not."""
-    return [line for line in section.lines if line.base is not line.cell]
+def _ratios(section: Section) -> Iterator[_Ratio]:
+    """Yield what is to be compared, whether it could be or not."""
+    for line in (line for line in section.lines if line.base is not line.cell):
+        yield _Ratio(f"{line.cell.stack} {line.cell.scenario} {line.cell.load}", line.against, line.answer.text)
+    beside = [line.against for line in section.lines]
+    for row in (row for row in section.comparisons if row.metric == section.metric and row not in beside):
+        yield _Ratio(f"{row.stack} against {row.baseline} {row.scenario} {row.load}", row, "too few blocks")
 
 
-def half_width(row: Comparison | None) -> float:
-    """Return half of the adjusted interval of the log ratio, as in the stopping rule; infinite where there is none."""
-    return inf if row is None or row.adjusted_half is None else row.adjusted_half
-
-
-def _missed(line: Line, target: float) -> str:
-    named, row = f"{line.cell.stack} {line.cell.scenario} {line.cell.load}", line.against
-    half = half_width(row)
-    if row is None or half == inf:
-        return f"{named} ({line.answer.text})"
-    blocks = ceil(row.blocks * (half / log1p(target)) ** 2)
-    return f"{named} (known to {words.percent(expm1(half))}; at this spread about {blocks} blocks would do)"
+def _missed(ratio: _Ratio, target: float) -> str:
+    if ratio.row is None or ratio.half == inf:
+        return f"{ratio.name} ({ratio.lacks})"
+    blocks = ceil(ratio.row.blocks * (ratio.half / log1p(target)) ** 2)
+    return f"{ratio.name} (known to {words.percent(expm1(ratio.half))}; at this spread about {blocks} blocks would do)"
 
 
 def detectable(sections: Iterable[Section], *, headlines: bool) -> list[str]:

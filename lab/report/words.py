@@ -136,8 +136,8 @@ def told(row: Comparison) -> str:
 
 def sentence(row: Comparison) -> str:
     """Return a comparison as a sentence, with its minimum detectable difference, and what more than one factor could explain."""
-    subject, several = _subject(row), row.factors.split(",")
-    credit = f" They differ in {listed(several)}, of which none is credited." if len(several) > 1 else ""
+    subject = _subject(row)
+    credit = f" They differ in {listed(row.factors)}, of which none is credited." if len(row.factors) > 1 else ""
     if row.blocks < MIN_BLOCKS:
         return f"{subject}. No claim: {row.blocks} block{'s' * (row.blocks != 1)}, at least {MIN_BLOCKS} are needed."
     verdict = f"different ({direction(row)})" if row.verdict == "different" else label(row)

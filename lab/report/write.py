@@ -51,7 +51,8 @@ def write_costs(path: Path, costs: Iterable[Cost]) -> Path:
 
 
 def write_comparisons(path: Path, comparisons: Iterable[Comparison]) -> Path:
-    return _write_rows(path, list(columns.COMPARISONS), map(vars, comparisons))
+    rows = (vars(row) | {"factors": ",".join(row.factors)} for row in comparisons)
+    return _write_rows(path, list(columns.COMPARISONS), rows)
 
 
 def _write_rows(path: Path, names: list[str], rows: Iterable[Mapping[str, object]]) -> Path:

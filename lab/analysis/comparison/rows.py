@@ -36,7 +36,7 @@ class Comparison:
     `confidence` says which. `adjusted_half` is half of the family's interval of the log ratio, whatever the verdict.
     `p_adjusted` is adjusted for the family too.
     `mde` is the minimum detectable difference of this pair (0.08: 8 %), with 80 % power.
-    `factors` are those in which the two differ, separated by commas. What needs two blocks is None with one.
+    `factors` are those in which the two differ. What needs two blocks is None with one.
     """
 
     scenario: str
@@ -49,7 +49,7 @@ class Comparison:
     hi: float | None
     verdict: Verdict
     mde: float | None
-    factors: str
+    factors: tuple[str, ...]
     blocks: int
     confidence: float
     p_adjusted: float | None
@@ -64,7 +64,7 @@ class Comparison:
     @property
     def is_contrast(self) -> bool:
         """Return whether the two differ in one factor."""
-        return bool(self.factors) and "," not in self.factors
+        return len(self.factors) == 1
 
     @property
     def inverse(self) -> "Comparison":
@@ -150,7 +150,7 @@ def _comparison(pair: Pair, step: Step | None) -> Comparison:
         hi=None if half is None else math.exp(pair.mean + half),
         verdict=said,
         mde=mde(pair, step.critical, margin) if step else None,
-        factors=",".join(pair.factors),
+        factors=pair.factors,
         blocks=len(pair.log_ratios),
         confidence=TOST_CONFIDENCE if said == "equivalent" else 1 - ALPHA,
         p_adjusted=step.p if step else None,
