@@ -64,7 +64,7 @@ def test_stacks_differ_in_the_factors_that_they_declare_otherwise(
 def test_a_model_that_does_not_follow_from_the_handlers_is_a_difference_of_its_own() -> None:
     views = declared("views", handlers="async", model="threads")
     assert differing(views, declared("sync", handlers="sync", model="threads")) == ("handlers",)
-    assert differing(views, declared("greenlets", handlers="sync", model="greenlets")) == ("handlers", "model")
+    assert differing(views, declared("greenlets", handlers="sync", model="greenlets")) == ("model", "handlers")
 
 
 def test_a_factor_that_belongs_to_the_server_is_not_compared() -> None:

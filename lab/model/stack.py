@@ -22,8 +22,10 @@ ASKED_BY_LAB = ("/health", "/settings")
 Model = Literal["sync", "threads", "greenlets", "async"]
 Handlers = Literal["sync", "async"]
 
-FACTORS = ("framework", "server", "loop", "parser", "handlers", "model")
-"""What a stack consists of, each a label of docker-compose.yml; pairs that differ in one of them are contrasts."""
+FACTORS = ("framework", "server", "loop", "parser", "model", "handlers")
+"""What a stack consists of, each a label of docker-compose.yml; pairs that differ in one of them are contrasts. Reports begin
+with those of the last one, which the lab's question is about.
+"""
 
 SettingValue = int | float | str | None
 """None: the stack has no such thing."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lab.analysis.comparison.contrasts import differences, instead_of
 from lab.analysis.comparison.rows import Comparison
 from lab.analysis.validity.bounds import QUOTA
-from lab.model.stack import Stack
+from lab.model.stack import FACTORS, Stack
 from lab.report import words
 from lab.report.view import View
 
@@ -15,9 +15,10 @@ _WORDS = {
     ("handlers", "sync"): "`def`",
     ("model", "sync"): "one request at a time",
 }
+_PLACE = ("framework", "server", "model")
+"""What a contrast is named after, or what goes without saying; the others tell it from the contrasts beside it."""
 MOST = 30
 """So many sentences on contrasts are read first; of more, a report hides them behind its table, and a terminal shows what differs."""
-_HOW = ("loop", "parser", "handlers")
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,11 @@ class Contrast:
             factor: self._word(factor, value) for factor, value in self.stack.factors.items() if self._is_same(factor)
         }
         place = [same.get("framework", ""), f"on {same['server']}" if "server" in same else ""]
-        how = [] if self.factor in ("handlers", "model") else [same[factor] for factor in _HOW if factor in same]
+        how = (
+            []
+            if self.factor in ("handlers", "model")
+            else [word for factor, word in same.items() if factor not in _PLACE]
+        )
         return " ".join(filter(None, [*place, f"with {words.listed(how)}" if how else ""]))
 
     @property
@@ -86,11 +91,7 @@ def contrasts(view: View) -> list[Contrast]:
                 found.setdefault((row.stack, row.baseline), []).append(row)
     stacks = {stack.name: stack for stack in view.run.stacks}
     made = [_contrast(stacks[stack], stacks[baseline], rows) for (stack, baseline), rows in found.items()]
-    return sorted(made, key=lambda contrast: _ORDER.index(contrast.factor))
-
-
-_ORDER = ("handlers", "model", "server", "loop", "parser", "framework")
-"""The question of the lab comes first."""
+    return sorted(made, key=lambda contrast: FACTORS.index(contrast.factor), reverse=True)
 
 
 def _contrast(stack: Stack, baseline: Stack, rows: Sequence[Comparison]) -> Contrast:

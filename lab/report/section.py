@@ -195,8 +195,9 @@ class Chapter:
     def load_words(self) -> str:
         if not self.is_of_shares:
             return self.sections[0].load_words
-        *first, last = (str(section.share) for section in self.sections)
-        return f"{' and '.join(filter(None, [', '.join(first), last]))} % of each stack's own capacity offered"
+        return (
+            f"{words.listed([str(section.share) for section in self.sections])} % of each stack's own capacity offered"
+        )
 
     @property
     def title(self) -> str:

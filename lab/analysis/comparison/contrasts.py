@@ -36,9 +36,9 @@ def differences(stacks: Sequence[Stack], baseline: str) -> dict[tuple[str, str],
     others = [stack for stack in stacks if stack.name != baseline]
     beside = {(stack.name, baseline): differing(stack, base) for stack in others} if base else {}
     for earlier, later in combinations(others, 2):
-        if len(differing(later, earlier)) == 1:
+        if len(factors := differing(later, earlier)) == 1:
             stack, reference = instead_of(later, earlier)
-            beside[stack.name, reference.name] = differing(stack, reference)
+            beside[stack.name, reference.name] = factors
     return beside
 
 

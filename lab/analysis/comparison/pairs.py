@@ -41,12 +41,9 @@ class Group:
 
     def ratios(self, arm: str, reference: str) -> tuple[float, ...]:
         """Return the log ratios of an arm to its reference in the blocks that both have."""
-        own, others = self.logs.get(arm, {}), self._references(arm, reference)
+        own, others = self.logs.get(arm, {}), [self.logs[name] for name in self._names(arm, reference)]
         bases = {block: [logs[block] for logs in others if block in logs] for block in sorted(own)}
         return tuple(own[block] - math.fsum(base) / len(base) for block, base in bases.items() if base)
-
-    def _references(self, arm: str, reference: str) -> list[Mapping[int, float]]:
-        return [self.logs[name] for name in self._names(arm, reference)]
 
     def _names(self, arm: str, reference: str) -> list[str]:
         """Return the arms that a reference consists of: its A/A arm is the same stack, measured a second time."""
