@@ -52,6 +52,16 @@ def test_a_path_that_is_declared_as_omitted_but_answers_is_found() -> None:
     assert findings[0] == "GET /wait: declared as omitted, but answered 200"
 
 
+def test_a_server_may_close_after_it_answered_for_a_missing_path_without_reading_the_body() -> None:
+    class Brief(Obedient):
+        def do_POST(self) -> None:
+            super().do_POST()
+            self.close_connection = True
+
+    with serving(Brief) as url:
+        assert held(url, stack()) == []
+
+
 def test_a_stack_that_says_what_it_serves_is_checked_on_that_alone() -> None:
     class Smallest(Obedient):
         def do_GET(self) -> None:

@@ -85,6 +85,8 @@ def _wrong(connection: HTTPConnection, check: Check) -> Iterator[str]:
         return
     took_s = time.monotonic() - start
     if check.absent:
+        # A server that has answered before it read the body may close the connection (RFC 9112, section 9.3).
+        connection.close()
         if status not in NOT_THERE:
             yield f"{check}: declared as omitted, but answered {status}"
         return
