@@ -89,6 +89,7 @@ INSIDE: list[dict[str, Any]] = [
     {"of": CLOSED, "requests": 2002, "errors": {"status 500": 2}},
     {"of": OPEN, "lag": histogram({0.9: 2000})},
     {"of": OPEN, "lag": histogram({3.0: 2000}), "latency": histogram({31.0: 2000})},
+    {"of": OPEN, "lag": histogram({0.1: 1900, 3.0: 100}), "latency": histogram({1.0: 1900, 13.0: 100})},
     {"of": CLOSED, "in_flight_s": 0.91 * 64 * 2},
     {"of": trial(load="closed:3"), "in_flight_s": 1.0},
     {"of": CLOSED, "idle_cpu_s": 0.09},
