@@ -232,19 +232,25 @@ def test_users_that_are_served_only_after_the_window_are_counted(driver: Driver)
 
 @remeasured
 def test_the_window_waits_until_every_user_was_served(driver: Driver) -> None:
-    """The sixth connection is accepted when half of the window would be over; nobody starves, and all are in the sample."""
+    """The sixth connection is accepted when half of the window would be over; nobody starves, and all are in the sample.
+
+    The five others ask once and no more until then: they would make a server that is slow to accept slower still.
+    """
     admitted_s: list[float] = []
+    asked: list[int] = []
 
     async def late(peer: Peer) -> None:
         if peer.server.connections == 1 + 6:  # the first one was the probe's
             await asyncio.sleep(0.4)
             admitted_s.append(monotonic())
+            asked.append(peer.server.requests)
         while await peer.request():
             await peer.answer()
 
     with Server(late) as server:
         driven = drive(driver, order(server.port, "closed:6", warmup_s=0.2, window_s=0.4))
     assert driven.starved == 0
+    assert asked == [1 + 5]
     assert driven.window_start_s >= admitted_s[0] + 0.1
     assert driven.all_served_s
     assert driven.all_served_s >= admitted_s[0] - driven.began_s

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -42,11 +43,12 @@ from lab.calibrate.truth import (
     open_latencies,
     percentiles_ms,
 )
+from lab.config import selection
 from lab.errors import Exit, LabError
 from lab.host import machine
 from lab.load.client import Driver
 from lab.model.workload import Load
-from lab.paths import ROOT
+from lab.paths import LOADTESTS, ROOT
 from tests.conftest import ENGINE_MISSING, remeasured, until
 
 
@@ -164,18 +166,42 @@ def test_wrk_is_read() -> None:
         read_wrk("unable to connect")
 
 
-def test_the_noise_floor_is_the_spread_of_the_log_ratios() -> None:
-    logs = [0.02, -0.01, 0.03, -0.02, 0.01, 0.0]
-    trials = [
-        NoiseTrial.model_validate({"block": block, "arm": arm, "rps": rps, "cpu_us_per_request": 30 + block})
-        for block, log in enumerate(logs)
-        for arm, rps in (("a", 100.0), ("b", 100 * math.exp(log)))
+def windows_of(design: noise_floor.Design, spread: float, c: float = 1.0) -> list[NoiseTrial]:
+    """Windows of servers that are alike but for `c`, with normal noise; all of a block share a tenth."""
+    random = np.random.default_rng(5)
+    return [
+        NoiseTrial(block=block, arm=arm, rps=100 * shared * of, cpu_us_per_request=30)
+        for block in range(design.blocks)
+        for shared in [1 + 0.1 * (block % 2)]
+        for arm in design.arms
+        for of in [math.exp(random.normal(0, spread)) * (c if arm == "c" else 1)]
     ]
-    floor = noise_floor.floor("quick", trials)
-    assert floor.ratio["rps"].mean == pytest.approx(math.exp(np.mean(logs)))
-    assert floor.spread["rps"] == pytest.approx(np.std(logs, ddof=1) / math.sqrt(2))
-    assert floor.verdict["cpu_us_per_request"] == "equivalent"
-    assert [row.met for row in noise_floor.findings([floor])] == [True, True, True, None]
+
+
+def test_the_noise_floor_is_the_spread_that_neither_server_nor_block_explains() -> None:
+    design, _ = noise_floor.designs(selection.profile(LOADTESTS, "quick"))
+    floor = noise_floor.floor("quick", "profile", windows_of(design, 0.05), took_s=60)
+    assert floor.spread["rps"] == pytest.approx(0.05, rel=0.3)
+    assert floor.spread["cpu_us_per_request"] == pytest.approx(0)
+    assert 0.05 < floor.mde["rps"] < 0.15
+    assert floor.different == {"rps": (), "cpu_us_per_request": ()}
+    slower = noise_floor.floor("quick", "profile", windows_of(design, 0.02, c=0.8), took_s=60)
+    assert slower.different["rps"] == ("c",)
+
+
+def test_a_profile_resolves_more_per_minute_than_the_plain_design() -> None:
+    """With the same noise in windows of both; the A/A server is in the profile's time."""
+    for profile in map(partial(selection.profile, LOADTESTS), run.PROFILES):
+        both = noise_floor.designs(profile)
+        floors = [
+            noise_floor.floor(
+                profile.name, name, windows_of(design, 0.05), took_s=trial_s * design.blocks * len(design.arms)
+            )
+            for name, design, trial_s in zip(get_args(noise_floor.Name), both, (1, 1.5), strict=True)
+        ]
+        rows = list(noise_floor.findings(floors))
+        assert [row.met for row in rows[:-1]] == [True, rows[1].met, None, True, None, None]
+        assert float(rows[-1].value) > 1.2
 
 
 def a_truth_test(waited_ms: float = 0.0) -> TruthTest:

@@ -111,25 +111,31 @@ class CpuTruth(Noun):
 
 
 class NoiseTrial(Noun):
-    """One window on one of two identical servers."""
+    """One window on one of several identical servers."""
 
     block: int
-    arm: Literal["a", "b"]
+    arm: str
     rps: float
     cpu_us_per_request: float
 
 
 class NoiseFloor(Noun):
-    """Part (d): the differences between two identical servers in a profile's windows; shares of 1, by metric."""
+    """Part (d): the differences between identical servers in one design; shares of 1, by metric."""
 
     profile: str
+    design: Literal["profile", "plain"]
+    """Of the profile, or what it is compared with."""
+    took_s: float
+    """For all blocks, starts included."""
     trials: tuple[NoiseTrial, ...]
-    ratio: dict[str, Value]
     spread: dict[str, float]
-    """Standard deviation of one trial's log."""
+    """Standard deviation of one trial's log, without what all servers of a block share."""
     mde: dict[str, float]
-    """Minimum detectable relative difference, with 80 % power."""
-    verdict: dict[str, str]
+    """Minimum detectable relative difference from the first server, with 80 % power; root mean square over the others, as logs."""
+    ratio: dict[str, Value] = Field(default_factory=dict)
+    """Of the A/A server to the first one; only where the design has one."""
+    different: dict[str, tuple[str, ...]]
+    """Servers that were called different from the first one: none should be."""
 
 
 class Memory(Noun):
@@ -144,8 +150,8 @@ class Memory(Noun):
 class Calibration(Noun):
     """One calibration, as far as it was measured."""
 
-    version: Literal[1, 2] = 2
-    """Since version 2 each part is written as soon as it is known, and `missing` names the others."""
+    version: Literal[3] = 3
+    """Since version 3 the noise is measured in two designs."""
     started_at: datetime
     took_s: float
     machine: dict[str, Any]
@@ -179,7 +185,7 @@ def warning(results: Path, machine: dict[str, Any]) -> str | None:
         return None
     return (
         "This machine has no whole calibration, so the limits of its generator and its noise are not known: "
-        "run `make calibrate` (about eight minutes)."
+        "run `make calibrate` (about twelve minutes)."
     )
 
 

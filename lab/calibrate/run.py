@@ -87,14 +87,14 @@ def _workshop(cpus: machine.CpuPlan) -> Iterator[tuple[Place, Generators]]:
 
 
 def measure(place: Place, generators: Generators, cpus: machine.CpuPlan, say: Reporter) -> Iterator[Calibration]:
-    """Yield the calibration after each part; the whole takes about eight minutes."""
+    """Yield the calibration after each part; the whole takes about twelve minutes."""
     began_s = time.monotonic()
     calibration = Calibration(
         started_at=datetime.now(UTC), took_s=0, machine=machine.facts(), cpus=cpus, versions=_versions()
     )
     absent = " and ".join(sorted({"nginx", "wrk"} - calibration.versions.keys()))
     lacks = f" Left out, since not installed: {absent}." if absent else ""
-    say.step(f"CPUs: server {cpus.server}, generators {cpus.others}. About eight minutes.{lacks}")
+    say.step(f"CPUs: server {cpus.server}, generators {cpus.others}. about twelve minutes.{lacks}")
     parts = _parts(place, generators)
     for number, (name, fields) in enumerate(parts.items(), start=1):
         say.step(name)
@@ -112,7 +112,7 @@ def _parts(place: Place, generators: Generators) -> dict[str, Callable[[Calibrat
             return {"truth": (*seen.truth, truths.measure(place, generators, test))}
 
     def noise(profile: str, seen: Calibration) -> dict[str, Any]:
-        return {"noise": (*seen.noise, noise_floor.measure(place, generators, profile))}
+        return {"noise": (*seen.noise, *noise_floor.measure(place, generators, profile))}
 
     def cpu_time(_: Calibration) -> dict[str, Any]:
         contained = self_check.burn(place, generators, contained=True)

@@ -7,6 +7,7 @@ Everything follows from the seed: the plan can be made again from run.json.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
 from random import Random
 
 from lab.model.noun import Noun
@@ -75,8 +76,8 @@ def window_total_s(plan: Plan) -> float:
 
 def expected_s(plan: Plan, per_trial_s: float, per_start_s: float) -> float:
     """Return the seconds that the plan will take, given what a trial and the start of an arm cost beside the windows."""
-    blocks = plan.profile.blocks
-    return window_total_s(plan) + blocks * (plan.trials_per_block * per_trial_s + len(plan.arms) * per_start_s)
+    blocks, starts = plan.profile.blocks, ceil(plan.profile.blocks / plan.profile.blocks_per_start)
+    return window_total_s(plan) + blocks * plan.trials_per_block * per_trial_s + starts * len(plan.arms) * per_start_s
 
 
 def _order(arms: Sequence[str], seed: str, block: int) -> list[str]:

@@ -86,6 +86,8 @@ class Profile(Noun):
     scenarios: tuple[str, ...]
     loads: tuple[Load, ...]
     blocks: int = Field(ge=1, le=100)
+    blocks_per_start: int = Field(default=1, ge=1)
+    """How many blocks the servers serve before they are started anew."""
     warmup_s: float = Field(ge=0)
     window_s: float = Field(gt=0)
     timeout_s: float = Field(gt=0)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from lab.errors import LabError
 from lab.host.machine import running_on
 from lab.run import preparation
-from lab.run.block import Attempts
+from lab.run.block import Attempts, Fleet
 from lab.run.context import Context
 from lab.run.manifest import Record
 from lab.run.series import Series
@@ -51,8 +51,11 @@ def _measure(context: Context, record: Record) -> None:
         checked = preparation.check(context, record)
         limits = preparation.limits(context, record, checked.settings)
         context = preparation.turn_cpu_ms_into_rounds(context, record, checked.wrong)
-        with context.world.driver(context.folder.logs / "driver.log", context.cpus.others) as driver:
+        with (
+            context.world.driver(context.folder.logs / "driver.log", context.cpus.others) as driver,
+            Fleet(context, record, driver) as fleet,
+        ):
             setup_s = context.world.clock_s() - began_s
             record.facts |= {"setup_s": setup_s, "measuring_started_at": datetime.now(UTC)}
-            series = Series(context, Attempts(context, record, driver, checked.wrong, limits), limits)
+            series = Series(context, Attempts(context, fleet, checked.wrong, limits), limits)
             record.facts |= {"stopped": series.run(), "measuring_ended_at": datetime.now(UTC)}

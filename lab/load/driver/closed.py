@@ -15,9 +15,10 @@ from lab.load.protocol import Order
 class Closed:
     """The loop that all users of a trial run.
 
-    They wait until all are there, then begin spread evenly over the first half of the warm-up: a thousand connections
-    in one instant would measure the server's backlog, and users in step would wait in step. The second half begins when each
-    user has been answered, well or not: a busy server may take much longer to accept the last connection than to answer on it.
+    They begin spread evenly over the first half of the warm-up: a thousand connections in one instant would measure the server's
+    backlog. Each is answered once, well or not, and waits until all are: some servers accept one connection per turn of their
+    event loop, and the turns get longer with each user that asks on. The second half of the warm-up follows. Over its first half
+    the users begin again, since users in step would wait in step.
     """
 
     def __init__(self, recorder: Recorder, order: Order) -> None:
@@ -37,6 +38,7 @@ class Closed:
         """Users that stopped when they were to, or were stopped."""
         self._begun = 0
         self._gate = Event()
+        self._ramp_ended = Event()
 
     def begin(self, began_s: float) -> float:
         """Let the users begin, and say when the window starts; what they note is counted from `began_s`."""
@@ -46,6 +48,7 @@ class Closed:
             if self._all_served.wait(self.longest_ramp_s):
                 self.all_served_s = monotonic() - began_s
             start_s = max(start_s, monotonic() + self.warmup_s / 2)
+        self._ramp_ended.set()
         self.stop_s = start_s + self.window_s
         return start_s
 
@@ -56,7 +59,7 @@ class Closed:
         self._gate.wait()
         gevent.sleep(offset_s)
         try:
-            self._ask_on(user.ask, user.connection)
+            self._ask_on(user.ask, user.connection, offset_s)
         except gevent.GreenletExit:
             self.ended += 1
             raise
@@ -67,12 +70,16 @@ class Closed:
         """Return how many users vanished without a reason; their requests are missing from every figure."""
         return self.users - self.ended - len(self.crashes)
 
-    def _served(self) -> None:
+    def _await_others(self, offset_s: float) -> None:
+        """Note that a user has been served; return when it is to begin again."""
         self._unserved -= 1
         if not self._unserved:
             self._all_served.set()
+        if not self._ramp_ended.is_set():
+            self._ramp_ended.wait()
+            gevent.sleep(offset_s / 2)
 
-    def _ask_on(self, ask: Callable[[float], str | None], connection: Any) -> None:
+    def _ask_on(self, ask: Callable[[float], str | None], connection: Any, offset_s: float) -> None:
         began_s, is_served, correct = self.began_s, False, self.recorder.correct
         note_due, note_latency = correct.due.append, correct.latency.append
         start_s = monotonic()
@@ -90,7 +97,7 @@ class Closed:
                     gevent.sleep(0)  # a refused connection comes back at once and would let nobody else run
                 if not is_served and (reason is None or reason.startswith("status ")):
                     is_served = True
-                    self._served()
+                    self._await_others(offset_s)
                 start_s = monotonic()
         except gevent.GreenletExit:
             self.recorder.fault(start_s - began_s, monotonic() - start_s, "unfinished", connection)
