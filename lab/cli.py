@@ -107,7 +107,7 @@ def doctor() -> None:
 
 @app.command()
 def calibrate() -> None:
-    """Measure what this machine and the generator can resolve; about eight minutes."""
+    """Measure what this machine and the generator can resolve; about twelve minutes."""
     from lab.calibrate import run as calibrate_
 
     _leave(calibrate_.calibrate())

@@ -94,7 +94,7 @@ def measure(place: Place, generators: Generators, cpus: machine.CpuPlan, say: Re
     )
     absent = " and ".join(sorted({"nginx", "wrk"} - calibration.versions.keys()))
     lacks = f" Left out, since not installed: {absent}." if absent else ""
-    say.step(f"CPUs: server {cpus.server}, generators {cpus.others}. about twelve minutes.{lacks}")
+    say.step(f"CPUs: server {cpus.server}, generators {cpus.others}. About twelve minutes.{lacks}")
     parts = _parts(place, generators)
     for number, (name, fields) in enumerate(parts.items(), start=1):
         say.step(name)

@@ -14,7 +14,7 @@ Places = NDArray[numpy.intp]
 
 RUNS = 7_999
 """Simulated runs. With it (RUNS + 1) * 5 % is whole, so that a whole number of runs lies beyond a critical value."""
-OWN = 0.6
+OWN = 0.5
 """Weight of a pair's own variance beside that of all arms: chosen in docs/resolution.md."""
 
 

@@ -20,7 +20,7 @@ It is not adjusted for the other pairs of a family. "Equivalent" is false only w
 and each such statement stands for its own pair; nobody concludes from one of them that all arms are equal. The price is
 an error of 5 % per statement and not per family.
 """
-SIMULATED_ALPHA = 0.04
+SIMULATED_ALPHA = 0.0425
 """Level in the simulated runs at which a family is decided. The noise of arms is known from few blocks only, so that up to
 a quarter more of real runs lie beyond a critical value: docs/resolution.md.
 """
