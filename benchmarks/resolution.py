@@ -12,7 +12,7 @@ import numpy
 from scipy.special import digamma, ndtr, polygamma, stdtrit  # type: ignore[import-untyped]
 
 from benchmarks.simulate import World, identical, logs_of
-from lab.analysis.comparison.chance import Floats
+from lab.analysis.comparison.chance import OWN, Floats
 from lab.analysis.comparison.paired import ALPHA, SIMULATED_ALPHA
 from lab.analysis.comparison.rows import MARGIN
 from lab.analysis.summary import Judged
@@ -179,16 +179,16 @@ def table(arms: int, blocks: int) -> Iterator[str]:
 
 
 def designs(arms: int = 14) -> Iterator[str]:
-    """Yield the lines of the table of designs, all with `mixed 0.75` and equal noise; the time is that of trials."""
+    """Yield the lines of the table of designs, all with the chosen weight and equal noise; the time is that of trials."""
     noise = "equally noisy"
-    yield f"\n{arms} arms, {noise}, mixed 0.75.\n"
+    yield f"\n{arms} arms, {noise}, mixed {OWN:.2f}.\n"
     yield "| design | trials per arm | error / power / half of the interval, % |"
     yield "| --- | --: | --: |"
     for blocks, baselines in ((6, 1), (6, 2), (6, 3), (7, 1), (8, 1), (10, 1), (12, 1)):
         world = next(world for world in identical(arms + baselines - 1, blocks) if noise in world.name)
         logs = runs_of(world, numpy.random.default_rng([blocks, baselines]))
         base = logs[:, -baselines:].mean(1, keepdims=True)
-        wrong, right, half = rates(numpy.concatenate([base, logs[:, :-baselines]], axis=1), mixed(0.75))
+        wrong, right, half = rates(numpy.concatenate([base, logs[:, :-baselines]], axis=1), mixed(OWN))
         trials = blocks * (arms + baselines - 1) / arms
         shown = f"{100 * wrong:.1f} / {100 * right:.0f} / {100 * half:.0f}"
         yield f"| {blocks} blocks, baseline {baselines} x | {trials:.1f} | {shown} |"

@@ -1,4 +1,4 @@
-"""Servers that serve several blocks before they are started anew, by sessions on fakes."""
+"""Servers that serve several blocks before they are started again, by sessions on fakes."""
 
 from pathlib import Path
 from typing import Any

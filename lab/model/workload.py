@@ -87,7 +87,7 @@ class Profile(Noun):
     loads: tuple[Load, ...]
     blocks: int = Field(ge=1, le=100)
     blocks_per_start: int = Field(default=1, ge=1)
-    """How many blocks the servers serve before they are started anew."""
+    """How many blocks the servers serve before they are started again."""
     warmup_s: float = Field(ge=0)
     window_s: float = Field(gt=0)
     timeout_s: float = Field(gt=0)

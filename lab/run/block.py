@@ -61,7 +61,7 @@ class Fleet:
             self.stop()
 
     def stop(self) -> None:
-        """Stop the servers, if they run; the next block starts them anew."""
+        """Stop the servers, if they run; the next block starts new ones."""
         self._bench, self._blocks = None, 0
         self._running.close()
 

@@ -22,7 +22,7 @@ an error of 5 % per statement and not per family.
 """
 SIMULATED_ALPHA = 0.0425
 """Level in the simulated runs at which a family is decided. The noise of arms is known from few blocks only, so that up to
-a quarter more of real runs lie beyond a critical value: docs/resolution.md.
+a sixth more of real runs lie beyond a critical value: docs/resolution.md.
 """
 POWER = 0.8
 MIN_BLOCKS = 6
