@@ -1,8 +1,8 @@
 """`readme`: write the tables in README, docs and results/README.md that follow from something else; a test compares them.
 
 What a committed run says stands between `<!-- run results/reference/<name> -->` and `<!-- /run -->`, what the columns of a
-derived file mean between `<!-- columns <file> -->` and `<!-- /columns -->`, and the factors of every stack between
-`<!-- stacks -->` and `<!-- /stacks -->`.
+derived file mean between `<!-- columns <file> -->` and `<!-- /columns -->`, the factors of every stack between
+`<!-- stacks -->` and `<!-- /stacks -->`, and the table of a run's contrasts between `<!-- contrasts <run> -->` and `<!-- /contrasts -->`.
 """
 
 import csv
@@ -23,6 +23,7 @@ from lab.run.store import RunFolder
 Row = Mapping[str, str]
 _COLUMNS = re.compile(r"(<!-- columns (?P<file>\S+) -->\n).*?(?P<end><!-- /columns -->)", re.DOTALL)
 _STACKS = re.compile(r"(<!-- stacks -->\n).*?(?P<end><!-- /stacks -->)", re.DOTALL)
+_CONTRASTS = re.compile(r"(<!-- contrasts (?P<run>\S+) -->\n).*?(?P<end><!-- /contrasts -->)", re.DOTALL)
 _QUOTED = re.compile(r"(<!-- run (?P<run>\S+) -->\n).*?(?P<end><!-- /run -->)", re.DOTALL)
 
 
@@ -46,6 +47,7 @@ def quoted(text: str) -> str:
     """
     text = _COLUMNS.sub(lambda match: match[1] + _meanings(match["file"]) + match["end"], text)
     text = _STACKS.sub(lambda match: match[1] + _stacks() + match["end"], text)
+    text = _CONTRASTS.sub(lambda match: match[1] + contrast_table(ROOT / match["run"]) + match["end"], text)
     return _QUOTED.sub(lambda match: match[1] + table(ROOT / match["run"]) + match["end"], text)
 
 
@@ -84,9 +86,19 @@ def contrasts(run: Path, load: str) -> Iterator[str]:
     """Yield what the run's report says of its contrasts under a load, as a list in Markdown; nothing where it has none."""
     if not load:
         return
-    section = (run / "report.md").read_text().partition(f"## {contents.CONTRASTS}\n")[2].partition("\n## ")[0]
-    found = [line for line in section.splitlines() if line.startswith("- ") and f" at {words.load(load)}: " in line]
+    found = [line for line in _of_contrasts(run) if line.startswith("- ") and f" at {words.load(load)}: " in line]
     yield from [*found, ""] if found else ()
+
+
+def contrast_table(run: Path) -> str:
+    """Return the table of a run's contrasts, as its report has it."""
+    return "".join(f"{line}\n" for line in _of_contrasts(run) if line.startswith("|"))
+
+
+def _of_contrasts(run: Path) -> list[str]:
+    """Return the lines of a report on contrasts."""
+    section = (run / "report.md").read_text().partition(f"## {contents.CONTRASTS}\n")[2]
+    return section.partition("\n## ")[0].splitlines()
 
 
 def _origin(run: Path, facts: Mapping[str, Any], cells: Sequence[Mapping[str, str]]) -> str:
