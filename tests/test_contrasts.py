@@ -109,6 +109,13 @@ def test_a_contrast_is_told_in_the_direction_of_the_question_with_its_interval(t
     assert said.endswith("), faster.")
 
 
+def test_a_server_is_named_with_the_parser_that_only_it_leaves_a_choice_of() -> None:
+    bare = stack("bare", framework="FastAPI", server="Gunicorn", loop="uvloop", handlers="async")
+    with_h11 = bare.model_copy(update={"name": "with-h11", "server": "Uvicorn", "parser": "h11"})
+    assert by_factor.Contrast("server", with_h11, bare, ()).change == "Uvicorn with h11 instead of Gunicorn"
+    assert by_factor.Contrast("server", bare, with_h11, ()).change == "Gunicorn instead of Uvicorn with h11"
+
+
 def test_contrasts_come_before_the_short_answer_in_report_and_terminal(tmp_path: Path) -> None:
     view = run(tmp_path / "run")
     page = contents.of(view, [])

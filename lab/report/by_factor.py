@@ -33,8 +33,10 @@ class Contrast:
 
     @property
     def change(self) -> str:
-        """Return what one has instead of the other: `uvloop instead of asyncio`."""
-        return f"{self._value(self.stack)} instead of {self._value(self.reference)}"
+        """Return what one has instead of the other: `uvloop instead of asyncio`, `Gunicorn instead of Uvicorn with h11`."""
+        return (
+            f"{self._value(self.stack, self.reference)} instead of {self._value(self.reference, self.stack)}"
+        )
 
     @property
     def shared(self) -> str:
@@ -71,8 +73,10 @@ class Contrast:
             f"{self.factor} {self.change}, {self.shared}, {row.scenario} at {words.load(row.load)}: {words.told(row)}."
         )
 
-    def _value(self, stack: Stack) -> str:
-        return self._word(self.factor, stack.factors[self.factor])
+    def _value(self, stack: Stack, other: Stack) -> str:
+        """Return what a stack has of the factor, with what only its server leaves a choice of."""
+        own = [value for factor, value in stack.factors.items() if factor not in other.factors]
+        return self._word(self.factor, stack.factors[self.factor]) + (f" with {words.listed(own)}" if own else "")
 
     def _word(self, factor: str, value: str) -> str:
         return _WORDS.get((factor, value), value)
