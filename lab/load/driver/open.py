@@ -63,17 +63,27 @@ class Open:
             self.senders.kill()
             self._note_unsent()
 
+    def take_due(self) -> int | None:
+        """Return the next request of the schedule if it is due, and count it as dispatched."""
+        if not self._is_due():
+            return None
+        self.dispatched += 1
+        return self.dispatched - 1
+
+    def _is_due(self) -> bool:
+        next_ = self.dispatched
+        return next_ < len(self.due_s) and monotonic() >= self.began_s + self.due_s[next_]
+
     def _dispatch_all(self, user: Any) -> None:
         alarm = Alarm()
         try:
-            for number, due_s in enumerate(self.due_s):
-                moment_s = self.began_s + due_s
-                if monotonic() < moment_s:
-                    alarm.wait_until(moment_s)
-                else:
-                    gevent.sleep(0)  # late: those must run that are to send or to receive
-                self.dispatched = number + 1
+            while self.dispatched < len(self.due_s):
+                if (number := self.take_due()) is None:
+                    alarm.wait_until(self.began_s + self.due_s[self.dispatched])
+                    continue
                 self._dispatch(user, number)
+                if self._is_due():
+                    gevent.sleep(0)  # late: those must run that are to send or to receive
             alarm.wait_until(self.began_s + self.length_s)  # the figures are not worked out inside the window
         finally:
             alarm.close()
@@ -96,7 +106,11 @@ class Open:
 
 
 class _Sender:
-    """A greenlet with a connection; it rests between requests. The one that rested shortest is taken first."""
+    """A greenlet with a connection; it rests between requests. The one that rested shortest is taken first.
+
+    It rests only where no request is due. After a pause of the server many answers come at once, and the dispatcher runs when all
+    of them have been handled: requests that were due meanwhile would be late by milliseconds.
+    """
 
     def __init__(self, load: Open, user: Any) -> None:
         self.load = load
@@ -120,8 +134,10 @@ class _Sender:
                 self._ask(number)
                 if self.load.ending:
                     break
-                self.load.idle.append(self)
-                get_hub().switch()
+                self.number = self.load.take_due()
+                if self.number is None:
+                    self.load.idle.append(self)
+                    get_hub().switch()
         except Exception as error:
             self.load.crashes.append(f"{type(error).__name__}: {error}")
         finally:
