@@ -16,8 +16,8 @@ import numpy as np
 from scipy.special import stdtrit  # type: ignore[import-untyped]
 
 from lab.analysis import stats, student
-from lab.analysis.comparison.paired import ALPHA, POWER
-from lab.analysis.comparison.pairs import Observation
+from lab.analysis.comparison.paired import ALPHA, POWER, critical, mde
+from lab.analysis.comparison.pairs import Observation, pairs
 from lab.analysis.comparison.rows import compare
 from lab.calibrate.generators import Generators
 from lab.calibrate.known_servers import Place, Running
@@ -131,10 +131,12 @@ Judged = tuple[float | None, list[str]]
 
 
 def _by_profile(trials: Iterable[NoiseTrial], metric: str) -> Judged:
+    """Judge all pairs together as a run does; the smallest difference is that of the noise alone, without the verdict's margin."""
     seen = [Observation(one.arm, "", LOAD, one.block, metric, getattr(one, metric)) for one in trials]
-    rows = compare(seen, FIRST)
-    smallest = [math.log1p(row.mde) for row in rows if not row.is_aa and row.mde is not None]
-    return _typical(smallest), [row.stack for row in rows if row.verdict == "different"]
+    family = [pair for pair in pairs(seen, FIRST) if not pair.is_aa]
+    needed = critical([pair for pair in family if pair.has_error]) if all(pair.error for pair in family) else 0.0
+    smallest = [math.log1p(found) for pair in family if (found := mde(pair, needed, margin=0)) is not None]
+    return _typical(smallest), [row.stack for row in compare(seen, FIRST) if row.verdict == "different"]
 
 
 def _plain(trials: Sequence[NoiseTrial], metric: str) -> Judged:
@@ -205,7 +207,7 @@ def _resolves(floor: NoiseFloor, metric: str) -> Finding:
     whose = floor.profile if floor.design == "profile" else f"plain design beside {floor.profile}"
     return Finding(
         part="noise",
-        figure=f"{whose}, {metric}: minimum detectable difference (80 % power); spread per trial; time",
+        figure=f"{whose}, {metric}: minimum detectable difference of the noise alone (80 % power); spread per trial; time",
         value=f"{'unknown' if smallest is None else f'{smallest:.1%}'}; {floor.spread[metric]:.1%}; {floor.took_s:.0f} s",
         goal="" if goal is None else f"at most {goal:.0%}",
         met=None if goal is None or smallest is None else smallest <= goal,

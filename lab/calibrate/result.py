@@ -131,7 +131,7 @@ class NoiseFloor(Noun):
     spread: dict[str, float]
     """Standard deviation of one trial's log, without what all servers of a block share."""
     mde: dict[str, float]
-    """Minimum detectable relative difference from the first server, with 80 % power; root mean square over the others, as logs."""
+    """Relative difference from the first server that the noise alone lets be seen with 80 % power; root mean square over the others."""
     ratio: dict[str, Value] = Field(default_factory=dict)
     """Of the A/A server to the first one; only where the design has one."""
     different: dict[str, tuple[str, ...]]
