@@ -50,7 +50,8 @@ def test_the_table_of_http_clients_is_what_was_measured() -> None:
 def test_a_quoted_run_begins_with_its_contrasts_under_the_first_closed_load(tmp_path: Path) -> None:
     said = "handlers `async def` instead of `def`, FastAPI on Uvicorn, json at"
     (tmp_path / "report.md").write_text(
-        f"# A run\n\n## {contents.CONTRASTS}\n\n| factor |\n| --- |\n\n- {said} 64 users: 2.\n- {said} 8 users: 3.\n\n## The rest\n\n- x at 64 users: 4.\n"
+        f"# A run\n\n## {contents.CONTRASTS}\n\n| factor |\n| --- |\n\n- {said} 64 users: 2.\n- {said} 8 users: 3.\n\n"
+        "## The rest\n\n- x at 64 users: 4.\n"
     )
     assert list(docs_tables.contrasts(tmp_path, "closed:64")) == [f"- {said} 64 users: 2.", ""]
     assert docs_tables.contrast_table(tmp_path) == "| factor |\n| --- |\n"

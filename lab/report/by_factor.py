@@ -34,9 +34,7 @@ class Contrast:
     @property
     def change(self) -> str:
         """Return what one has instead of the other: `uvloop instead of asyncio`, `Gunicorn instead of Uvicorn with h11`."""
-        return (
-            f"{self._value(self.stack, self.reference)} instead of {self._value(self.reference, self.stack)}"
-        )
+        return f"{self._value(self.stack, self.reference)} instead of {self._value(self.reference, self.stack)}"
 
     @property
     def shared(self) -> str:

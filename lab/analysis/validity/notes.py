@@ -16,6 +16,8 @@ from lab.model.stalls import usual_causes
 
 QUOTA_NAMED = 0.01
 """Share of the window from which on a quota of the server is named."""
+LAG = 0.25
+"""Share of the p99 latency from which on the generator's lag (p99) is named."""
 UNEVEN = 5
 """Closed load: how many times its p50 a mean latency may be before it is named."""
 
@@ -27,6 +29,7 @@ class Kind(Enum):
     REPLACED = auto()
     QUOTA = auto()
     UNEVEN = auto()
+    LAG = auto()
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,14 @@ def _served_unevenly(sample: Sample, _: Limits) -> float | None:
     return mean_us / p50_us if mean_us and p50_us and mean_us > UNEVEN * p50_us else None
 
 
+def _lag_ms(sample: Sample, _: Limits) -> float | None:
+    if sample.driven.lag is None:
+        return None
+    lag_us = Histogram.decode(sample.driven.lag).percentile_us(99)
+    p99_us = Histogram.decode(sample.driven.latency).percentile_us(99)
+    return lag_us / 1e3 if lag_us and p99_us and lag_us >= LAG * p99_us else None
+
+
 def _say_stall(ms: float) -> str:
     return f"{ms:,.0f} ms per request are neither waiting nor CPU: all CPUs were idle; {usual_causes(ms)}"
 
@@ -84,11 +95,19 @@ def _say_uneven(times: float) -> str:
     )
 
 
+def _say_lag(ms: float) -> str:
+    return (
+        f"the generator sent one in a hundred requests {ms:.1f} ms late or more, which is in the p99: without it the p99 would be "
+        "up to that much lower"
+    )
+
+
 NOTES: tuple[tuple[Kind, Measure, Callable[[float], str]], ...] = (
     (Kind.STALL, stall_ms, _say_stall),
     (Kind.REPLACED, _replaced, _say_replaced),
     (Kind.QUOTA, _throttled, _say_throttled),
     (Kind.UNEVEN, _served_unevenly, _say_uneven),
+    (Kind.LAG, _lag_ms, _say_lag),
 )
 
 

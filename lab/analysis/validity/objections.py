@@ -18,9 +18,8 @@ ERRORS_ALLOWED = 0.001
 SHORTFALL_ALLOWED = 0.05
 """Open load: share of the scheduled arrivals that may be missing from the responses."""
 LAG_US = 1_000
-"""A p99 of the generator's lag up to this is allowed; above it, as long as it hardly changes the latency's p50 or p99:"""
-LAG_OF_P50 = 0.1
-LAG_OF_P99 = 0.25
+"""A lag of the generator up to this is allowed. Above it, it must be less than a share of the latency at the same percentile."""
+LAG_SHARES = {50: 0.1, 99: 0.5}
 GENERATOR_BUSY = 0.9
 IN_FLIGHT_SHARE = 0.9
 USERS_ACCOUNTED = 4
@@ -116,13 +115,12 @@ def _accounts_do_not_add_up(sample: Sample, _: Limits) -> str | None:
 def _generator_late(sample: Sample, _: Limits) -> str | None:
     if sample.driven.lag is None:
         return None
-    lag_us, latency = Histogram.decode(sample.driven.lag).percentile_us(99), Histogram.decode(sample.driven.latency)
-    allowed_us = max(
-        LAG_US, LAG_OF_P50 * (latency.percentile_us(50) or 0), LAG_OF_P99 * (latency.percentile_us(99) or 0)
-    )
-    if lag_us is None or lag_us <= allowed_us:
-        return None
-    return f"The generator sent late (p99 of its lag {lag_us / 1e3:.1f} ms)"
+    lag, latency = Histogram.decode(sample.driven.lag), Histogram.decode(sample.driven.latency)
+    for percent, share in LAG_SHARES.items():
+        late_us, whole_us = lag.percentile_us(percent), latency.percentile_us(percent)
+        if late_us is not None and late_us > max(LAG_US, share * (whole_us or 0)):
+            return f"The generator sent late (p{percent} of its lag {late_us / 1e3:.1f} ms)"
+    return None
 
 
 def _generator_busy(sample: Sample, limits: Limits) -> str | None:

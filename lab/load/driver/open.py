@@ -131,10 +131,11 @@ class _Sender:
         try:
             while (number := self.number) is not None:
                 self.number = None
-                self._ask(number)
+                is_right = self._ask(number)
                 if self.load.ending:
                     break
-                self.number = self.load.take_due()
+                # What goes wrong may come back at once: nobody else would run while such requests are due.
+                self.number = self.load.take_due() if is_right else None
                 if self.number is None:
                     self.load.idle.append(self)
                     get_hub().switch()
@@ -143,7 +144,8 @@ class _Sender:
         finally:
             self.user.connection.close()
 
-    def _ask(self, number: int) -> None:
+    def _ask(self, number: int) -> bool:
+        """Send a request and write down what became of it; return whether the answer was right."""
         recorder, due_s, connection = self.load.recorder, self.load.due_s[number], self.user.connection
         moment_s = self.load.began_s + due_s
         start_s = monotonic()
@@ -161,3 +163,4 @@ class _Sender:
             recorder.correct.lag.append(start_s - moment_s)
         else:
             recorder.fault(due_s, latency_s, reason, connection)
+        return reason is None
