@@ -9,6 +9,7 @@ import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from lab.analysis import columns
@@ -21,6 +22,8 @@ from lab.report import contents, words
 from lab.run.store import RunFolder
 
 Row = Mapping[str, str]
+WIDTH = 150
+"""Characters of a line of a document."""
 _COLUMNS = re.compile(r"(<!-- columns (?P<file>\S+) -->\n).*?(?P<end><!-- /columns -->)", re.DOTALL)
 _STACKS = re.compile(r"(<!-- stacks -->\n).*?(?P<end><!-- /stacks -->)", re.DOTALL)
 _CONTRASTS = re.compile(r"(<!-- contrasts (?P<run>\S+) -->\n).*?(?P<end><!-- /contrasts -->)", re.DOTALL)
@@ -87,7 +90,7 @@ def contrasts(run: Path, load: str) -> Iterator[str]:
     if not load:
         return
     found = [line for line in _of_contrasts(run) if line.startswith("- ") and f" at {words.load(load)}: " in line]
-    yield from [*found, ""] if found else ()
+    yield from [*(fill(line, WIDTH, subsequent_indent="  ") for line in found), ""] if found else ()
 
 
 def contrast_table(run: Path) -> str:
