@@ -16,7 +16,7 @@ from lab.model.stalls import usual_causes
 
 QUOTA_NAMED = 0.01
 """Share of the window from which on a quota of the server is named."""
-LAG = 0.25
+LAG = 0.15
 """Share of the p99 latency from which on the generator's lag (p99) is named."""
 UNEVEN = 5
 """Closed load: how many times its p50 a mean latency may be before it is named."""

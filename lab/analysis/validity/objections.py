@@ -19,7 +19,7 @@ SHORTFALL_ALLOWED = 0.05
 """Open load: share of the scheduled arrivals that may be missing from the responses."""
 LAG_US = 1_000
 """A lag of the generator up to this is allowed. Above it, it must be less than a share of the latency at the same percentile."""
-LAG_SHARES = {50: 0.1, 99: 0.5}
+LAG_SHARES = {50: 0.1, 99: 0.25}
 GENERATOR_BUSY = 0.9
 IN_FLIGHT_SHARE = 0.9
 USERS_ACCOUNTED = 4
