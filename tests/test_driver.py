@@ -1,5 +1,6 @@
 """The driver: what it counts in closed load, and what befalls it."""
 
+import asyncio
 import json
 import os
 import platform
@@ -41,6 +42,20 @@ def test_users_are_busy_the_whole_window(driver: Driver) -> None:
     assert 0.95 <= driven.in_flight_s / (4 * driven.window_s) <= 1
     assert driven.window_start_s - driven.began_s == pytest.approx(0.2)
     assert driven.drained_s >= driven.window_end_s
+
+
+@remeasured
+def test_users_that_wait_for_the_server_do_not_wait_in_step(driver: Driver) -> None:
+    """In step, all would have ended three times in a window of 0.9 s, and begun a fourth that counts for nobody."""
+    async def answer_late(peer: Peer) -> None:
+        while await peer.request():
+            await asyncio.sleep(0.25)
+            await peer.answer()
+
+    with Server(answer_late) as server:
+        driven = drive(driver, order(server.port, "closed:20", warmup_s=0.1, window_s=0.9))
+    assert driven.window_start_s - driven.began_s >= 2 * 0.25
+    assert driven.completed == pytest.approx(20 * 0.9 / 0.25, rel=0.05)
 
 
 def test_the_window_is_announced_before_it_begins(driver: Driver) -> None:

@@ -120,39 +120,47 @@ def floor(profile: str, design: Name, trials: Sequence[NoiseTrial], took_s: floa
         took_s=took_s,
         trials=tuple(trials),
         spread={metric: _spread(trials, metric) for metric in METRICS},
-        mde={metric: mde for metric, (mde, _) in judged.items() if mde is not None},
+        mde={metric: mde for metric, (mde, _) in judged.items()},
         ratio={metric: value for metric, value in ratio.items() if value is not None},
         different={metric: tuple(different) for metric, (_, different) in judged.items()},
     )
 
 
-Judged = tuple[float | None, list[str]]
-"""Minimum detectable difference, and the servers that were called different."""
+Judged = tuple[float, list[str]]
+"""Minimum detectable difference, and the servers that were called different.
+
+The difference is that of the spread of all servers: they are identical, and the noise of one pair is known from few blocks.
+"""
 
 
 def _by_profile(trials: Iterable[NoiseTrial], metric: str) -> Judged:
     """Judge all pairs together as a run does; the smallest difference is that of the noise alone, without the verdict's margin."""
     seen = [Observation(one.arm, "", LOAD, one.block, metric, getattr(one, metric)) for one in trials]
     family = [pair for pair in pairs(seen, FIRST) if not pair.is_aa]
-    needed = critical([pair for pair in family if pair.has_error]) if all(pair.error for pair in family) else 0.0
-    smallest = [math.log1p(found) for pair in family if (found := mde(pair, needed, margin=0)) is not None]
-    return _typical(smallest), [row.stack for row in compare(seen, FIRST) if row.verdict == "different"]
+    different = [row.stack for row in compare(seen, FIRST) if row.verdict == "different"]
+    errors = _typical(pair.error for pair in family)
+    if not errors:
+        return 0.0, different
+    needed = critical(family)
+    smallest = _typical(math.log1p(found) for pair in family if (found := mde(pair, needed, margin=0)) is not None)
+    blocks = len(family[0].log_ratios)
+    known = _spread(trials, metric) * math.sqrt((1 + 1 / 2) / blocks)  # the first server is measured twice per block
+    return math.expm1(smallest * known / errors), different
 
 
 def _plain(trials: Sequence[NoiseTrial], metric: str) -> Judged:
     """Judge each pair by Student's interval at the first level of Holm."""
     arms = sorted({one.arm for one in trials} - {FIRST})
     logs = {arm: _log_ratios(trials, metric, arm) for arm in arms}
-    needed, smallest = {}, []
-    for arm, values in logs.items():
-        error, freedom = student.standard_error(values), len(values) - 1
-        needed[arm] = error * float(stdtrit(freedom, 1 - ALPHA / len(arms) / 2))
-        smallest.append(needed[arm] + error * float(stdtrit(freedom, POWER)))
-    return _typical(smallest), [arm for arm, values in logs.items() if abs(np.mean(values)) > needed[arm]]
+    blocks = len(logs[arms[0]])
+    needed = float(stdtrit(blocks - 1, 1 - ALPHA / len(arms) / 2))
+    known = _spread(trials, metric) * math.sqrt(2 / blocks)
+    smallest = math.expm1(known * (needed + float(stdtrit(blocks - 1, POWER))))
+    return smallest, [arm for arm, of in logs.items() if abs(np.mean(of)) > needed * student.standard_error(of)]
 
 
-def _typical(logs: Sequence[float]) -> float | None:
-    return math.expm1(math.sqrt(np.mean(np.square(logs)))) if logs else None
+def _typical(values: Iterable[float]) -> float:
+    return math.sqrt(np.mean(np.square([*values])))
 
 
 def _ratio(trials: Iterable[NoiseTrial], metric: str) -> Value | None:

@@ -108,6 +108,7 @@ def _table_of_contrasts(view: View, found: Sequence[Contrast]) -> page.Table:
             for one, load, cells in rows
             if cells
         ),
+        style="contrasts",
     )
 
 

@@ -43,7 +43,7 @@ class Table:
     heads: tuple[Head, ...]
     rows: tuple[Row, ...]
     style: str = ""
-    """wide where empty, narrow, or facts."""
+    """wide where empty, narrow, facts, or contrasts."""
 
 
 @dataclass(frozen=True)

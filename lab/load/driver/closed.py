@@ -17,8 +17,8 @@ class Closed:
 
     They begin spread evenly over the first half of the warm-up: a thousand connections in one instant would measure the server's
     backlog. Each is answered once, well or not, and waits until all are: some servers accept one connection per turn of their
-    event loop, and the turns get longer with each user that asks on. The second half of the warm-up follows. Over its first half
-    the users begin again, since users in step would wait in step.
+    event loop, and the turns get longer with each user that asks on. Then they begin again, spread over the shortest time in which
+    one of them was answered, since users in step would wait in step; half a warm-up follows, or that time if it is longer.
     """
 
     def __init__(self, recorder: Recorder, order: Order) -> None:
@@ -32,6 +32,10 @@ class Closed:
         self.all_served_s: float | None = None
         """From the start of the load until each user had been answered once."""
         self._unserved = order.users
+        self._shortest_s = order.window_s
+        """In which a user had its first answer."""
+        self._spread_s = 0.0
+        """Over which users begin again."""
         self._all_served = Event()
         self.crashes: list[str] = []
         self.ended = 0
@@ -47,19 +51,20 @@ class Closed:
         if self.longest_ramp_s and self.users:
             if self._all_served.wait(self.longest_ramp_s):
                 self.all_served_s = monotonic() - began_s
-            start_s = max(start_s, monotonic() + self.warmup_s / 2)
+                self._spread_s = max(self._shortest_s, self.warmup_s / 4)
+            start_s = max(start_s, monotonic() + max(self._spread_s, self.warmup_s / 2))
         self._ramp_ended.set()
         self.stop_s = start_s + self.window_s
         return start_s
 
     def task(self, user: Any) -> None:
         """Do the work of a user, once."""
-        offset_s = self._begun / self.users * self.warmup_s / 2
+        place = self._begun / self.users
         self._begun += 1
         self._gate.wait()
-        gevent.sleep(offset_s)
+        gevent.sleep(place * self.warmup_s / 2)
         try:
-            self._ask_on(user.ask, user.connection, offset_s)
+            self._ask_on(user.ask, user.connection, place)
         except gevent.GreenletExit:
             self.ended += 1
             raise
@@ -70,16 +75,17 @@ class Closed:
         """Return how many users vanished without a reason; their requests are missing from every figure."""
         return self.users - self.ended - len(self.crashes)
 
-    def _await_others(self, offset_s: float) -> None:
-        """Note that a user has been served; return when it is to begin again."""
+    def _await_others(self, place: float, latency_s: float) -> None:
+        """Note that a user has been served; return when it is to begin again: `place` says how many do before it (0 to 1)."""
+        self._shortest_s = min(self._shortest_s, latency_s)
         self._unserved -= 1
         if not self._unserved:
             self._all_served.set()
         if not self._ramp_ended.is_set():
             self._ramp_ended.wait()
-            gevent.sleep(offset_s / 2)
+            gevent.sleep(place * self._spread_s)
 
-    def _ask_on(self, ask: Callable[[float], str | None], connection: Any, offset_s: float) -> None:
+    def _ask_on(self, ask: Callable[[float], str | None], connection: Any, place: float) -> None:
         began_s, is_served, correct = self.began_s, False, self.recorder.correct
         note_due, note_latency = correct.due.append, correct.latency.append
         start_s = monotonic()
@@ -97,7 +103,7 @@ class Closed:
                     gevent.sleep(0)  # a refused connection comes back at once and would let nobody else run
                 if not is_served and (reason is None or reason.startswith("status ")):
                     is_served = True
-                    self._await_others(offset_s)
+                    self._await_others(place, end_s - start_s)
                 start_s = monotonic()
         except gevent.GreenletExit:
             self.recorder.fault(start_s - began_s, monotonic() - start_s, "unfinished", connection)
