@@ -11,8 +11,9 @@ from lab.config.plan import Plan
 from lab.contract import Finding
 from lab.errors import LabError
 from lab.host.machine import CpuPlan
+from lab.model.loads import Load
 from lab.model.outcome import Block, Failure, Outcome
-from lab.model.workload import Load, Profile, Scenario
+from lab.model.workload import Profile, Scenario
 from lab.run import session
 from lab.run.context import Context
 from lab.run.store import RunFolder

@@ -10,9 +10,9 @@ from xml.etree import ElementTree
 import pytest
 
 from lab.host import machine
+from lab.model.loads import Load
 from lab.model.outcome import Block, Outcome
 from lab.model.stack import NOT_OPTIMIZED, OPTIMIZED
-from lab.model.workload import Load
 from lab.report import answer, caveats
 from lab.report.view import view_of
 from lab.report.write import write_report

@@ -22,8 +22,8 @@ from lab.errors import LabError
 from lab.load.client import Driver
 from lab.load.driver.schedule import schedule
 from lab.load.protocol import Failed, Order
+from lab.model.loads import Load
 from lab.model.outcome import Driven, Failure, Outcome, Sample
-from lab.model.workload import Load
 from lab.paths import LOADTESTS
 from lab.run import stopping
 from tests.fakes import INVALID, FakeWorld, ctrl_c

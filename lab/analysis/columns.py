@@ -13,9 +13,9 @@ from lab.analysis import stats
 from lab.analysis.stats import P50, P95, P99
 from lab.analysis.validity.objections import unexpected_errors
 from lab.model.cell import Cell, Figure, Value
+from lab.model.loads import LOADS
 from lab.model.noun import Amount, Noun
 from lab.model.outcome import Driven, Role, Sample, Usage
-from lab.model.workload import LOADS
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,11 @@ def _expected_error_rate(of: Counted) -> float | None:
     return of.share(sum(s.driven.errors.get(reason, 0) for s in of.samples for reason in of.expected_errors))
 
 
+def _in_flight(of: Counted) -> float | None:
+    thinks = any(s.trial.load.think_ms for s in of.samples)
+    return stats.held_at_once(of.samples) if thinks else None
+
+
 def _streams_held(of: Counted) -> float | None:
     return stats.held_at_once(of.samples) if any(s.driven.secondary_timings for s in of.samples) else None
 
@@ -118,6 +123,8 @@ COLUMNS: tuple[Column, ...] = (
            "ran there", lambda of: stats.middle(sample.other_cores_busy for sample in of.measured), "other CPUs", "busy", "numbers",
            is_share=True),
     Column("bound_by", "CPU quota, server CPU, server slots, generator, database, upstream, stall, or offered rate"),
+    Column("in_flight", "closed load with think time: requests in flight, mean over the window (the other users think); empty without one",
+           _in_flight, "in flight", "requests, mean", "numbers"),
     Column("first_event_p50_ms", "streams: median time from the request to the first event",
            lambda of: of.timing_ms("first event", P50), "first event p50", "ms", "streams"),
     Column("first_event_p99_ms", "streams: 99th percentile of the time from the request to the first event",

@@ -68,7 +68,9 @@ class Driven(Noun):
     completed_halves: tuple[Count, Count] | None = None
     """`completed` of the window's first half and of its second; None in older runs, which did not count them."""
     in_flight_s: Amount
-    """Sum of the request times, clipped to the window (accounting: about users x window in closed load)."""
+    """Sum of the request times, clipped to the window (accounting: with `thinking_s` about users x window in closed load)."""
+    thinking_s: Amount = 0
+    """Closed load: sum of the think times, clipped to the window."""
     starved: Count = 0
     """Closed load: users whose one request lasted from before the window until after it."""
     all_served_s: Amount | None = None

@@ -24,9 +24,9 @@ def phrases(section: Section, compared: Sequence[str]) -> list[Phrase]:
 
 
 def of_chapter(chapter: Chapter, compared: Sequence[str]) -> list[Phrase]:
-    """Return the verdicts of all its sections; at a share of capacity each says which."""
+    """Return the verdicts of all its sections; of several, each says which."""
     return [
-        replace(phrase, label=f"at {section.share} %, {phrase.label}" if section.share else phrase.label)
+        replace(phrase, label=", ".join(filter(None, [chapter.at(section), phrase.label])))
         for section in chapter.sections
         for phrase in phrases(section, compared)
     ]
@@ -50,8 +50,8 @@ def _rank(answer: Text) -> int:
 
 def baselines(chapter: Chapter) -> str:
     """Return what the baseline itself did under the chapter's loads; empty where it has no numbers."""
-    known = ((section.share, found) for section in chapter.sections if (found := baseline(section)))
-    return "; ".join(f"at {share} % {found}" if share else found for share, found in known)
+    known = ((chapter.at(section), found) for section in chapter.sections if (found := baseline(section)))
+    return "; ".join(" ".join(filter(None, said)) for said in known)
 
 
 def baseline(section: Section) -> str:
@@ -71,8 +71,8 @@ def noted(chapter: Chapter) -> str:
 
 
 def not_by_cpu(chapter: Chapter) -> str:
-    """Say which stacks were bound by something else than the server's CPU; empty where none was, and of shares of capacity."""
-    if chapter.is_of_shares:  # what is not full is the point of them
+    """Say which stacks were bound by something else than the server's CPU; empty where none was, and of several loads."""
+    if chapter.by:  # what is not full is the point of them
         return ""
     (section,) = chapter.sections
     bound = sorted((line.cell for line in section.lines if line.cell.bound_by), key=lambda cell: cell.bound_by)

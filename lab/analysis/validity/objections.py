@@ -133,16 +133,20 @@ def _generator_busy(sample: Sample, limits: Limits) -> str | None:
 
 
 def _requests_not_in_flight(sample: Sample, limits: Limits) -> str | None:
-    """Compare users and requests in flight; where most requests erred, a refused user waits until it may ask again."""
+    """Compare users with requests in flight and think time: N = X (R + Z), summed over the window.
+
+    Where most requests erred, a refused user waits until it may ask again.
+    """
     load = sample.trial.load
     if load.kind == "open" or load.amount < USERS_ACCOUNTED:
         return None
     if unexpected_errors(sample, limits.expected_errors) > sample.driven.completed:
         return None
-    share = sample.driven.in_flight_s / (load.amount * sample.driven.window_s)
+    share = (sample.driven.in_flight_s + sample.driven.thinking_s) / (load.amount * sample.driven.window_s)
     if share >= IN_FLIGHT_SHARE:
         return None
-    return f"The {load.amount} users had a request in flight for {100 * share:.0f} % of the window only"
+    thought = " or thought" if load.think_ms else ""
+    return f"The {load.amount} users had a request in flight{thought} for {100 * share:.0f} % of the window only"
 
 
 def _others_not_idle(sample: Sample, _: Limits) -> str | None:

@@ -1,4 +1,4 @@
-"""Closed load: N users, each sends its next request when the last one is answered, without think time."""
+"""Closed load: N users, each sends its next request when the last one is answered, at once or after a think time."""
 
 from collections.abc import Callable
 from math import inf
@@ -18,13 +18,18 @@ class Closed:
     They begin spread evenly over the first half of the warm-up: a thousand connections in one instant would measure the server's
     backlog. Each is answered once, well or not, and waits until all are: some servers accept one connection per turn of their
     event loop, and the turns get longer with each user that asks on. The second half of the warm-up follows. Over its first half
-    the users begin again, since users in step would wait in step.
+    the users begin again, since users in step would wait in step. Users that think begin again over one think time, which the
+    second half then lasts at least: from its start on they come as evenly as they do in the long run.
     """
 
     def __init__(self, recorder: Recorder, order: Order) -> None:
         self.recorder = recorder
         self.users = order.users
-        self.warmup_s = order.warmup_s
+        self.think_s = order.load.think_ms / 1e3
+        self.ramp_s = order.warmup_s / 2
+        """Over which users begin."""
+        self.settling_s = order.settling_s
+        """From the time at which each has been served until the window."""
         self.window_s = order.window_s
         self.longest_ramp_s = order.longest_ramp_s
         self.stop_s = inf
@@ -42,24 +47,24 @@ class Closed:
 
     def begin(self, began_s: float) -> float:
         """Let the users begin, and say when the window starts; what they note is counted from `began_s`."""
-        self.began_s, start_s = began_s, began_s + self.warmup_s
+        self.began_s, start_s = began_s, began_s + self.ramp_s + self.settling_s
         self._gate.set()
         if self.longest_ramp_s and self.users:
             if self._all_served.wait(self.longest_ramp_s):
                 self.all_served_s = monotonic() - began_s
-            start_s = max(start_s, monotonic() + self.warmup_s / 2)
+            start_s = max(start_s, monotonic() + self.settling_s)
         self._ramp_ended.set()
         self.stop_s = start_s + self.window_s
         return start_s
 
     def task(self, user: Any) -> None:
         """Do the work of a user, once."""
-        offset_s = self._begun / self.users * self.warmup_s / 2
+        place = self._begun / self.users
         self._begun += 1
         self._gate.wait()
-        gevent.sleep(offset_s)
+        gevent.sleep(place * self.ramp_s)
         try:
-            self._ask_on(user.ask, user.connection, offset_s)
+            self._ask_on(user.ask, user.connection, place)
         except gevent.GreenletExit:
             self.ended += 1
             raise
@@ -70,16 +75,22 @@ class Closed:
         """Return how many users vanished without a reason; their requests are missing from every figure."""
         return self.users - self.ended - len(self.crashes)
 
-    def _await_others(self, offset_s: float) -> None:
-        """Note that a user has been served; return when it is to begin again."""
+    def _await_others(self, place: float) -> None:
+        """Note that a user has been served; return when it is to begin again: `place` is how many others are before it (0 to 1)."""
         self._unserved -= 1
         if not self._unserved:
             self._all_served.set()
-        if not self._ramp_ended.is_set():
+        if self.think_s or not self._ramp_ended.is_set():
             self._ramp_ended.wait()
-            gevent.sleep(offset_s / 2)
+            self._rest(place * (self.think_s or self.ramp_s / 2))
 
-    def _ask_on(self, ask: Callable[[float], str | None], connection: Any, offset_s: float) -> None:
+    def _rest(self, seconds: float) -> bool:
+        """Do nothing for so long, or until the window ends; return whether it lasts longer (a timer may wake a little early)."""
+        until_s = monotonic() + seconds
+        gevent.sleep(max(0.0, min(until_s, self.stop_s) - monotonic()))
+        return until_s < self.stop_s
+
+    def _ask_on(self, ask: Callable[[float], str | None], connection: Any, place: float) -> None:
         began_s, is_served, correct = self.began_s, False, self.recorder.correct
         note_due, note_latency = correct.due.append, correct.latency.append
         start_s = monotonic()
@@ -97,7 +108,9 @@ class Closed:
                     gevent.sleep(0)  # a refused connection comes back at once and would let nobody else run
                 if not is_served and (reason is None or reason.startswith("status ")):
                     is_served = True
-                    self._await_others(offset_s)
+                    self._await_others(place)
+                elif is_served and self.think_s and not self._rest(self.think_s):
+                    return
                 start_s = monotonic()
         except gevent.GreenletExit:
             self.recorder.fault(start_s - began_s, monotonic() - start_s, "unfinished", connection)

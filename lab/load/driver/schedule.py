@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.model.workload import Arrivals
+from lab.model.loads import Arrivals
 
 
 def schedule(rate: float, length_s: float, seed: int, arrivals: Arrivals = "poisson") -> NDArray[np.float64]:
