@@ -123,8 +123,6 @@ COLUMNS: tuple[Column, ...] = (
            "ran there", lambda of: stats.middle(sample.other_cores_busy for sample in of.measured), "other CPUs", "busy", "numbers",
            is_share=True),
     Column("bound_by", "CPU quota, server CPU, server slots, generator, database, upstream, stall, or offered rate"),
-    Column("in_flight", "closed load with think time: requests in flight, mean over the window (the other users think); empty without one",
-           _in_flight, "in flight", "requests, mean", "numbers"),
     Column("first_event_p50_ms", "streams: median time from the request to the first event",
            lambda of: of.timing_ms("first event", P50), "first event p50", "ms", "streams"),
     Column("first_event_p99_ms", "streams: 99th percentile of the time from the request to the first event",
@@ -148,6 +146,8 @@ COLUMNS: tuple[Column, ...] = (
            "offered", "requests/s, median", "shares"),
     Column("all_served_s", "closed load: seconds until each user had been answered once, median over blocks; the window begins after "
            "it; empty in open load, and where in some block a user was not", lambda of: stats.all_served_s(of.samples)),
+    Column("in_flight", "closed load with think time: requests in flight, mean over the window, while the other users think; empty "
+           "without think time", _in_flight, "in flight", "requests, mean", "numbers"),
     Column("notes", "what must be known before the figures are quoted: replaced workers, quotas, stalls, a mean far above the p50, "
            "throughput that was not steady, a failed block that is excused"),
 )  # fmt: skip
