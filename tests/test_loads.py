@@ -34,6 +34,15 @@ RATES = st.builds(
     new_connections=st.booleans(),
     arrivals=st.sampled_from(["poisson", "constant"]),
 )
+BURSTS = st.builds(
+    Load,
+    kind=st.just("open"),
+    amount=st.just(100),
+    is_share=st.just(True),
+    burst=st.just(True),
+    new_connections=st.booleans(),
+    arrivals=st.sampled_from(["poisson", "constant"]),
+)
 
 
 def profile(*loads: str, **more: Any) -> Profile:
@@ -44,7 +53,7 @@ def profile(*loads: str, **more: Any) -> Profile:
 # How it reads
 
 
-@given(st.one_of(USERS, RATES))
+@given(st.one_of(USERS, RATES, BURSTS))
 def test_a_load_with_modifiers_reads_as_it_is_printed(load: Load) -> None:
     assert Load.model_validate(str(load)) == load
     assert Load.model_validate_json(load.model_dump_json()) == load
@@ -79,6 +88,8 @@ def test_modifiers_may_come_in_any_order_and_are_printed_in_one(text: str, print
         ("closed:64+constant", r"only an open load has arrivals, as in open:500\+constant"),
         ("open:5+think=1s", r"only users of a closed load think, as in closed:64\+think=1s"),
         ("open:120%", "a share is open:1% to open:100%"),
+        ("closed:burst", "a burst is open:burst"),
+        ("open:burst+think=1s", "only users of a closed load think"),
         ("open:50%+poisson", "because of 'poisson'; choose"),
     ],
 )
@@ -146,6 +157,15 @@ def test_a_share_is_of_the_first_closed_load_with_such_connections_and_no_think_
 def test_a_share_without_such_a_closed_load_is_refused_with_what_to_do(loads: list[str], wanted: str) -> None:
     with pytest.raises(LabError, match=f"is a share of what a stack does without think time .*{wanted}"):
         selection.replaced(profile("closed:8"), {"LOADS": ",".join(loads)})
+
+
+def test_a_burst_needs_a_capacity_and_a_window_that_is_long_enough() -> None:
+    with pytest.raises(ValidationError, match="open:burst is a share of what a stack does without think time"):
+        profile("open:burst", window_s=3)
+    with pytest.raises(ValidationError, match="open:burst needs a window of 3 s at least: give WINDOW=3"):
+        profile("closed:8", "open:burst", window_s=2.9)
+    given = {"LOADS": "closed:8,open:burst", "WINDOW": "3"}
+    assert str(selection.replaced(profile("closed:8"), given).loads[-1]) == "open:burst"
 
 
 # Older runs

@@ -8,13 +8,14 @@ from pydantic import Field, model_validator
 from lab.model.noun import Noun
 
 Arrivals = Literal["poisson", "constant"]
-Family = Literal["closed", "open", "share"]
-"""Loads whose comparisons ask the same question: what users at full push get, one rate for all, a rate of each stack's own."""
+Family = Literal["closed", "open", "share", "burst"]
+"""Loads whose comparisons ask the same question: what users at full push get, one rate for all, a rate of each stack's own, too
+high a rate for a while."""
 LOADS = (
-    "`closed:<users>`, `open:<requests per second>` or `open:<percent>%`; behind it may stand `+new-connections`, "
-    "`+think=1s` (closed) and `+constant` (open)"
+    "`closed:<users>`, `open:<requests per second>`, `open:<percent>%` or `open:burst`; behind it may stand "
+    "`+new-connections`, `+think=1s` (closed) and `+constant` (open)"
 )
-_LOAD = re.compile(r"(closed|open):([1-9]\d*)(%?)((?:\+[^+]+)*)", re.ASCII)
+_LOAD = re.compile(r"(closed|open):(?:([1-9]\d*)(%?)|burst)((?:\+[^+]+)*)", re.ASCII)
 _SWEEP = re.compile(r"closed:([1-9]\d*)\.\.([1-9]\d*)((?:\+[^+]+)*)", re.ASCII)
 _THINK = re.compile(r"think=([1-9]\d*)(ms|s)", re.ASCII)
 _SWITCHES: dict[str, dict[str, object]] = {
@@ -26,12 +27,14 @@ _THINK_MS = (100, 60_000)
 
 
 class Load(Noun):
-    """`closed:<users>`, `open:<requests per second>` or `open:<percent>%`, with the modifiers behind it; the text is its name everywhere."""
+    """What LOADS says, such as `closed:64` or `open:50%+constant`; the text is its name everywhere."""
 
     kind: Literal["closed", "open"]
     amount: int = Field(gt=0, le=100_000)
     is_share: bool = False
     """Open load: `amount` is in per cent of what the same arm did in the same block under `Profile.capacity_of` it."""
+    burst: bool = False
+    """A share of 100 % whose rate is a fifth of it, then 120 %, then a fifth again, each for a third of the window."""
     new_connections: bool = False
     """Whether each request opens a connection of its own."""
     think_ms: int = 0
@@ -46,7 +49,9 @@ class Load(Noun):
             return value
         if not (read := _LOAD.fullmatch(value)):
             raise ValueError(f"there is no load {value!r}; choose {LOADS}")
-        fields: dict[str, object] = {"kind": read[1], "amount": read[2], "is_share": bool(read[3])}
+        burst = read[2] is None
+        fields: dict[str, object] = {"kind": read[1], "amount": read[2] or 100, "burst": burst}
+        fields["is_share"] = burst or bool(read[3])
         for word in filter(None, read[4].split("+")):
             modifier = _modifier(word)
             if not modifier or modifier.keys() & fields.keys():
@@ -58,6 +63,7 @@ class Load(Noun):
     def _can_be_offered(self) -> Self:
         """Refuse more than all of a capacity: a queue then grows until the window ends, and the latency says how long that was."""
         refused = {
+            "a burst is open:burst": self.burst and (self.kind, self.amount, self.is_share) != ("open", 100, True),
             "a share is open:1% to open:100%": self.is_share and (self.kind == "closed" or self.amount > 100),
             "only users of a closed load think, as in closed:64+think=1s": self.kind == "open" and self.think_ms,
             "only an open load has arrivals, as in open:500+constant": self.kind == "closed"
@@ -69,7 +75,8 @@ class Load(Noun):
         return self
 
     def __str__(self) -> str:
-        return f"{self.kind}:{self.amount}{'%' * self.is_share}{self.modifiers}"
+        amount = "burst" if self.burst else f"{self.amount}{'%' * self.is_share}"
+        return f"{self.kind}:{amount}{self.modifiers}"
 
     @property
     def modifiers(self) -> str:
@@ -84,6 +91,8 @@ class Load(Noun):
 
     @property
     def family(self) -> Family:
+        if self.burst:
+            return "burst"
         return "share" if self.is_share else self.kind
 
     @property

@@ -13,6 +13,8 @@ Gate = Literal["worker", "slots", Pool]
 """What a request holds while it waits: the worker (it blocks the event loop, where there is one), one of the stack's
 threads, or a connection of a pool that all requests share."""
 MOST_BLOCKS = 100
+SHORTEST_BURST_S = 3
+"""Of a window: a third of it has ten of the parts whose latency says when a stack has recovered."""
 
 
 class Scenario(Noun):
@@ -113,6 +115,14 @@ class Profile(_OfLoads):
             raise ValueError(
                 f"{share} is a share of what a stack does without think time under closed load: add one, such as "
                 f"closed:64{'+new-connections' * share.new_connections}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_time_for_a_burst(self) -> Self:
+        if self.window_s < SHORTEST_BURST_S and any(load.burst for load in self.loads):
+            raise ValueError(
+                f"open:burst needs a window of {SHORTEST_BURST_S} s at least: give WINDOW={SHORTEST_BURST_S}"
             )
         return self
 

@@ -14,6 +14,7 @@ LOADS: Mapping[Family, str] = {
     "closed": "closed load",
     "open": "open load",
     "share": "open load at a share of capacity",
+    "burst": "a burst",
 }
 METRICS = {"rps": "throughput", "cpu_us_per_request": "CPU time per request", "p99_ms": "99th percentile"}
 _MORE_AND_LESS = {
@@ -70,6 +71,8 @@ def load(name: str) -> str:
             return modified(f"{load.amount:,} requests/s offered", load)
         case "share":
             return modified(f"{load.amount} % of its own capacity offered", load)
+        case "burst":
+            return modified("a burst from 20 to 120 % of its own capacity", load)
 
 
 def users(load: Load) -> str:

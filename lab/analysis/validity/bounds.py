@@ -33,8 +33,8 @@ SERVED = 0.95
 
 
 def bound_by(sample: Sample, limits: Limits) -> Bound:
-    """Return the first limit that was reached, the server's own first."""
-    if not sample.driven.completed:
+    """Return the first limit that was reached, the server's own first; none of a burst, in which it changes."""
+    if not sample.driven.completed or sample.trial.load.burst:
         return ""
     if _quota_reached(sample, limits):
         return QUOTA

@@ -220,8 +220,14 @@ def _fell_behind(sample: Sample, _: Limits) -> str | None:
 
 
 def _over_capacity(sample: Sample, _: Limits) -> str | None:
-    """Object to a share that was too much in this block: at a rate of its own, which the noise of its capacity is in."""
-    return (_what_was_dropped(sample) or _how_far_behind(sample)) if sample.trial.load.is_share else None
+    """Object to a share that was too much in this block: at a rate of its own, which the noise of its capacity is in.
+
+    A burst is meant to be too much for a while.
+    """
+    load = sample.trial.load
+    if not load.is_share or load.burst:
+        return None
+    return _what_was_dropped(sample) or _how_far_behind(sample)
 
 
 def _what_was_dropped(sample: Sample) -> str | None:

@@ -77,6 +77,8 @@ def stall_ms(sample: Sample, limits: Limits) -> float | None:
     driven = sample.driven
     if not driven.completed or sample.serving_replaced or not _idle(sample):  # a restart explains a gap
         return None
+    if sample.trial.load.burst:  # it makes requests queue, and its means say nothing of either part
+        return None
     by_littles_law_ms = driven.in_flight_s / driven.completed * 1e3
     if _rest_ms(by_littles_law_ms, sample, limits) is None:  # decoding a histogram takes milliseconds
         return None

@@ -18,7 +18,8 @@ from lab.errors import LabError
 from lab.load.driver.closed import Closed
 from lab.load.driver.open import Open
 from lab.load.driver.recorder import Digest, Recorder
-from lab.load.driver.schedule import schedule
+from lab.load.driver.recovery import recovery_s
+from lab.load.driver.schedule import burst_schedule, schedule
 from lab.load.protocol import Began, Order
 from lab.model.histogram import Histogram
 from lab.model.outcome import Driven
@@ -184,8 +185,12 @@ def _once(load: Closed | Open) -> Callable[[Any], None]:
 def _load(order: Order, recorder: Recorder) -> Closed | Open:
     if order.offered_rps is None:
         return Closed(recorder, order)
-    length_s = order.warmup_s + order.window_s
-    due_s = schedule(order.offered_rps, length_s, order.seed, order.load.arrivals)[order.part :: order.parts]
+    rate, seed, arrivals = order.offered_rps, order.seed, order.load.arrivals
+    if order.load.burst:
+        due_s = burst_schedule(rate, order.warmup_s, order.window_s, seed, arrivals)
+    else:
+        due_s = schedule(rate, order.warmup_s + order.window_s, seed, arrivals)
+    due_s = due_s[order.part :: order.parts]
     return Open(recorder, due_s, order.warmup_s, order.window_s, order.most_connections)
 
 
@@ -211,6 +216,7 @@ def _driven(
         thinking_s=digest.thinking_s,
         starved=digest.starved,
         all_served_s=load.all_served_s,
+        recovery_s=recovery_s(recorder, start - began, order.window_s) if order.load.burst else None,
         connects=digest.connects,
         reconnects=digest.reconnects,
         checked=expected.checked,
