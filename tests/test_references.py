@@ -8,6 +8,7 @@ import pytest
 
 from lab.analysis.comparison.rows import MARGIN
 from lab.analysis.validity.use import foreign_beside
+from lab.model.loads import Load
 from lab.model.outcome import Sample
 from lab.paths import RESULTS
 from lab.report import contents, markdown, write
@@ -71,8 +72,9 @@ def test_the_mean_of_a_closed_load_is_what_littles_law_says(run: Path) -> None:
     """Users over requests per second; runs of which some users were never served before the window know less."""
     for cell in table(run, "summary.csv"):
         if cell["load"].startswith("closed:") and cell["outcome"] == "valid" and cell["all_served_s"]:
-            users = int(cell["load"].partition(":")[2])
-            assert math.log(float(cell["mean_ms"]) / (users / float(cell["rps"]) * 1e3)) == pytest.approx(0, abs=0.1)
+            load = Load.model_validate(cell["load"])
+            mean_ms = load.amount / float(cell["rps"]) * 1e3 - load.think_ms
+            assert math.log(float(cell["mean_ms"]) / mean_ms) == pytest.approx(0, abs=0.1)
 
 
 @pytest.mark.parametrize(

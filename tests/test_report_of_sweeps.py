@@ -88,5 +88,8 @@ def test_users_that_think_are_shown_with_the_mean_requests_in_flight(run: Path) 
     head, _, first, *_ = cells(section(run, "json, 8 users, think time 1 s"))
     assert first[head.index("in flight, requests, mean")] == "1.50"
     answer = section(run, "The short answer")
+    (entry,) = (line for line in answer.splitlines() if "think time 1 s, baseline" in line)
+    assert "baseline 100 requests/s, 1.50 in flight" in entry
+    assert "fast 1.50 in flight, 1.00 x" in entry
     assert "Throughput under closed load, think time 1 s: the minimum detectable difference" in answer
     assert "Throughput under closed load: the minimum detectable difference" in answer

@@ -33,10 +33,17 @@ def of_chapter(chapter: Chapter, compared: Sequence[str]) -> list[Phrase]:
 
 
 def _told(section: Section, stack: str) -> str:
-    """Return a stack with its ratio and, under open load, its latency, which does not follow from throughput there."""
+    """Return a stack with its ratio, and with what does not follow from its throughput."""
     line = next((line for line in section.lines if line.cell.stack == stack), None)
-    latency = _open_latency(line.cell) if line and section.is_open else ""
-    return " ".join(filter(None, [stack, latency, section.answer(stack).small])).rstrip(",")
+    beside = _beside_throughput(section, line.cell) if line else ""
+    return " ".join(filter(None, [stack, beside, section.answer(stack).small])).rstrip(",")
+
+
+def _beside_throughput(section: Section, cell: Cell) -> str:
+    """Return the latency under open load, and how many requests of users that think are in flight."""
+    if (in_flight := cell.amount("in_flight")) is not None:
+        return f"{words.number(in_flight)} in flight,"
+    return _open_latency(cell) if section.is_open else ""
 
 
 def _open_latency(cell: Cell) -> str:
@@ -59,9 +66,8 @@ def baseline(section: Section) -> str:
     line = next((line for line in section.lines if line.base is line.cell), None)
     if line is None:
         return ""
-    if section.is_open:
-        return _open_latency(line.cell).rstrip(",")
-    return f"{words.number(line.cell.rps.mean)} requests/s" if line.cell.rps else ""
+    rps = f"{words.number(line.cell.rps.mean)} requests/s," if line.cell.rps and not section.is_open else ""
+    return " ".join(filter(None, [rps, _beside_throughput(section, line.cell)])).rstrip(",")
 
 
 def noted(chapter: Chapter) -> str:
