@@ -86,6 +86,7 @@ def test_a_server_that_answers_one_after_the_other_recovers_after_its_queue(driv
     assert 0.1 <= driven.recovery_s <= 0.9
 
 
+@pytest.mark.slow
 @remeasured
 def test_a_server_with_room_recovers_at_once_and_other_loads_have_no_recovery(driver: Driver) -> None:
     with Server() as server:
