@@ -81,9 +81,7 @@ def _point(cell: Cell) -> dict[str, object]:
     return {"stack": cell.stack, "failed": cell.outcome == "failed", "rps": cell.amount("rps"), **latencies}
 
 
-def _bends(
-    points: Sequence[dict[str, object]], x: str, title: str, shape: altair.Shape | None = None
-) -> altair.HConcatChart:
+def _bends(points: Sequence[dict[str, object]], x: str, title: str, shape: altair.Shape | None = None) -> Any:
     """Draw p50 and p99 beside each other, with one scale."""
     known = [name for name in _BENT if any(point[name] for point in points)]
     panels = (_bend(points, x, title, name, f"{_BENT[name]}, ms", shape) for name in known)

@@ -114,7 +114,7 @@ class View:
     def command(self) -> str:
         """Return the command that repeats such a run."""
         profile = self.run.profile
-        words_ = {
+        words_: dict[str, object] = {
             "PROFILE": profile.name,
             **{name: profile.words[name] for name in profile.replaced},
             "STACKS": ",".join(self.stack_names),

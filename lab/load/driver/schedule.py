@@ -31,4 +31,5 @@ def burst_schedule(
     """
     lengths_s = np.array([warmup_s + window_s / 3, window_s / 3, window_s / 3])
     ends_s, requests = (np.cumsum([0, *of]) for of in (lengths_s, lengths_s * BURST * capacity_rps))
-    return np.interp(schedule(1.0, requests[-1], seed, arrivals), requests, ends_s)
+    due: NDArray[np.float64] = np.interp(schedule(1.0, requests[-1], seed, arrivals), requests, ends_s)
+    return due
