@@ -24,6 +24,14 @@ Stacks = Annotated[
     str, typer.Option("--stacks", "--stack", envvar=["STACKS", "STACK"], help="stacks, comma-separated, or all")
 ]
 Scenarios = Annotated[str, typer.Option(envvar="SCENARIOS", help="scenarios: db, db/one, wait?ms=100, comma-separated")]
+Loads = Annotated[
+    str,
+    typer.Option(envvar="LOADS", help="loads instead of the profile's: closed:64, closed:1..512, open:500, open:50%"),
+]
+Window = Annotated[str, typer.Option(envvar="WINDOW", help="length of a window in seconds, instead of the profile's")]
+Blocks = Annotated[
+    str, typer.Option(envvar="BLOCKS", help="number of blocks, instead of the profile's; 6 make a claim")
+]
 Runtime = Annotated[str, typer.Option(envvar="RUNTIME", help="auto (default), docker or process")]
 Run = Annotated[str, typer.Option(envvar="RUN", help="name of the run's folder in results/")]
 Seed = Annotated[int | None, typer.Option(envvar="SEED", help="seed of the plan; random without one")]
@@ -38,11 +46,15 @@ def bench(
     runtime: Runtime = "",
     run: Run = "",
     seed: Seed = None,
+    loads: Loads = "",
+    window: Window = "",
+    blocks: Blocks = "",
 ) -> None:
     """Measure and report: environment, images, services, contract check, measurement, report."""
     from lab.commands import bench as bench_
 
-    _leave(bench_.bench(profile, stacks, scenarios, runtime, run, seed))
+    given = {"LOADS": loads, "WINDOW": window, "BLOCKS": blocks}
+    _leave(bench_.bench(profile, stacks, scenarios, runtime, run, seed, given))
 
 
 @app.command()

@@ -12,7 +12,7 @@ from lab.contract import Finding
 from lab.errors import LabError
 from lab.host.machine import CpuPlan
 from lab.model.outcome import Block, Failure, Outcome
-from lab.model.workload import Load, Profile, Scenario
+from lab.model.workload import Profile, Scenario
 from lab.run import session
 from lab.run.context import Context
 from lab.run.store import RunFolder
@@ -61,8 +61,8 @@ JSON = scenario("json")
 
 def planned(scenarios: Sequence[Scenario] = (JSON,), **profile: Any) -> Plan:
     """Two stacks and the A/A arm, by default in two blocks with one re-run each."""
-    asked: dict[str, Any] = {"blocks": 2, "warmup_s": 0, "window_s": 1, "timeout_s": 5, "reruns": 1, **profile}
-    asked["loads"] = tuple(map(Load.model_validate, asked.get("loads", ["closed:8"])))
+    asked: dict[str, Any] = {"blocks": 2, "warmup_s": 0, "window_s": 1, "timeout_s": 5, "reruns": 1}
+    asked |= {"loads": ["closed:8"], **profile}
     names = tuple(one.id for one in scenarios)
     made = Profile(name="p", about="", stacks=tuple(STACKS), scenarios=names, **asked)
     return selection.plan(made, list(STACKS.values()), scenarios, seed=1)

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from lab.model.histogram import Histogram
+from lab.model.loads import Load
 from lab.model.outcome import OUTCOME, Driven, Failure, Outcome, Sample, Usage
 from lab.model.stack import Stack
-from lab.model.workload import Load, Profile, Scenario, Trial
+from lab.model.workload import Profile, Scenario, Trial
 from lab.run import jsonlines
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)

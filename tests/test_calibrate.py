@@ -43,7 +43,7 @@ from lab.calibrate.truth import (
 from lab.errors import Exit, LabError
 from lab.host import machine
 from lab.load.client import Driver
-from lab.model.workload import Load
+from lab.model.loads import Load
 from lab.paths import ROOT
 from tests.conftest import ENGINE_MISSING, remeasured, until
 

@@ -21,6 +21,9 @@ from tests.conftest import environment, lab
         ({"PROFILE": "nope"}, "nope", "quick"),
         ({"RUNTIME": "nope"}, "nope", "process"),
         ({"RUN": "../nope"}, "../nope", "letters"),
+        ({"LOADS": "closed:64+thnk=1s"}, "thnk=1s", "+think=1s"),
+        ({"WINDOW": "0"}, "WINDOW=0", "seconds"),
+        ({"BLOCKS": "x"}, "BLOCKS=x", "1 to 100"),
     ],
 )
 def test_unknown_words_are_named_with_the_choices(words: dict[str, str], named: str, choice: str) -> None:

@@ -164,25 +164,32 @@ def test_equal_arms_are_equivalent_and_a_faster_one_is_different() -> None:
     assert {row.stack: row.verdict for row in rows} == {"same": "equivalent", "fast": "different"}
 
 
+def seen_under(loads: list[str]) -> list[Comparison]:
+    wobble = [1.0, 1.1, 0.9, 1.05, 0.95, 1.0]
+    arms = (("base", wobble[::-1]), ("b", wobble))
+    return compare([row for load in loads for arm, values in arms for row in seen(arm, values, load=load)], "base")
+
+
 @pytest.mark.parametrize("others", [["open:200"], ["open:50%", "open:80%"]])
 @pytest.mark.parametrize("load", ["closed:8", "open:100", "open:25%"])
 def test_a_load_of_another_family_costs_no_power(load: str, others: list[str]) -> None:
     """And one of the same family does: it is another hypothesis of the same question."""
-    wobble = [1.0, 1.1, 0.9, 1.05, 0.95, 1.0]
-    alone, beside = (
-        compare(
-            [
-                row
-                for one in loads
-                for arm in ("base", "b")
-                for row in seen(arm, wobble[:: 1 if arm == "b" else -1], load=one)
-            ],
-            "base",
-        )
-        for loads in ([load], [load, *others])
-    )
     is_one_family = ("%" in load) == ("%" in others[0]) and load.startswith("open")
-    assert (beside[0] == alone[0]) == (not is_one_family)
+    assert (seen_under([load, *others])[0] == seen_under([load])[0]) == (not is_one_family)
+
+
+@pytest.mark.parametrize(
+    ("load", "other", "one_question"),
+    [
+        ("closed:8", "closed:64+think=1s", False),
+        ("closed:8", "closed:8+new-connections", False),
+        ("open:100", "open:200+constant", False),
+        ("closed:8+think=1s", "closed:64+think=2s", False),
+        ("closed:8+think=1s", "closed:64+think=1s", True),
+    ],
+)
+def test_loads_of_different_modifiers_are_no_family(load: str, other: str, one_question: bool) -> None:
+    assert (seen_under([load, other])[0] == seen_under([load])[0]) == (not one_question)
 
 
 def test_a_family_is_all_stacks_and_loads_of_one_scenarios_metric() -> None:

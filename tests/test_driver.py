@@ -17,8 +17,8 @@ from lab.load.client import Driver, DriverError
 from lab.load.driver.schedule import schedule
 from lab.load.driver.wakeups import SLICE_NS
 from lab.model.histogram import Histogram
+from lab.model.loads import Load
 from lab.model.outcome import Driven
-from lab.model.workload import Load
 from lab.paths import ROOT
 from tests.conftest import remeasured, until
 from tests.driving import JSON, drive, load_test, order

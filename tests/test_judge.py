@@ -19,6 +19,7 @@ from lab.paths import LOADTESTS
 from tests.synthetic import failure, histogram, sample, stack, trial
 
 CLOSED, OPEN, SHARE = trial(load="closed:64"), trial(load="open:1000"), trial(load="open:80%")
+THINKING, MANY = trial(load="closed:64+think=1s"), trial(load="closed:640+think=1s")
 SLOTS = Limits(slots=40, wait_ms=50)
 
 
@@ -31,7 +32,7 @@ def usage(
 
 
 def test_a_clean_trial_is_valid() -> None:
-    for load in (CLOSED, OPEN, SHARE):
+    for load in (CLOSED, OPEN, SHARE, THINKING):
         verdict = judge(sample(load), Limits())
         assert (verdict.result, verdict.reason, verdict.cause) == ("valid", "", None)
 
@@ -64,6 +65,7 @@ CASES: list[tuple[Cause, dict[str, Any]]] = [
     (Cause.BUSY, {"of": CLOSED, "usage": usage(generator=0.95)}),
     (Cause.BUSY, {"of": CLOSED, "other_cores_busy": 0.95, "usage": usage(generator=0.8)}),
     (Cause.IDLE, {"of": CLOSED, "in_flight_s": 0.89 * 64 * 2}),
+    (Cause.IDLE, {"of": THINKING, "in_flight_s": 0.09 * 64 * 2, "thinking_s": 0.8 * 64 * 2}),
     (Cause.NOT_IDLE, {"of": CLOSED, "idle_cpu_s": 0.2}),
     (Cause.FOREIGN, {"of": CLOSED, "server_cores_busy": 0.95, "usage": usage(server=0.6)}),
     (Cause.FOREIGN_BESIDE, {"of": CLOSED, "other_cores_busy": 0.95, "usage": usage(generator=0.3, database=0.3)}),
@@ -92,6 +94,7 @@ INSIDE: list[dict[str, Any]] = [
     {"of": OPEN, "lag": histogram({3.0: 2000}), "latency": histogram({31.0: 2000})},
     {"of": OPEN, "lag": histogram({0.1: 1900, 3.0: 100}), "latency": histogram({1.0: 1900, 13.0: 100})},
     {"of": CLOSED, "in_flight_s": 0.91 * 64 * 2},
+    {"of": THINKING, "in_flight_s": 0.11 * 64 * 2, "thinking_s": 0.8 * 64 * 2},
     {"of": trial(load="closed:3"), "in_flight_s": 1.0},
     {"of": CLOSED, "idle_cpu_s": 0.09},
     {"of": CLOSED, "stolen": 0.05},
@@ -171,6 +174,10 @@ def test_short_waits_have_no_ceiling() -> None:
         ("server slots", {"rps": 790}, SLOTS),
         ("server slots", {"rps": 600}, SLOTS),
         ("server slots", {"usage": usage(server=0.8)}, Limits(slots=1)),
+        ("server slots", {"of": MANY, "rps": 500, "in_flight_s": 90 * 2.0}, SLOTS),
+        ("offered rate", {"of": MANY, "rps": 500, "in_flight_s": 30 * 2.0}, SLOTS),
+        ("offered rate", {"of": MANY, "rps": 560, "other_cores_busy": 0.95}, Limits(wait_ms=50)),
+        ("generator", {"of": MANY, "rps": 540, "other_cores_busy": 0.95}, Limits(wait_ms=50)),
         ("offered rate", {"rps": 600, "of": OPEN}, SLOTS),
         ("server CPU", {"server_cores_busy": 0.82, "server_stolen": 0.1, "usage": usage(server=0.75)}, Limits()),
         ("offered rate", {"server_cores_busy": 0.8, "server_stolen": 0.1, "usage": usage(server=0.75)}, Limits()),

@@ -44,7 +44,7 @@ def test_an_open_load_feels_a_frozen_server_in_every_request_that_was_due(driver
             await peer.answer()
 
     with Server(freeze_once) as server:
-        driven = drive(driver, order(server.port, f"open:{rate}", window_s=1.5, arrivals="constant"))
+        driven = drive(driver, order(server.port, f"open:{rate}+constant", window_s=1.5))
     latency = Histogram.decode(driven.latency)
     assert latency.count == driven.requests == 300
     share_above_half = rate * freeze_s / 2 / driven.requests

@@ -8,8 +8,9 @@ import pytest
 from lab.config import selection
 from lab.config.plan import Plan, expected_s
 from lab.errors import LabError
+from lab.model.loads import Load
 from lab.model.stack import Stack
-from lab.model.workload import Load, Profile, Scenario
+from lab.model.workload import Profile, Scenario
 
 STACKS = [
     Stack(name=name, framework="F", server="S", model="async", port=port, baseline=name == "b", omits=omits)

@@ -8,7 +8,7 @@ from lab.config import scenarios, selection
 from lab.config.plan import expected_s
 from lab.config.project import Project
 from lab.errors import LabError
-from lab.model.workload import Load
+from lab.model.loads import Load
 from lab.paths import LOADTESTS
 from lab.run.series import EXPECTED_START_S, EXPECTED_TRIAL_OVERHEAD_S
 

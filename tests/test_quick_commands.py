@@ -51,6 +51,7 @@ def test_doctor_imports_nothing_slow() -> None:
         ["bench", "--stacks=nonsense"],
         ["bench", "--scenarios=nonsense"],
         ["bench", "--profile=nonsense"],
+        ["bench", "--loads=nonsense"],
         ["bench", "--runtime=nonsense"],
         ["bench", "--run=../nonsense"],
         ["verify", "--stacks=nonsense"],

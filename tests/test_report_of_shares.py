@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from lab.model.loads import Load
 from lab.model.outcome import Outcome
-from lab.model.workload import Load
 from lab.report import answer
 from lab.report.view import view_of
 from lab.report.write import write_report

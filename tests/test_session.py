@@ -245,6 +245,40 @@ def test_a_block_is_added_with_the_ratio_that_asks_for_it(tmp_path: Path) -> Non
     assert "2 ratios are not known well enough yet, b json closed:8 first." in ran.said.lines
 
 
+# Loads
+
+
+def test_a_sweep_is_measured_whole_in_every_block(tmp_path: Path) -> None:
+    ran = play(tmp_path / "run", loads=["closed:1..8"])
+    found = Counter((o.trial.block, o.trial.stack, str(o.trial.load)) for o in ran.outcomes)
+    loads = [f"closed:{users}" for users in (1, 2, 4, 8)]
+    assert found == {(block, arm, load): 1 for block in (0, 1) for arm in ("a", "b", "a@aa") for load in loads}
+    assert [load["amount"] for load in ran.facts["profile"]["loads"]] == [1, 2, 4, 8]
+
+
+@pytest.mark.parametrize(
+    ("profile", "said"),
+    [
+        ({"blocks": 2}, "No comparison will make a claim: 2 blocks, at least 6 are needed."),
+        ({"blocks": 1}, "No comparison will make a claim: 1 block, at least 6 are needed."),
+        (
+            {"limit_min": 0.1},
+            "That is more than the 0.1 minutes of the profile p: every planned block is measured, and after that time none is "
+            "added or re-run.",
+        ),
+    ],
+)
+def test_a_run_says_at_its_start_what_its_plan_means(tmp_path: Path, profile: dict[str, Any], said: str) -> None:
+    ran = play(tmp_path / "run", **profile)
+    assert said in ran.said.lines
+    assert len(ran.attempts) == profile.get("blocks", 2), "no planned block is left out"
+
+
+def test_a_run_of_six_blocks_within_its_time_says_nothing_at_its_start(tmp_path: Path) -> None:
+    said = play(tmp_path / "run", blocks=6, limit_min=60).said.lines
+    assert not [line for line in said if line.startswith(("No comparison", "That is more"))]
+
+
 # The contract check
 
 

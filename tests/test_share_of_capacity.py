@@ -22,8 +22,8 @@ from lab.errors import LabError
 from lab.load.client import Driver
 from lab.load.driver.schedule import schedule
 from lab.load.protocol import Failed, Order
+from lab.model.loads import Load
 from lab.model.outcome import Driven, Failure, Outcome, Sample
-from lab.model.workload import Load
 from lab.paths import LOADTESTS
 from lab.run import stopping
 from tests.fakes import INVALID, FakeWorld, ctrl_c
@@ -102,6 +102,14 @@ def test_the_shares_of_a_scenario_follow_its_first_closed_load_at_once() -> None
             assert not load.is_share or before.is_share or str(before) == "closed:8"
 
 
+def test_each_share_follows_the_closed_load_that_it_is_taken_of() -> None:
+    plan = planned(loads=["closed:8", "open:50%", "closed:8+new-connections", "open:50%+new-connections"])
+    for number in range(20):
+        cells = [str(load) for load, _ in groupby(one.load for one in plan.block(number))]
+        assert cells.index("open:50%") == cells.index("closed:8") + 1
+        assert cells.index("open:50%+new-connections") == cells.index("closed:8+new-connections") + 1
+
+
 def test_the_order_of_the_shares_differs_from_block_to_block() -> None:
     plan = planned(loads=LOADS)
     orders = {tuple(dict.fromkeys(one.load for one in plan.block(number) if one.load.is_share)) for number in range(20)}
@@ -162,6 +170,15 @@ def test_a_share_is_of_the_first_closed_load_of_the_profile(tmp_path: Path) -> N
     world = FakeWorld(trials=trials)
     play(tmp_path / "run", world, loads=["open:50%", "closed:4", "closed:8"], blocks=1)
     assert ("a", 50) in offered(world)
+
+
+def test_a_share_with_new_connections_is_of_a_closed_load_with_new_connections(tmp_path: Path) -> None:
+    trials = {"block-00 a json closed:8": {"rps": 900}, "block-00 a json closed:4+new-connections": {"rps": 100}}
+    world = FakeWorld(trials=trials)
+    loads = ["open:50%+new-connections", "closed:8", "closed:4+new-connections", "open:50%"]
+    play(tmp_path / "run", world, loads=loads, blocks=1)
+    found = {str(one.load): one.offered_rps for one in world.orders if world.arms[one.port] == "a"}
+    assert (found["open:50%"], found["open:50%+new-connections"]) == (450, 50)
 
 
 def test_a_re_run_and_a_resumed_block_take_shares_of_their_own_attempt(tmp_path: Path) -> None:

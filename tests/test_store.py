@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from lab.errors import LabError
+from lab.model.loads import Load
 from lab.model.outcome import Failure, Sample
-from lab.model.workload import Load, Trial
+from lab.model.workload import Trial
 from lab.run import jsonlines, store
 from lab.run.store import RunFolder
 from tests.synthetic import sample

@@ -107,6 +107,14 @@ def test_an_echo_may_come_in_frames_and_with_pings_between(echo: Echo, driver: D
     assert bool(echo.pongs) == echo.pings
 
 
+def test_a_new_connection_for_each_text_is_opened_with_a_handshake(driver: Driver) -> None:
+    (scenario,) = scenarios.find(LOADTESTS, ["ws"])
+    with Server(Echo()) as server:
+        driven = drive(driver, order(server.port, "closed:2+new-connections", scenario=scenario))
+        assert driven.connects == driven.requests == server.connections - 1 > 0
+    assert driven.errors == {}
+
+
 def test_another_text_than_was_sent_is_a_fault(driver: Driver) -> None:
     with Server(Echo(other="{}")) as server:
         assert fault(driver, server, "ws") == "wrong body"
@@ -151,6 +159,14 @@ def test_http2_answers_come_over_one_connection_a_user() -> None:
     assert (figures["GET"]["num_failures"], server.connections) == (0, 2), said
     assert figures["GET"]["num_requests"] > 0
     assert framed.paths == {b"/json"}
+
+
+def test_a_new_connection_for_each_request_by_http2(driver: Driver) -> None:
+    (scenario,) = scenarios.find(LOADTESTS, ["h2/json"])
+    with Server(Framed()) as server:
+        driven = drive(driver, order(server.port, "closed:2+new-connections", scenario=scenario))
+        assert driven.connects == driven.requests == server.connections - 1 > 0
+    assert driven.errors == {}
 
 
 def test_a_wrong_status_by_http2_is_a_fault(driver: Driver) -> None:

@@ -13,9 +13,9 @@ from lab.analysis import stats
 from lab.analysis.stats import P50, P95, P99
 from lab.analysis.validity.objections import unexpected_errors
 from lab.model.cell import Cell, Figure, Value
+from lab.model.loads import LOADS
 from lab.model.noun import Amount, Noun
 from lab.model.outcome import Driven, Role, Sample, Usage
-from lab.model.workload import LOADS
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,11 @@ def _expected_error_rate(of: Counted) -> float | None:
     return of.share(sum(s.driven.errors.get(reason, 0) for s in of.samples for reason in of.expected_errors))
 
 
+def _in_flight(of: Counted) -> float | None:
+    thinks = any(s.trial.load.think_ms for s in of.samples)
+    return stats.held_at_once(of.samples) if thinks else None
+
+
 def _streams_held(of: Counted) -> float | None:
     return stats.held_at_once(of.samples) if any(s.driven.secondary_timings for s in of.samples) else None
 
@@ -140,7 +145,14 @@ COLUMNS: tuple[Column, ...] = (
            "its own; empty in older runs", lambda of: stats.middle(sample.offered_rps for sample in of.samples),
            "offered", "requests/s, median", "shares"),
     Column("all_served_s", "closed load: seconds until each user had been answered once, median over blocks; the window begins after "
-           "it; empty in open load, and where in some block a user was not", lambda of: stats.all_served_s(of.samples)),
+           "it; empty in open load, and where in some block a user was not",
+           lambda of: stats.middle_of_all(s.driven.all_served_s for s in of.samples)),
+    Column("in_flight", "closed load with think time: requests in flight, mean over the window, while the other users think; empty "
+           "without think time", _in_flight, "in flight", "requests, mean", "numbers"),
+    Column("recovery_s", "burst: seconds from the end of the step to 120 % of capacity until the median latency of a tenth of a second is "
+           "at most twice that before the step, median over blocks; empty under other loads, and where in some block it was not back "
+           "within the window", lambda of: stats.middle_of_all(s.driven.recovery_s for s in of.samples), "recovery", "s", "numbers",
+           digits=2),
     Column("notes", "what must be known before the figures are quoted: replaced workers, quotas, stalls, a mean far above the p50, "
            "throughput that was not steady, a failed block that is excused"),
 )  # fmt: skip

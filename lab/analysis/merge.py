@@ -32,6 +32,7 @@ def merged(parts: Sequence[Driven]) -> Driven:
             "completed_per_second": tuple(map(sum, per_second)),
             "completed_halves": _halves(parts),
             "in_flight_s": sum(part.in_flight_s for part in parts),
+            "thinking_s": sum(part.thinking_s for part in parts),
             "starved": sum(part.starved for part in parts),
             "connects": _summed([part.connects for part in parts]),
             "reconnects": _summed([part.reconnects for part in parts]),

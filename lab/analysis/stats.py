@@ -144,9 +144,9 @@ def per_request(samples: Sequence[Sample], count: Callable[[Driven], int | None]
     return sum(known) / sent if sent and len(known) == len(samples) else None
 
 
-def all_served_s(samples: Sequence[Sample]) -> float | None:
-    """Return the median over blocks of how long it took until each user had been answered once; None where not known of each."""
-    known = [sample.driven.all_served_s for sample in samples]
+def middle_of_all(values: Iterable[float | None]) -> float | None:
+    """Return the median; None where not all of them are known."""
+    known = list(values)
     return None if None in known else middle(known)
 
 

@@ -18,9 +18,10 @@ from lab.host import readings
 from lab.host.machine import running_on
 from lab.load.client import Driver
 from lab.load.protocol import Failed, Order, StockOrder, StockSays
+from lab.model.loads import Load
 from lab.model.outcome import Driven
 from lab.model.stack import Target
-from lab.model.workload import Load, Scenario
+from lab.model.workload import Scenario
 from lab.paths import LOADTESTS, ROOT
 
 TIMEOUT_S = 10.0

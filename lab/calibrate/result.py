@@ -9,8 +9,8 @@ from pydantic import AliasChoices, BeforeValidator, Field
 
 from lab.host.machine import CpuPlan
 from lab.model.cell import Value
+from lab.model.loads import Load
 from lab.model.noun import Noun
-from lab.model.workload import Load
 
 FOLDER = "calibration"
 IDENTITY = ("cpu", "cpus")

@@ -20,8 +20,8 @@ from lab.calibrate.truth import (
 from lab.load.driver.schedule import schedule
 from lab.load.protocol import StockOrder
 from lab.model.histogram import Histogram
+from lab.model.loads import Load
 from lab.model.outcome import Driven
-from lab.model.workload import Load
 
 QUIET = 0.000_5
 """Share of the window for which the driver may be kept from its CPU. Twice as much decides a p99.9 alone."""

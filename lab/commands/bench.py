@@ -29,7 +29,9 @@ MACHINE = ("cpu", "cpus", "system")
 """Facts of the machine that must not change during a run."""
 
 
-def bench(profile: str, stacks: str, scenario_ids: str, runtime: str, run: str, seed: int | None) -> Exit:
+def bench(
+    profile: str, stacks: str, scenario_ids: str, runtime: str, run: str, seed: int | None, given: Mapping[str, str]
+) -> Exit:
     """Measure and report.
 
     Args:
@@ -37,6 +39,7 @@ def bench(profile: str, stacks: str, scenario_ids: str, runtime: str, run: str, 
         stacks, scenario_ids: comma-separated; empty means what the profile lists.
         run: name of the run's folder; empty makes a new one, an unfinished one is resumed.
         seed: of the plan; None draws one.
+        given: LOADS, WINDOW and BLOCKS instead of the profile's; empty means the profile's.
 
     Raises:
         LabError: something does not exist, or nothing could be started.
@@ -45,9 +48,9 @@ def bench(profile: str, stacks: str, scenario_ids: str, runtime: str, run: str, 
     project = Project.here()
     folder = store.writable(RESULTS, run or store.new_name(profile or DEFAULT_PROFILE))
     if folder.exists:
-        return _resume(project, folder, profile, stacks, scenario_ids, runtime)
+        return _resume(project, folder, profile, stacks, scenario_ids, runtime, given)
     profile, runtime = profile or DEFAULT_PROFILE, runtime or auto.AUTO
-    asked = selection.profile(LOADTESTS, profile)
+    asked = selection.replaced(selection.profile(LOADTESTS, profile), given)
     _refuse_unknown(project, asked, stacks, scenario_ids)
     with contextlib.closing(auto.runtime(project, runtime)) as started_by:
         plan, left_out = _plan(project, started_by, asked, stacks, scenario_ids, seed)
@@ -69,8 +72,16 @@ def _plan(
     return selection.plan(profile, chosen, wanted, secrets.randbits(31) if seed is None else seed), left_out
 
 
-def _resume(project: Project, folder: RunFolder, profile: str, stacks: str, scenario_ids: str, runtime: str) -> Exit:
-    """Resume an unfinished run exactly as it was planned; a profile or runtime that is named must be the run's."""
+def _resume(
+    project: Project,
+    folder: RunFolder,
+    profile: str,
+    stacks: str,
+    scenario_ids: str,
+    runtime: str,
+    given: Mapping[str, str],
+) -> Exit:
+    """Resume an unfinished run exactly as it was planned; what is named beside its folder must be the run's."""
     recorded = folder.read_run()
     if recorded.get("ended_at"):
         raise LabError(f"The run {folder.path.name} is finished and is never overwritten: choose another RUN name.")
@@ -78,9 +89,14 @@ def _resume(project: Project, folder: RunFolder, profile: str, stacks: str, scen
         raise LabError(
             f"An unfinished run is resumed as it was planned: leave {words[0]!r} out, or choose another RUN name."
         )
-    begun_with = {"PROFILE": recorded["profile"]["name"], "RUNTIME": recorded["runtime"]}
-    given = {"PROFILE": profile, "RUNTIME": auto.resolve(runtime) if runtime else ""}
-    if other := [name for name, value in given.items() if value and value != begun_with[name]]:
+    planned = Profile.model_validate(recorded["profile"])
+    begun_with = {"PROFILE": planned.name, "RUNTIME": recorded["runtime"], **planned.words}
+    named = {
+        "PROFILE": profile,
+        "RUNTIME": auto.resolve(runtime) if runtime else "",
+        **{name: selection.replaced(planned, given).words[name] for name, text in given.items() if text},
+    }
+    if other := [name for name, value in named.items() if value and value != begun_with[name]]:
         raise LabError(
             f"The run {folder.path.name} was begun with {other[0]}={begun_with[other[0]]}: leave {other[0]} out to resume it, "
             "or choose another RUN name."
@@ -90,7 +106,6 @@ def _resume(project: Project, folder: RunFolder, profile: str, stacks: str, scen
             f"The run {folder.path.name} was begun with {changed}: its blocks would not be of one kind. "
             "Go back to that, or choose another RUN name."
         )
-    planned = Profile.model_validate(recorded["profile"])
     names = ",".join(stack["name"] for stack in recorded["stacks"])
     ids = ",".join(scenario["id"] for scenario in recorded["scenarios"])
     with contextlib.closing(auto.runtime(project, recorded["runtime"])) as started_by:

@@ -15,8 +15,8 @@ from typing import Any
 from lab.analysis import columns
 from lab.config.project import Project
 from lab.errors import Exit, LabError
+from lab.model.loads import Family, Load
 from lab.model.stack import FACTORS
-from lab.model.workload import Family, Load
 from lab.paths import ROOT
 from lab.report import contents, words
 from lab.run.store import RunFolder
@@ -131,7 +131,7 @@ def _lines(cells: Sequence[Row]) -> Iterator[str]:
 def _load(cells: Sequence[Row], family: Family) -> str:
     """Return the middle one of the loads of a family, the lower of two; empty where the run has none."""
     loads = {Load.model_validate(cell["load"]) for cell in cells}
-    found = sorted((load for load in loads if load.family == family), key=lambda load: load.amount)
+    found = sorted((load for load in loads if load.question == family), key=lambda load: load.amount)
     return str(found[(len(found) - 1) // 2]) if found else ""
 
 

@@ -2,7 +2,7 @@
 
 Scenarios come in seeded order; within a scenario the stacks follow a seeded cyclic Latin square, so that over as many
 blocks as there are arms each arm takes each position once (and, every other round, in the reverse order). The shares of
-capacity of a scenario follow its first closed load, whose throughput they are taken of.
+capacity of a scenario follow the closed load whose throughput they are taken of.
 Everything follows from the seed: the plan can be made again from run.json.
 """
 
@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 from random import Random
 
+from lab.model.loads import Load
 from lab.model.noun import Noun
 from lab.model.stack import AA
-from lab.model.workload import Load, Profile, Scenario, Trial
+from lab.model.workload import Profile, Scenario, Trial
 
 
 class Plan(Noun):
@@ -45,7 +46,6 @@ class Plan(Noun):
                     stack=arm,
                     scenario=scenario.id,
                     load=load,
-                    arrivals=self.profile.arrivals,
                     warmup_s=self.profile.warmup_s,
                     window_s=self.profile.window_s,
                     timeout_s=self.profile.timeout_s,
@@ -57,8 +57,11 @@ class Plan(Noun):
         for scenario, load in cells:
             if not load.is_share:
                 yield scenario, load
-            if load == self.profile.capacity_load:
-                yield from (cell for cell in cells if cell[0] == scenario and cell[1].is_share)
+            yield from (
+                (one, share)
+                for one, share in cells
+                if one == scenario and share.is_share and self.profile.capacity_of(share) == load
+            )
 
     def _arms_of(self, scenario: Scenario) -> list[str]:
         return [arm for arm in self.arms if self._runs(arm, scenario)]
@@ -71,7 +74,8 @@ class Plan(Noun):
 
 def window_total_s(plan: Plan) -> float:
     """Return the seconds of warm-up and window in the whole plan: the least that it can take."""
-    return plan.profile.blocks * sum(trial.warmup_s + trial.window_s for trial in plan.block(0))
+    least_s = (one.warmup_s / 2 + one.load.settling_s(one.warmup_s) + one.window_s for one in plan.block(0))
+    return plan.profile.blocks * sum(least_s)
 
 
 def expected_s(plan: Plan, per_trial_s: float, per_start_s: float) -> float:

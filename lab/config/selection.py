@@ -1,5 +1,6 @@
 """From a person's words to a plan: which profile, stacks and scenarios; what does not exist is named with the choices."""
 
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,11 @@ from lab.config.plan import Plan
 from lab.config.scenarios import ALL
 from lab.errors import LabError
 from lab.model.stack import AA, Stack, baseline
-from lab.model.workload import Profile, Scenario
+from lab.model.workload import MOST_BLOCKS, Profile, Scenario
+
+LONGEST_WINDOW_S = 600
+_BLOCKS = re.compile(r"\d{1,3}", re.ASCII)
+_SECONDS = re.compile(r"(\d+(?:\.\d+)?)s?", re.ASCII)
 
 
 def words(text: str) -> list[str]:
@@ -106,7 +111,48 @@ def _read(file: Path, name: str, table: object) -> Profile:
     try:
         return Profile.model_validate({"name": name, **table})
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        what = first["msg"].removeprefix("Value error, ")  # pydantic's, before a sentence of a validator's own
+        where, what = _first_of(error)
         raise LabError(f"{file}, profile {name}{where and f', {where}'}: {what}.") from None
+
+
+def _first_of(error: ValidationError) -> tuple[str, str]:
+    """Return where something is wrong, and what."""
+    first = error.errors()[0]
+    what = first["msg"].removeprefix("Value error, ")  # pydantic's, before a sentence of a validator's own
+    return ".".join(str(part) for part in first["loc"]), what
+
+
+def replaced(profile: Profile, given: Mapping[str, str]) -> Profile:
+    """Return the profile with LOADS, WINDOW (seconds) and BLOCKS as they are given; what is empty stays as it is.
+
+    Given blocks are neither more nor fewer in the end, whatever the profile's precision asks for.
+
+    Raises:
+        LabError: one of them means nothing; says what there is to choose.
+    """
+    read: Mapping[str, Callable[[str], dict[str, object]]] = {"LOADS": _loads, "WINDOW": _window, "BLOCKS": _blocks}
+    told = {name: text for name, text in given.items() if text}
+    update = {field: value for name, text in told.items() for field, value in read[name](text).items()}
+    try:
+        return profile.model_copy(update={**update, "replaced": tuple(told)})
+    except ValidationError as error:
+        raise LabError(f"{' '.join(f'{name}={text}' for name, text in told.items())}: {_first_of(error)[1]}.") from None
+
+
+def _loads(text: str) -> dict[str, object]:
+    return {"loads": words(text) or [text]}
+
+
+def _window(text: str) -> dict[str, object]:
+    seconds = float(read[1]) if (read := _SECONDS.fullmatch(text)) else 0
+    if not 0 < seconds <= LONGEST_WINDOW_S:
+        raise LabError(
+            f"WINDOW={text} is no length of a window: choose up to {LONGEST_WINDOW_S} seconds, such as 2, 2s or 0.5."
+        )
+    return {"window_s": seconds}
+
+
+def _blocks(text: str) -> dict[str, object]:
+    if not (_BLOCKS.fullmatch(text) and 1 <= int(text) <= MOST_BLOCKS):
+        raise LabError(f"BLOCKS={text} is no number of blocks: choose 1 to {MOST_BLOCKS}.")
+    return {"blocks": int(text), "precision": None, "most_blocks": None}

@@ -98,7 +98,7 @@ class Driver:
             os.sched_setaffinity(self._process.pid, self._cpus)  # at once: threads to come inherit it
 
     def _converse(self, order: Order, on_began: Callable[[float, float], None]) -> Driven | Failed:
-        deadline_s = monotonic() + order.warmup_s + order.window_s + 3 * order.timeout_s + SLACK_S
+        deadline_s = monotonic() + order.least_warmup_s + order.window_s + 3 * order.timeout_s + SLACK_S
         try:
             self._orders.write(order.model_dump_json().encode() + b"\n")
         except BrokenPipeError:

@@ -4,9 +4,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, TypeAdapter, model_validator
 
+from lab.model.loads import Load
 from lab.model.noun import Noun
 from lab.model.outcome import Driven
-from lab.model.workload import Arrivals, Load, Scenario
+from lab.model.workload import Scenario
 
 LONGEST_RAMP = 20.0
 """Closed load: how many times the warm-up it may take until every user has been served."""
@@ -20,12 +21,11 @@ class Order(Noun):
     load: Load
     rate: float | None = Field(default=None, gt=0)
     """Open load: requests per second; None: as many as the load says."""
-    arrivals: Arrivals = "poisson"
-    """Open load: the gaps between requests."""
     most_connections: int = 4096
     """Open load: a request that is due while so many are in flight is dropped."""
     warmup_s: float
-    """The least: in closed load its second half begins when every user has been served once, or `longest_ramp_s` is over."""
+    """The least: in closed load its second half begins when every user has been served once, or `longest_ramp_s` is over,
+    and lasts `settling_s`."""
     window_s: float
     timeout_s: float
     """How long one request may take, and the limit of the drain."""
@@ -55,7 +55,17 @@ class Order(Noun):
         """
         if self.parts > 1:
             return 0.0
-        return max(0.0, min(LONGEST_RAMP * self.warmup_s, self.timeout_s - self.window_s - self.warmup_s))
+        return max(0.0, min(LONGEST_RAMP * self.warmup_s, self.timeout_s - self.window_s - self.least_warmup_s))
+
+    @property
+    def settling_s(self) -> float:
+        """Return how long the second half of the warm-up is."""
+        return self.load.settling_s(self.warmup_s)
+
+    @property
+    def least_warmup_s(self) -> float:
+        """Return how long the warm-up is where every user is served at once."""
+        return self.warmup_s / 2 + self.settling_s
 
     @property
     def users(self) -> int:

@@ -68,12 +68,16 @@ class Driven(Noun):
     completed_halves: tuple[Count, Count] | None = None
     """`completed` of the window's first half and of its second; None in older runs, which did not count them."""
     in_flight_s: Amount
-    """Sum of the request times, clipped to the window (accounting: about users x window in closed load)."""
+    """Sum of the request times, clipped to the window (accounting: with `thinking_s` about users x window in closed load)."""
+    thinking_s: Amount = 0
+    """Closed load: sum of the think times, clipped to the window."""
     starved: Count = 0
     """Closed load: users whose one request lasted from before the window until after it."""
     all_served_s: Amount | None = None
     """Closed load: from the first request until each user had been answered once. The window begins after it. None if some
     users were not answered in their time, and in open load."""
+    recovery_s: Amount | None = None
+    """Burst: from the end of the step until the latency was back, in tenths of a second; None where it was not in the window."""
     connects: Count | None = None
     """Requests of the window, as counted in `requests`, for which a connection was opened; None in runs of results
     format 1, which counted those of the whole trial."""
@@ -100,7 +104,7 @@ class Sample(Noun):
     driven: Driven
     usage: dict[Role, Usage]
     offered_rps: Amount | None = None
-    """Open load: requests per second that the schedule was drawn for; None in closed load, and in older runs."""
+    """Open load: requests per second that the schedule was drawn for (burst: the capacity); None in closed load, and in older runs."""
     idle_cpu_s: Amount | None = None
     """CPU time of the other stacks' servers during the window; they should be idle."""
     server_cores_busy: Amount | None = None

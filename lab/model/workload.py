@@ -1,10 +1,10 @@
-"""How it is measured: scenarios, loads, profiles, and the trials that a plan makes of them."""
+"""How it is measured: scenarios, profiles, and the trials that a plan makes of them."""
 
-import re
-from typing import Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from lab.model.loads import Load, swept
 from lab.model.noun import Noun
 
 Pool = Literal["db_pool", "upstream_connections"]
@@ -12,11 +12,9 @@ POOLS: tuple[Pool, ...] = get_args(Pool)
 Gate = Literal["worker", "slots", Pool]
 """What a request holds while it waits: the worker (it blocks the event loop, where there is one), one of the stack's
 threads, or a connection of a pool that all requests share."""
-Arrivals = Literal["poisson", "constant"]
-Family = Literal["closed", "open", "share"]
-"""Loads whose comparisons ask the same question: what users at full push get, one rate for all, a rate of each stack's own."""
-LOADS = "`closed:<users>`, `open:<requests per second>` or `open:<percent>%`"
-_LOAD = re.compile(r"(closed|open):(\d+)(%?)", re.ASCII)
+MOST_BLOCKS = 100
+SHORTEST_BURST_S = 3
+"""Of a window: a third of it has ten of the parts whose latency says when a stack has recovered."""
 
 
 class Scenario(Noun):
@@ -45,39 +43,27 @@ class Scenario(Noun):
     """Whether the answer is sent in parts: an event loop, where there is one, holds no thread between them."""
 
 
-class Load(Noun):
-    """`closed:<users>` (no think time), `open:<requests per second>` or `open:<percent>%` (Poisson arrivals)."""
-
-    kind: Literal["closed", "open"]
-    amount: int = Field(gt=0, le=100_000)
-    is_share: bool = False
-    """Open load: `amount` is in per cent of what the same arm did in the same block under the profile's first closed load."""
+class _OfLoads(Noun):
+    """What has a load or several. Older runs have `arrivals` beside them."""
 
     @model_validator(mode="before")
     @classmethod
-    def _from_text(cls, value: object) -> object:
-        if not isinstance(value, str):
+    def _move_arrivals(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or "arrivals" not in value:
             return value
-        if not (read := _LOAD.fullmatch(value)):
-            raise ValueError(f"there is no load {value!r}; choose {LOADS}")
-        return {"kind": read[1], "amount": read[2], "is_share": bool(read[3])}
-
-    @model_validator(mode="after")
-    def _is_a_share_of_capacity(self) -> Self:
-        """Refuse more than all of it: a queue then grows until the window ends, and the latency says how long that was."""
-        if self.is_share and (self.kind == "closed" or self.amount > 100):
-            raise ValueError(f"there is no load {str(self)!r}: a share is open:1% to open:100%")
-        return self
-
-    def __str__(self) -> str:
-        return f"{self.kind}:{self.amount}{'%' * self.is_share}"
-
-    @property
-    def family(self) -> Family:
-        return "share" if self.is_share else self.kind
+        fields = {name: field for name, field in value.items() if name != "arrivals"}
+        if "load" in fields:
+            return fields | {"load": _with_arrivals(fields["load"], value["arrivals"])}
+        return fields | {"loads": [_with_arrivals(load, value["arrivals"]) for load in fields.get("loads", ())]}
 
 
-class Profile(Noun):
+def _with_arrivals(load: object, arrivals: object) -> object:
+    if not isinstance(load, dict):
+        raise ValueError("arrivals belong to a load, as in open:500+constant")
+    return {**load, "arrivals": arrivals} if load.get("kind") == "open" else load
+
+
+class Profile(_OfLoads):
     """What a run does: read from loadtests/profiles.toml."""
 
     name: str
@@ -85,25 +71,35 @@ class Profile(Noun):
     stacks: tuple[str, ...]
     scenarios: tuple[str, ...]
     loads: tuple[Load, ...]
-    blocks: int = Field(ge=1, le=100)
+    blocks: int = Field(ge=1, le=MOST_BLOCKS)
     blocks_per_start: int = Field(default=1, ge=1)
     """How many blocks the servers serve before they are started again."""
     warmup_s: float = Field(ge=0)
     window_s: float = Field(gt=0)
     timeout_s: float = Field(gt=0)
     """How long one request may take; also the limit of the drain after the window."""
-    arrivals: Arrivals = "poisson"
-    """Open load: the gaps between requests."""
     aa_scenarios: tuple[str, ...] = ()
     """Scenarios that the A/A arm runs too."""
     reruns: int = Field(default=2, ge=0, le=5)
     """How often a disturbed block is re-run at most."""
     precision: float | None = Field(default=None, gt=0, lt=1)
     """Go on beyond `blocks` until every headline ratio's interval is within this share of it (0.05: 5 %) …"""
-    most_blocks: int | None = Field(default=None, ge=1, le=100)
+    most_blocks: int | None = Field(default=None, ge=1, le=MOST_BLOCKS)
     """… or until so many blocks are done."""
     limit_min: float | None = Field(default=None, gt=0)
     """Minutes of measuring after which no block more than `blocks` is begun, and none is re-run."""
+    replaced: tuple[Literal["LOADS", "WINDOW", "BLOCKS"], ...] = ()
+    """What the command line gave instead of the profile's own."""
+
+    @field_validator("loads", mode="before")
+    @classmethod
+    def _write_sweeps_out(cls, loads: object) -> object:
+        return [one for load in loads for one in swept(load)] if isinstance(loads, list | tuple) else loads
+
+    @field_validator("loads")
+    @classmethod
+    def _measure_each_once(cls, loads: tuple[Load, ...]) -> tuple[Load, ...]:
+        return tuple(dict.fromkeys(loads))
 
     @model_validator(mode="after")
     def _has_an_end(self) -> Self:
@@ -115,20 +111,39 @@ class Profile(Noun):
 
     @model_validator(mode="after")
     def _has_a_capacity(self) -> Self:
-        shares = [str(load) for load in self.loads if load.is_share]
-        if shares and self.capacity_load is None:
+        for share in (load for load in self.loads if load.is_share and self.capacity_of(load) is None):
             raise ValueError(
-                f"{shares[0]} is a share of what a stack does under closed load: add one, such as closed:64"
+                f"{share} is a share of what a stack does without think time under closed load: add one, such as "
+                f"closed:64{'+new-connections' * share.new_connections}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_time_for_a_burst(self) -> Self:
+        if self.window_s < SHORTEST_BURST_S and any(load.burst for load in self.loads):
+            raise ValueError(
+                f"open:burst needs a window of {SHORTEST_BURST_S} s at least: give WINDOW={SHORTEST_BURST_S}"
             )
         return self
 
     @property
-    def capacity_load(self) -> Load | None:
-        """Return the load whose throughput shares are taken of: the first closed one."""
-        return next((load for load in self.loads if load.kind == "closed"), None)
+    def words(self) -> dict[str, str]:
+        """Return what the command line would say for this: the words of `replaced`."""
+        return {
+            "LOADS": ",".join(map(str, self.loads)),
+            "WINDOW": f"{self.window_s:g}",
+            "BLOCKS": str(self.blocks),
+        }
+
+    def capacity_of(self, share: Load) -> Load | None:
+        """Return the load whose throughput a share is taken of: the first closed one with such connections and no think time."""
+        for load in self.loads:
+            if load.kind == "closed" and not load.think_ms and load.new_connections == share.new_connections:
+                return load
+        return None
 
 
-class Trial(Noun):
+class Trial(_OfLoads):
     """One load of one stack with one scenario in one block: what the driver is asked to do."""
 
     block: int
@@ -137,7 +152,6 @@ class Trial(Noun):
     """Label of the arm: a stack's name, with @aa behind it for the A/A arm."""
     scenario: str
     load: Load
-    arrivals: Arrivals = "poisson"
     warmup_s: float
     window_s: float
     timeout_s: float

@@ -39,4 +39,4 @@ def _chapter(view: View, chapter: Chapter) -> Iterator[str]:
     if bounds := short.not_by_cpu(chapter):
         yield f"  Not bound by the server's CPU: {bounds}."
     for cell in (line.cell for section in chapter.sections for line in section.lines if line.cell.rps):
-        yield from (f"  {cell.stack}{f' {cell.load}' if chapter.is_of_shares else ''}: {note}" for note in cell.notes)
+        yield from (f"  {cell.stack}{f' {cell.load}' if chapter.by else ''}: {note}" for note in cell.notes)

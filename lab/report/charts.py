@@ -1,6 +1,7 @@
 """Pictures, SVG, drawn by Vega-Lite.
 
 Of a scenario under one load: throughput with its interval, and the latencies. Of its shares of capacity: latency by rate.
+Of a sweep: throughput and latency by users.
 
 Text and axes are `currentColor`: inside the HTML report they follow the page into the dark.
 """
@@ -13,7 +14,7 @@ import altair
 import vl_convert
 
 from lab.model.cell import Cell
-from lab.model.workload import Load
+from lab.model.loads import Load
 
 _BAR, _BASE, _FAILED = "#3b82c4", "#8a8f98", "#c2504d"
 _LATENCIES = {"mean_ms": "mean", "p50_ms": "p50", "p95_ms": "p95", "p99_ms": "p99"}
@@ -34,7 +35,7 @@ def draw(cells: Sequence[Cell], baseline: str) -> str | None:
     chart = altair.hconcat(_throughput(rows), _latency(rows), spacing=36).resolve_scale(
         fill="independent", shape="independent"
     )
-    return str(vl_convert.vegalite_to_svg(json.dumps(_styled(chart).to_dict())))
+    return _svg(chart)
 
 
 def draw_shares(cells: Sequence[Cell]) -> str | None:
@@ -42,33 +43,61 @@ def draw_shares(cells: Sequence[Cell]) -> str | None:
 
     Both axes are logarithmic: along each, a share is the same distance from 100 % in every stack.
     """
-    points: list[dict[str, object]] = [
-        {
-            "stack": cell.stack,
-            "share": f"{Load.model_validate(cell.load).amount} %",
-            "rate": rate,
-            "failed": cell.outcome == "failed",
-            **{name: cell.amount(name) for name in _BENT},
-        }
+    points = [
+        {**_point(cell), "share": f"{Load.model_validate(cell.load).amount} %", "rate": rate}
         for cell in cells
         if (rate := cell.amount("offered_rps")) and any(cell.amount(name) for name in _BENT)
     ]
     if not points:
         return None
-    shares = list(dict.fromkeys(str(point["share"]) for point in points))
-    panels = (_bend([point for point in points if point[name]], name, title, shares) for name, title in _BENT.items())
-    chart = altair.hconcat(*panels, spacing=36).resolve_scale(y="shared")
-    return str(vl_convert.vegalite_to_svg(json.dumps(_styled(chart).to_dict())))
+    shape = altair.Shape(
+        "share:N",
+        title=None,
+        legend=altair.Legend(
+            orient="bottom", symbolStrokeWidth=1.5, symbolStrokeColor="currentColor", symbolFillColor="transparent"
+        ),
+    ).scale(domain=list(dict.fromkeys(str(point["share"]) for point in points)))
+    return _svg(_bends(points, "rate", "requests per second offered", shape))
 
 
-def _bend(points: Sequence[dict[str, object]], name: str, title: str, shares: Sequence[str]) -> Chart:
-    """Draw one latency by the offered rate, a line for each stack; a failed cell is a hollow mark."""
+def draw_sweep(cells: Sequence[Cell]) -> str | None:
+    """Return the SVG of the cells of one scenario under closed loads; None where no cell has throughput and a latency.
+
+    All axes are logarithmic: as long as users do not wait for each other, throughput is a straight line.
+    """
+    points = [
+        {**_point(cell), "users": Load.model_validate(cell.load).amount}
+        for cell in cells
+        if cell.rps and any(cell.amount(name) for name in _BENT)
+    ]
+    if not points:
+        return None
+    throughput = _bend(points, "users", "users", "rps", "correct responses per second")
+    return _svg(altair.hconcat(throughput, _bends(points, "users", "users"), spacing=36))
+
+
+def _point(cell: Cell) -> dict[str, object]:
+    latencies = {name: cell.amount(name) for name in _BENT}
+    return {"stack": cell.stack, "failed": cell.outcome == "failed", "rps": cell.amount("rps"), **latencies}
+
+
+def _bends(points: Sequence[dict[str, object]], x: str, title: str, shape: altair.Shape | None = None) -> Any:
+    """Draw p50 and p99 beside each other, with one scale."""
+    known = [name for name in _BENT if any(point[name] for point in points)]
+    panels = (_bend(points, x, title, name, f"{_BENT[name]}, ms", shape) for name in known)
+    return altair.hconcat(*panels, spacing=36).resolve_scale(y="shared")
+
+
+def _bend(
+    points: Sequence[dict[str, object]], x: str, x_title: str, y: str, y_title: str, shape: altair.Shape | None = None
+) -> Chart:
+    """Draw one figure by another, a line for each stack; a failed cell is a hollow mark."""
     axis = altair.Axis(tickCount=5, labelOverlap="greedy", format="~s")
-    base = _chart(points).encode(
-        x=altair.X("rate:Q", title="requests per second offered", axis=axis).scale(type="log", nice=False, padding=16),
-        y=altair.Y(
-            f"{name}:Q", title=f"{title}, ms", axis=altair.Axis(tickCount=12, labelOverlap="greedy", format="~g")
-        ).scale(type="log", nice=False, padding=16),
+    base = _chart([point for point in points if point[y]]).encode(
+        x=altair.X(f"{x}:Q", title=x_title, axis=axis).scale(type="log", nice=False, padding=16),
+        y=altair.Y(f"{y}:Q", title=y_title, axis=altair.Axis(tickCount=12, labelOverlap="greedy", format="~g")).scale(
+            type="log", nice=False, padding=16
+        ),
         color=altair.Color(
             "stack:N",
             title=None,
@@ -79,16 +108,15 @@ def _bend(points: Sequence[dict[str, object]], name: str, title: str, shares: Se
         ),
     )
     marks = base.mark_point(size=80, opacity=1, strokeWidth=2).encode(
-        shape=altair.Shape(
-            "share:N",
-            title=None,
-            legend=altair.Legend(
-                orient="bottom", symbolStrokeWidth=1.5, symbolStrokeColor="currentColor", symbolFillColor="transparent"
-            ),
-        ).scale(domain=list(shares)),
         fill=altair.condition("datum.failed", altair.value("transparent"), altair.Color("stack:N", legend=None)),
     )
+    if shape is not None:
+        marks = marks.encode(shape=shape)
     return altair.layer(base.mark_line(strokeWidth=1.5), marks).properties(width=_WIDTH_PX, height=_BEND_PX)
+
+
+def _svg(chart: Any) -> str:
+    return str(vl_convert.vegalite_to_svg(json.dumps(_styled(chart).to_dict())))
 
 
 def standalone(svg: str) -> str:

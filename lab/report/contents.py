@@ -9,8 +9,8 @@ from lab.analysis.comparison.paired import MIN_BLOCKS
 from lab.analysis.comparison.rows import Comparison
 from lab.analysis.summary import Judged
 from lab.model.cell import Figure, Value
+from lab.model.loads import Load
 from lab.model.outcome import Failure, Role
-from lab.model.workload import Load
 from lab.report import by_factor, caveats, facts, page, precision, short, start, words
 from lab.report.by_factor import Contrast
 from lab.report.read import Run
@@ -31,7 +31,8 @@ HOW_TO_READ = (
     "The A/A arm is the baseline measured a second time under another label: what it shows is noise.",
     "Mean latency and percentiles are the geometric mean over blocks of each block's own, as in every ratio. A p50 needs 20 "
     "requests, a p95 200, a p99 1,000.",
-    "Under closed load latency follows from throughput: the mean is users over requests per second (Little's law).",
+    "Under closed load latency follows from throughput: the mean is users over requests per second (Little's law), less the think "
+    "time where users think.",
     "Failed is the stack's result (errors, refusals, falling behind) and is ranked last. Invalid is the lab's fault "
     f"and carries no numbers; blocks that the machine disturbed are left out where most are valid, and a claim needs {MIN_BLOCKS}. "
     "Not supported: the stack does not offer this technique.",
@@ -39,13 +40,16 @@ HOW_TO_READ = (
 )
 CONTRASTS = "What one factor changes"
 STACK = page.Head("stack", numeric=False)
-SHARE = page.Head("share", "of its own capacity")
+AMOUNTS = {"share": page.Head("share", "of its own capacity"), "users": page.Head("users")}
+PICTURES = {"share": "Latency by rate", "users": "Throughput and latency by users", "": "Throughput and latency"}
+A_SWEEP = "Where throughput no longer rises with the users, more of them only wait longer. In the picture a hollow mark is a failed cell."
 
 
 def of(view: View, drawn: Collection[str]) -> page.Page:
     """Return the whole report; `drawn` are the slugs of the chapters that have a picture."""
     profile = view.run.profile
-    intro = page.Paragraph(f"Profile {profile.name}: {profile.about}. {' '.join(facts.setup(view.run))}")
+    about = f"{words.listed(profile.replaced)} as the command gave them" if profile.replaced else profile.about
+    intro = page.Paragraph(f"Profile {profile.name}: {about}. {' '.join(facts.setup(view.run))}")
     warnings = (page.Paragraph(warning, "warning") for warning in caveats.warnings(view))
     return page.Page(view.run.name, view.title, (intro, *warnings), tuple(_sections(view, drawn)))
 
@@ -145,10 +149,11 @@ def _entry(view: View, chapter: Chapter) -> page.Entry:
 
 def _chapter(chapter: Chapter, run: Run, drawn: bool) -> Iterator[page.Block]:
     if drawn:
-        what = "Latency by rate" if chapter.is_of_shares else "Throughput and latency"
-        yield page.Picture(chapter.slug, f"{what} of {chapter.title}")
-    if chapter.is_of_shares:
-        yield page.Paragraph(_what_a_share_is(run.profile.capacity_load), "soft")
+        yield page.Picture(chapter.slug, f"{PICTURES[chapter.by]} of {chapter.title}")
+    if chapter.by == "share":
+        yield page.Paragraph(_what_a_share_is(run.profile.capacity_of(chapter.sections[0].offered)), "soft")
+    if chapter.by == "users":
+        yield page.Paragraph(A_SWEEP, "soft")
     yield _numbers(chapter, run.baseline)
     if rows := _rows(chapter, lambda section: section.costly):
         table = page.Table(f"What else {chapter.title} took", *_of_rows(_costs(), chapter, rows), "narrow")
@@ -160,7 +165,7 @@ def _chapter(chapter: Chapter, run: Run, drawn: bool) -> Iterator[page.Block]:
         yield page.Paragraph(chapter.sections[0].stream_note, "soft")
     if items := tuple(_remarks(chapter)):
         yield page.Bullets(items)
-    if sentences := [page.Item(text, _at(one)) for one in chapter.sections for text in one.sentences]:
+    if sentences := [page.Item(text, chapter.at(one)) for one in chapter.sections for text in one.sentences]:
         summary = f"Every comparison as a sentence: {', '.join(words.METRICS.values())}"
         yield page.Details(summary, (page.Bullets(tuple(sentences)),))
 
@@ -173,15 +178,10 @@ def _what_a_share_is(load: Load | None) -> str:
     )
 
 
-def _at(section: Section) -> str:
-    """Return what tells the shares of a chapter apart; empty under other loads."""
-    return f"at {section.share} %" if section.share else ""
-
-
 def _rows(chapter: Chapter, lines: Callable[[Section], Iterable[Line]]) -> list[tuple[Section, Line]]:
     """Return the lines of all its sections: as these have them or, where there are several, those of each stack together."""
     rows = [(section, line) for section in chapter.sections for line in lines(section)]
-    if not chapter.is_of_shares:
+    if not chapter.by:
         return rows
     stacks = list(dict.fromkeys(line.cell.stack for _, line in rows))
     return sorted(rows, key=lambda row: stacks.index(row[1].cell.stack))
@@ -195,8 +195,10 @@ def _filled(shown: Shown[T], rows: Sequence[T], names: Iterable[str | page.Text]
 
 
 def _of_rows(shown: Shown[Line], chapter: Chapter, found: Sequence[tuple[Section, Line]]) -> Filled:
-    if chapter.is_of_shares:
-        shown = {SHARE: lambda line: page.Text(f"{Load.model_validate(line.cell.load).amount} %"), **shown}
+    if chapter.by:
+        unit = " %" if chapter.by == "share" else ""
+        amounts = {line.cell.load: f"{section.offered.amount:,}{unit}" for section, line in found}
+        shown = {AMOUNTS[chapter.by]: lambda line: page.Text(amounts[line.cell.load]), **shown}
     names = (page.Text(line.cell.stack, section.reservation(line.cell)) for section, line in found)
     lines = [line for _, line in found]
     heads, rows = _filled(shown, lines, names)
@@ -207,14 +209,14 @@ def _numbers(chapter: Chapter, baseline: str) -> page.Table:
     """Return the main table; stacks without numbers have their outcome instead, and their reason among the remarks."""
     section = chapter.sections[0]
     first, *rest = _figures("numbers").items()
-    firsts = _figures("shares") if chapter.is_of_shares else dict([first])
+    firsts = _figures("shares") if chapter.by == "share" else dict([first])
     against = page.Head(f"against {baseline}", words.METRICS[section.metric], numeric=False), lambda line: line.answer
     bound = page.Head("bound by", numeric=False), lambda line: page.Text(line.cell.bound_by or words.NOTHING)
     known = _rows(chapter, lambda section: (line for line in section.lines if line.cell.rps is not None))
     heads, rows = _of_rows(dict([*firsts.items(), against, *rest, bound]), chapter, known)
     without = _rows(chapter, lambda section: (line for line in section.lines if line.cell.rps is None))
     others = [
-        page.row(line.cell.stack, " ".join(filter(None, [line.cell.outcome, _at(one)])), outcome=line.cell.outcome)
+        page.row(line.cell.stack, f"{line.cell.outcome} {chapter.at(one)}".strip(), outcome=line.cell.outcome)
         for one, line in without
     ]
     others += [page.row(stack, NOT_SUPPORTED, outcome="unsupported") for stack in section.not_supported]
@@ -262,7 +264,7 @@ def _added(section: Section) -> Shown[Line]:
 
 def _remarks(chapter: Chapter) -> Iterator[page.Item]:
     """Yield what must be said beside the table: reasons, notes, the A/A arm, what the bounds mean."""
-    cells = [(line.cell, _at(section)) for section in chapter.sections for line in section.lines]
+    cells = [(line.cell, chapter.at(section)) for section in chapter.sections for line in section.lines]
     for one, at in cells:
         if one.reason:
             yield page.Item(words.clipped(one.reason), " ".join(filter(None, [one.stack, one.outcome, at])))
@@ -271,7 +273,7 @@ def _remarks(chapter: Chapter) -> Iterator[page.Item]:
         yield page.Item(f"{reason}.", f"{stack} {NOT_SUPPORTED}")
     for section in chapter.sections:
         found = (row for row in section.aa if row.metric == section.metric)
-        yield from (page.Item(words.sentence(row), f"A/A {_at(section)}".strip()) for row in found)
+        yield from (page.Item(words.sentence(row), f"A/A {chapter.at(section)}".strip()) for row in found)
     yield from (page.Item(sentence, style="soft") for section in chapter.sections for sentence in section.late)
     bounds = dict(item for section in chapter.sections for item in section.warning_bounds.items())
     for bound, meaning in bounds.items():

@@ -10,7 +10,7 @@ from statistics import median
 
 from lab.analysis.comparison.paired import MIN_BLOCKS
 from lab.analysis.comparison.rows import Comparison
-from lab.model.workload import Family, Load
+from lab.model.loads import Load
 from lab.report import words
 from lab.report.read import Run
 from lab.report.section import Section, headline
@@ -83,13 +83,14 @@ def detectable(sections: Iterable[Section], *, headlines: bool) -> list[str]:
     rows = [row for section in sections for row in (*section.comparisons, *section.aa)]
     if not rows:
         return ["This run has no pair to compare."] if headlines else []
-    groups: dict[tuple[str, Family], list[Comparison]] = {}
+    groups: dict[tuple[str, str], list[Comparison]] = {}
     for row in rows:
         if (row.metric == headline(row.load)) == headlines:
-            groups.setdefault((row.metric, Load.model_validate(row.load).family), []).append(row)
+            load = Load.model_validate(row.load)
+            groups.setdefault((row.metric, words.modified(words.LOADS[load.family], load)), []).append(row)
     return [
-        f"{words.METRICS[metric][0].upper()}{words.METRICS[metric][1:]} under {words.LOADS[family]}: {_detectable(rows)}."
-        for (metric, family), rows in groups.items()
+        f"{words.METRICS[metric][0].upper()}{words.METRICS[metric][1:]} under {loads}: {_detectable(rows)}."
+        for (metric, loads), rows in groups.items()
     ]
 
 

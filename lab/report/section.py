@@ -1,19 +1,26 @@
 """What a report says of one scenario under one load."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from lab.analysis.columns import Cost
 from lab.analysis.comparison.rows import Comparison
 from lab.analysis.validity.bounds import MEANING, QUOTA
 from lab.model.cell import Cell
+from lab.model.loads import Family, Load
 from lab.model.outcome import Role
-from lab.model.workload import Load, Scenario
+from lab.model.workload import Scenario
 from lab.report import words
 from lab.report.page import Text
 
 NOT_SUPPORTED = "not supported"
+By = Literal["share", "users", ""]
+"""What tells the sections of a chapter apart; nothing where it has only one."""
+SWEEP = 3
+"""So many closed loads of a scenario, which differ in their users alone, are shown together."""
 
 
 def headline(load: str) -> str:
@@ -122,10 +129,9 @@ class Section:
         return self.load.startswith("open:")
 
     @property
-    def share(self) -> int | None:
-        """Return how many per cent of its own capacity each stack was offered; None under other loads."""
-        load = Load.model_validate(self.load)
-        return load.amount if load.is_share else None
+    def offered(self) -> Load:
+        """Return the load."""
+        return Load.model_validate(self.load)
 
     @property
     def costly(self) -> tuple[Line, ...]:
@@ -158,7 +164,7 @@ class Section:
         """Say which stacks needed longer than the warm-up until they had served every user once."""
         served = {line.cell.stack: line.cell.amount("all_served_s") for line in self.lines}
         return [
-            f"{stack}: it took {words.number(after_s, 2)} s until each of the {self.load_words} had been answered once; the "
+            f"{stack}: it took {words.number(after_s, 2)} s until each of the {words.users(self.offered)} had been answered once; the "
             "window began after that."
             for stack, after_s in served.items()
             if after_s is not None and after_s > self.warmup_s
@@ -179,25 +185,37 @@ class Section:
 
 @dataclass(frozen=True)
 class Chapter:
-    """What a report shows under one heading: a scenario under one load, or under all its shares of capacity."""
+    """What a report shows under one heading: a scenario under one load, at its shares of capacity, or with more and more users."""
 
     sections: tuple[Section, ...]
+    by: By = ""
 
     @property
     def scenario(self) -> Scenario:
         return self.sections[0].scenario
 
     @property
-    def is_of_shares(self) -> bool:
-        return self.sections[0].share is not None
-
-    @property
     def load_words(self) -> str:
-        if not self.is_of_shares:
-            return self.sections[0].load_words
-        return (
-            f"{words.listed([str(section.share) for section in self.sections])} % of each stack's own capacity offered"
-        )
+        loads = [section.offered for section in self.sections]
+        match self.by:
+            case "share":
+                amounts = words.listed([str(load.amount) for load in loads])
+                return words.modified(f"{amounts} % of each stack's own capacity offered", loads[0])
+            case "users":
+                return words.modified(f"{loads[0].amount:,} to {words.users(loads[-1])}", loads[0])
+            case _:
+                return self.sections[0].load_words
+
+    def at(self, section: Section) -> str:
+        """Return what tells a section from the others of the chapter: `at 50 %`, `at 64 users`; empty of one load."""
+        load = section.offered
+        match self.by:
+            case "share":
+                return f"at {load.amount} %"
+            case "users":
+                return f"at {words.users(load)}"
+            case _:
+                return ""
 
     @property
     def title(self) -> str:
@@ -205,12 +223,32 @@ class Chapter:
 
     @property
     def slug(self) -> str:
-        return slug(f"{self.scenario.id} open shares") if self.is_of_shares else self.sections[0].slug
+        names = {"share": "open shares", "users": "closed sweep"}
+        if not self.by:
+            return self.sections[0].slug
+        return slug(f"{self.scenario.id} {names[self.by]}{self.sections[0].offered.modifiers}")
 
 
-def chapters(sections: Iterable[Section]) -> list[Chapter]:
-    """Return the sections as they are shown; a scenario's shares stand together where its first one is, the lowest first."""
-    found: dict[tuple[str, str], list[Section]] = {}
+def chapters(sections: Sequence[Section]) -> list[Chapter]:
+    """Return the sections as they are shown.
+
+    A scenario's shares stand together where its first one is, the lowest first, and so do its closed loads where there are
+    three of them or more.
+    """
+    found: dict[tuple[str, str, By], list[Section]] = {}
+    amounts = Counter(_question(section) for section in sections)
     for section in sections:
-        found.setdefault((section.scenario.id, "" if section.share else section.load), []).append(section)
-    return [Chapter(tuple(sorted(some, key=lambda one: one.share or 0))) for some in found.values()]
+        by = _by(section.offered.family, amounts[_question(section)])
+        loads = section.offered.question if by else section.load
+        found.setdefault((section.scenario.id, loads, by), []).append(section)
+    return [Chapter(tuple(sorted(some, key=lambda one: one.offered.amount)), by) for (_, _, by), some in found.items()]
+
+
+def _question(section: Section) -> tuple[str, str]:
+    return section.scenario.id, section.offered.question
+
+
+def _by(family: Family, amounts: int) -> By:
+    if family == "share":
+        return "share"
+    return "users" if family == "closed" and amounts >= SWEEP else ""

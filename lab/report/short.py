@@ -24,19 +24,26 @@ def phrases(section: Section, compared: Sequence[str]) -> list[Phrase]:
 
 
 def of_chapter(chapter: Chapter, compared: Sequence[str]) -> list[Phrase]:
-    """Return the verdicts of all its sections; at a share of capacity each says which."""
+    """Return the verdicts of all its sections; of several, each says which."""
     return [
-        replace(phrase, label=f"at {section.share} %, {phrase.label}" if section.share else phrase.label)
+        replace(phrase, label=", ".join(filter(None, [chapter.at(section), phrase.label])))
         for section in chapter.sections
         for phrase in phrases(section, compared)
     ]
 
 
 def _told(section: Section, stack: str) -> str:
-    """Return a stack with its ratio and, under open load, its latency, which does not follow from throughput there."""
+    """Return a stack with its ratio, and with what does not follow from its throughput."""
     line = next((line for line in section.lines if line.cell.stack == stack), None)
-    latency = _open_latency(line.cell) if line and section.is_open else ""
-    return " ".join(filter(None, [stack, latency, section.answer(stack).small])).rstrip(",")
+    beside = _beside_throughput(section, line.cell) if line else ""
+    return " ".join(filter(None, [stack, beside, section.answer(stack).small])).rstrip(",")
+
+
+def _beside_throughput(section: Section, cell: Cell) -> str:
+    """Return the latency under open load, and how many requests of users that think are in flight."""
+    if (in_flight := cell.amount("in_flight")) is not None:
+        return f"{words.number(in_flight)} in flight,"
+    return _open_latency(cell) if section.is_open else ""
 
 
 def _open_latency(cell: Cell) -> str:
@@ -50,8 +57,8 @@ def _rank(answer: Text) -> int:
 
 def baselines(chapter: Chapter) -> str:
     """Return what the baseline itself did under the chapter's loads; empty where it has no numbers."""
-    known = ((section.share, found) for section in chapter.sections if (found := baseline(section)))
-    return "; ".join(f"at {share} % {found}" if share else found for share, found in known)
+    known = ((chapter.at(section), found) for section in chapter.sections if (found := baseline(section)))
+    return "; ".join(" ".join(filter(None, said)) for said in known)
 
 
 def baseline(section: Section) -> str:
@@ -59,9 +66,8 @@ def baseline(section: Section) -> str:
     line = next((line for line in section.lines if line.base is line.cell), None)
     if line is None:
         return ""
-    if section.is_open:
-        return _open_latency(line.cell).rstrip(",")
-    return f"{words.number(line.cell.rps.mean)} requests/s" if line.cell.rps else ""
+    rps = f"{words.number(line.cell.rps.mean)} requests/s," if line.cell.rps and not section.is_open else ""
+    return " ".join(filter(None, [rps, _beside_throughput(section, line.cell)])).rstrip(",")
 
 
 def noted(chapter: Chapter) -> str:
@@ -71,8 +77,8 @@ def noted(chapter: Chapter) -> str:
 
 
 def not_by_cpu(chapter: Chapter) -> str:
-    """Say which stacks were bound by something else than the server's CPU; empty where none was, and of shares of capacity."""
-    if chapter.is_of_shares:  # what is not full is the point of them
+    """Say which stacks were bound by something else than the server's CPU; empty where none was, and of several loads."""
+    if chapter.by:  # what is not full is the point of them
         return ""
     (section,) = chapter.sections
     bound = sorted((line.cell for line in section.lines if line.cell.bound_by), key=lambda cell: cell.bound_by)

@@ -113,8 +113,10 @@ class View:
     @property
     def command(self) -> str:
         """Return the command that repeats such a run."""
-        words_ = {
-            "PROFILE": self.run.profile.name,
+        profile = self.run.profile
+        words_: dict[str, object] = {
+            "PROFILE": profile.name,
+            **{name: profile.words[name] for name in profile.replaced},
             "STACKS": ",".join(self.stack_names),
             "SCENARIOS": _quoted(",".join(scenario.id for scenario in self.run.scenarios)),
             "RUNTIME": self.run.facts.get("runtime"),

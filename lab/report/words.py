@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from lab.analysis.comparison.paired import MIN_BLOCKS
 from lab.analysis.comparison.rows import MARGIN, Comparison
 from lab.model.cell import Value
-from lab.model.workload import Family, Load
+from lab.model.loads import Family, Load
 
 NOTHING = "-"
 LONGEST = 600
@@ -14,6 +14,7 @@ LOADS: Mapping[Family, str] = {
     "closed": "closed load",
     "open": "open load",
     "share": "open load at a share of capacity",
+    "burst": "a burst",
 }
 METRICS = {"rps": "throughput", "cpu_us_per_request": "CPU time per request", "p99_ms": "99th percentile"}
 _MORE_AND_LESS = {
@@ -65,11 +66,26 @@ def load(name: str) -> str:
     load = Load.model_validate(name)
     match load.family:
         case "closed":
-            return f"{load.amount:,} user{'s' * (load.amount != 1)}"
+            return modified(users(load), load)
         case "open":
-            return f"{load.amount:,} requests/s offered"
+            return modified(f"{load.amount:,} requests/s offered", load)
         case "share":
-            return f"{load.amount} % of its own capacity offered"
+            return modified(f"{load.amount} % of its own capacity offered", load)
+        case "burst":
+            return modified("a burst from 20 to 120 % of its own capacity", load)
+
+
+def users(load: Load) -> str:
+    """Return `64 users`."""
+    return f"{load.amount:,} user{'s' * (load.amount != 1)}"
+
+
+def modified(text: str, load: Load) -> str:
+    """Return a text on a load with what its modifiers say."""
+    think = f"think time {load.think_ms / 1e3:g} s" if load.think_ms else ""
+    connections = "a new connection for each request" if load.new_connections else ""
+    arrivals = "constant arrivals" if load.arrivals == "constant" else ""
+    return ", ".join(filter(None, [text, think, connections, arrivals]))
 
 
 def listed(names: Sequence[str]) -> str:

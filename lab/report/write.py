@@ -83,7 +83,13 @@ def _charts(view: View) -> dict[str, str]:
 
 def _chart(chapter: Chapter, baseline: str) -> str | None:
     cells = [line.cell for section in chapter.sections for line in section.lines]
-    return charts.draw_shares(cells) if chapter.is_of_shares else charts.draw(cells, baseline)
+    match chapter.by:
+        case "share":
+            return charts.draw_shares(cells)
+        case "users":
+            return charts.draw_sweep(cells)
+        case _:
+            return charts.draw(cells, baseline)
 
 
 def _write_charts(folder: Path, drawn: Mapping[str, str]) -> list[Path]:

@@ -141,7 +141,7 @@ class Attempts:
             return Failure(trial=trial, started_at=datetime.now(UTC), reason=reason, off_contract=True)
         if not trial.load.is_share:
             return bench.measure(trial)
-        of_closed = (trial.stack, trial.scenario, self.context.plan.profile.capacity_load)
+        of_closed = (trial.stack, trial.scenario, self.context.plan.profile.capacity_of(trial.load))
         closed = next(one for one in before if (one.trial.stack, one.trial.scenario, one.trial.load) == of_closed)
         rate = offered_rps(trial, closed, self.limits_of)
         return rate if isinstance(rate, Failure) else bench.measure(trial, rate)

@@ -15,7 +15,7 @@ def offered_rps(trial: Trial, closed: Outcome, limits_of: LimitsOf) -> float | F
     Such a trial counts as what the closed one counts as: nobody is blamed for a load that was never offered.
 
     Args:
-        closed: what the same arm did in this attempt under the profile's first closed load.
+        closed: what the same arm did in this attempt under the closed load that the share is taken of.
     """
     verdict = judge(closed, limits_of(closed.trial))
     if isinstance(closed, Sample) and verdict.result == "valid" and closed.driven.completed:

@@ -95,7 +95,6 @@ class Bench:
             port=self.context.arms[trial.stack].port,
             load=trial.load,
             rate=rate,
-            arrivals=trial.arrivals,
             warmup_s=trial.warmup_s,
             window_s=trial.window_s,
             timeout_s=trial.timeout_s,

@@ -1,9 +1,10 @@
 """Measure the blocks of a run in their order: planned blocks, re-runs of noisy ones, and added blocks."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 
+from lab.analysis.comparison.paired import MIN_BLOCKS
 from lab.config.plan import expected_s
 from lab.model.outcome import Block, Outcome
 from lab.run import stopping
@@ -28,9 +29,22 @@ class Series:
         todo = self._todo(range(self._profile.blocks))
         whole_s = expected_s(self._plan, EXPECTED_TRIAL_OVERHEAD_S, EXPECTED_START_S)
         self._context.say.begin(self._plan.trials_per_block * len(todo), whole_s * len(todo) / self._profile.blocks)
+        for sentence in self._reservations(whole_s / 60):
+            self._context.say.step(sentence)
         for place, (number, attempt) in enumerate(todo, start=1):
             self._run_until_quiet(number, attempt, to_come=len(todo) - place)
         return self._run_until_precise()
+
+    def _reservations(self, whole_min: float) -> Iterator[str]:
+        """Yield what the plan means for the run: its time is no reason to leave a planned block out."""
+        profile = self._profile
+        if profile.limit_min is not None and whole_min > profile.limit_min:
+            yield (
+                f"That is more than the {profile.limit_min:g} minutes of the profile {profile.name}: every planned block is measured, "
+                "and after that time none is added or re-run."
+            )
+        if (most := profile.most_blocks or profile.blocks) < MIN_BLOCKS:
+            yield f"No comparison will make a claim: {most} block{'s' * (most != 1)}, at least {MIN_BLOCKS} are needed."
 
     def _run_until_precise(self) -> str:
         """Add blocks until the ratios are known well enough; return why there are no more of them."""

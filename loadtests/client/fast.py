@@ -66,6 +66,8 @@ class FastUser(User):
     seed: ClassVar[int] = 1
     """Of the sequence of seeds."""
     timeout_s: ClassVar[float] = 10.0
+    keep_alive: ClassVar[bool] = True
+    """Whether a user keeps its connection; else each request opens one, and its latency includes that."""
     connection_class: ClassVar[type[Connection]] = Connection
 
     prepared_for: ClassVar[str | None] = None
@@ -81,6 +83,7 @@ class FastUser(User):
         if self.prepared_for != self.host:
             self.prepare(self.host)
         self.connection = self.connection_class(self.address, self.patience)
+        self.connection.keep_alive = self.keep_alive
         self._until_check = 0
 
     @classmethod

@@ -78,6 +78,8 @@ class Connection:
         """Whether a request has opened the connection since the load's loop last cleared this …"""
         self.reopened = False
         """… and whether it had been kept before, and closed by the server."""
+        self.keep_alive = True
+        """Whether the next request may use the connection too; else it is closed after each answer."""
         self.since = inf
         """CLOCK_MONOTONIC at the start of the request in flight."""
         self.status = 0
@@ -122,6 +124,8 @@ class Connection:
             raise
         finally:
             self.since = inf
+            if not self.keep_alive:
+                self._close()
 
     def close(self) -> None:
         """End the connection for good."""

@@ -21,8 +21,8 @@ from lab.analysis.comparison.paired import (
     verdict,
 )
 from lab.analysis.comparison.pairs import NONE, Differences, Observation, Pair, pairs
+from lab.model.loads import Load
 from lab.model.stack import AA
-from lab.model.workload import Load
 
 MARGIN: Mapping[str, float] = {"rps": 0.05, "cpu_us_per_request": 0.05, "p99_ms": 0.10}
 """Relative difference up to which two stacks count as equal, fixed beforehand; a symmetric ratio (1.05 and 1/1.05)."""
@@ -79,16 +79,17 @@ def compare(observations: Iterable[Observation], baseline: str, differences: Dif
 
 
 def families(pairs: Iterable[Pair]) -> list[list[Pair]]:
-    """Return the pairs by what is decided together: one metric of one scenario under one family of loads, all amounts.
+    """Return the pairs by what is decided together: one metric of one scenario under loads that ask one question, all amounts.
 
     Contrasts are one family, the other stacks beside the baseline another: they answer different questions.
     Throughput decides in closed load and hardly differs in open load, where p99 decides: kept in one family they would
-    cost each other power. One rate for all and a share of each stack's own capacity are two questions. An A/A pair is a family of its own.
+    cost each other power. One rate for all and a share of each stack's own capacity are two questions, and each modifier of a
+    load asks another one. An A/A pair is a family of its own.
     """
     found: dict[tuple[str, str, str, bool, bool], list[Pair]] = defaultdict(list)
     for pair in pairs:
-        loads = Load.model_validate(pair.load).family
-        found[pair.scenario, loads, pair.metric, pair.is_contrast, pair.is_aa].append(pair)
+        question = Load.model_validate(pair.load).question
+        found[pair.scenario, question, pair.metric, pair.is_contrast, pair.is_aa].append(pair)
     return list(found.values())
 
 

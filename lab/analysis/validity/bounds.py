@@ -3,7 +3,7 @@
 from typing import Literal
 
 from lab.analysis.validity.limits import Limits, ceiling_per_s
-from lab.analysis.validity.use import cpu_share, generator_share, quota_share, stall_ms
+from lab.analysis.validity.use import at_once, cpu_share, generator_share, quota_share, stall_ms
 from lab.model.outcome import Sample
 
 Bound = Literal[
@@ -33,8 +33,8 @@ SERVED = 0.95
 
 
 def bound_by(sample: Sample, limits: Limits) -> Bound:
-    """Return the first limit that was reached, the server's own first."""
-    if not sample.driven.completed:
+    """Return the first limit that was reached, the server's own first; none of a burst, in which it changes."""
+    if not sample.driven.completed or sample.trial.load.burst:
         return ""
     if _quota_reached(sample, limits):
         return QUOTA
@@ -79,17 +79,17 @@ def _slots_full(sample: Sample, limits: Limits) -> bool:
 
 
 def _users_queue(sample: Sample, limits: Limits) -> bool:
-    """Return whether there are more users than slots: some always wait, and further users change nothing."""
-    load = sample.trial.load
-    return load.kind == "closed" and limits.slots is not None and load.amount > limits.slots
+    """Return whether more users ask at once than there are slots: some always wait, and further users change nothing."""
+    return sample.trial.load.kind == "closed" and limits.slots is not None and at_once(sample) > limits.slots
 
 
 def _load_served(sample: Sample, limits: Limits) -> bool:
-    """Return whether all that was offered was answered: the schedule (open), or each user as often as the wait allows (closed)."""
+    """Return whether all that was offered was answered: the schedule (open), or each user as often as wait and think time allow."""
     load = sample.trial.load
     if load.kind == "open":
         return sample.driven.completed >= SERVED * sample.driven.requests
-    return limits.wait_ms > 0 and _rps(sample) >= FULL * load.amount / limits.wait_ms * 1e3
+    pause_ms = limits.wait_ms + load.think_ms
+    return pause_ms > 0 and _rps(sample) >= FULL * load.amount / pause_ms * 1e3
 
 
 def _rps(sample: Sample) -> float:

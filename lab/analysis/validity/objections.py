@@ -131,16 +131,20 @@ def _generator_busy(sample: Sample, limits: Limits) -> str | None:
 
 
 def _requests_not_in_flight(sample: Sample, limits: Limits) -> str | None:
-    """Compare users and requests in flight; where most requests erred, a refused user waits until it may ask again."""
+    """Compare users with requests in flight and think time: N = X (R + Z), summed over the window.
+
+    Where most requests erred, a refused user waits until it may ask again.
+    """
     load = sample.trial.load
     if load.kind == "open" or load.amount < USERS_ACCOUNTED:
         return None
     if unexpected_errors(sample, limits.expected_errors) > sample.driven.completed:
         return None
-    share = sample.driven.in_flight_s / (load.amount * sample.driven.window_s)
+    share = (sample.driven.in_flight_s + sample.driven.thinking_s) / (load.amount * sample.driven.window_s)
     if share >= IN_FLIGHT_SHARE:
         return None
-    return f"The {load.amount} users had a request in flight for {100 * share:.0f} % of the window only"
+    thought = " or thought" if load.think_ms else ""
+    return f"The {load.amount} users had a request in flight{thought} for {100 * share:.0f} % of the window only"
 
 
 def _others_not_idle(sample: Sample, _: Limits) -> str | None:
@@ -214,8 +218,14 @@ def _fell_behind(sample: Sample, _: Limits) -> str | None:
 
 
 def _over_capacity(sample: Sample, _: Limits) -> str | None:
-    """Object to a share that was too much in this block: at a rate of its own, which the noise of its capacity is in."""
-    return (_what_was_dropped(sample) or _how_far_behind(sample)) if sample.trial.load.is_share else None
+    """Object to a share that was too much in this block: at a rate of its own, which the noise of its capacity is in.
+
+    A burst is meant to be too much for a while.
+    """
+    load = sample.trial.load
+    if not load.is_share or load.burst:
+        return None
+    return _what_was_dropped(sample) or _how_far_behind(sample)
 
 
 def _what_was_dropped(sample: Sample) -> str | None:

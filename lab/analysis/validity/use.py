@@ -77,6 +77,8 @@ def stall_ms(sample: Sample, limits: Limits) -> float | None:
     driven = sample.driven
     if not driven.completed or sample.serving_replaced or not _idle(sample):  # a restart explains a gap
         return None
+    if sample.trial.load.burst:  # it makes requests queue, and its means say nothing of either part
+        return None
     by_littles_law_ms = driven.in_flight_s / driven.completed * 1e3
     if _rest_ms(by_littles_law_ms, sample, limits) is None:  # decoding a histogram takes milliseconds
         return None
@@ -106,6 +108,11 @@ def _kept_busy(sample: Sample) -> float:
 
 def _rounds(sample: Sample, limits: Limits) -> float:
     """Return how many waits pass until a request has had its own: one, or more where more requests than slots are in flight."""
+    return 1 if limits.slots is None else max(1, at_once(sample) / limits.slots)
+
+
+def at_once(sample: Sample) -> float:
+    """Return how many requests are in flight: all users that do not think, else the mean over the window."""
     load, driven = sample.trial.load, sample.driven
-    at_once = load.amount if load.kind == "closed" else driven.in_flight_s / driven.window_s
-    return 1 if limits.slots is None else max(1, at_once / limits.slots)
+    all_ask = load.kind == "closed" and not load.think_ms
+    return load.amount if all_ask else driven.in_flight_s / driven.window_s

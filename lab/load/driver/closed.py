@@ -1,4 +1,4 @@
-"""Closed load: N users, each sends its next request when the last one is answered, without think time."""
+"""Closed load: N users, each sends its next request when the last one is answered, at once or after a think time."""
 
 from collections.abc import Callable
 from math import inf
@@ -18,13 +18,18 @@ class Closed:
     They begin spread evenly over the first half of the warm-up: a thousand connections in one instant would measure the server's
     backlog. Each is answered once, well or not, and waits until all are: some servers accept one connection per turn of their
     event loop, and the turns get longer with each user that asks on. Then they begin again, spread over the shortest time in which
-    one of them was answered, since users in step would wait in step; half a warm-up follows, or that time if it is longer.
+    one of them was answered, since users in step would wait in step; half a warm-up follows, or that time if it is longer. Users
+    that think begin again over one think time: from then on they come as evenly as they do in the long run.
     """
 
     def __init__(self, recorder: Recorder, order: Order) -> None:
         self.recorder = recorder
         self.users = order.users
-        self.warmup_s = order.warmup_s
+        self.think_s = order.load.think_ms / 1e3
+        self.ramp_s = order.warmup_s / 2
+        """Over which users begin."""
+        self.settling_s = order.settling_s
+        """From the time at which each has been served until the window."""
         self.window_s = order.window_s
         self.longest_ramp_s = order.longest_ramp_s
         self.stop_s = inf
@@ -34,7 +39,7 @@ class Closed:
         self._unserved = order.users
         self._shortest_s = order.window_s
         """In which a user had its first answer."""
-        self._spread_s = 0.0
+        self._spread_s = self.think_s
         """Over which users begin again."""
         self._all_served = Event()
         self.crashes: list[str] = []
@@ -46,13 +51,13 @@ class Closed:
 
     def begin(self, began_s: float) -> float:
         """Let the users begin, and say when the window starts; what they note is counted from `began_s`."""
-        self.began_s, start_s = began_s, began_s + self.warmup_s
+        self.began_s, start_s = began_s, began_s + self.ramp_s + self.settling_s
         self._gate.set()
         if self.longest_ramp_s and self.users:
             if self._all_served.wait(self.longest_ramp_s):
                 self.all_served_s = monotonic() - began_s
-                self._spread_s = max(self._shortest_s, self.warmup_s / 4)
-            start_s = max(start_s, monotonic() + max(self._spread_s, self.warmup_s / 2))
+                self._spread_s = self.think_s or max(self._shortest_s, self.ramp_s / 2)
+            start_s = max(start_s, monotonic() + max(self._spread_s, self.settling_s))
         self._ramp_ended.set()
         self.stop_s = start_s + self.window_s
         return start_s
@@ -62,7 +67,7 @@ class Closed:
         place = self._begun / self.users
         self._begun += 1
         self._gate.wait()
-        gevent.sleep(place * self.warmup_s / 2)
+        gevent.sleep(place * self.ramp_s)
         try:
             self._ask_on(user.ask, user.connection, place)
         except gevent.GreenletExit:
@@ -81,9 +86,15 @@ class Closed:
         self._unserved -= 1
         if not self._unserved:
             self._all_served.set()
-        if not self._ramp_ended.is_set():
+        if self.think_s or not self._ramp_ended.is_set():
             self._ramp_ended.wait()
-            gevent.sleep(place * self._spread_s)
+            self._rest(place * self._spread_s)
+
+    def _rest(self, seconds: float) -> bool:
+        """Do nothing for so long, or until the window ends; return whether it lasts longer (a timer may wake a little early)."""
+        until_s = monotonic() + seconds
+        gevent.sleep(max(0.0, min(until_s, self.stop_s) - monotonic()))
+        return until_s < self.stop_s
 
     def _ask_on(self, ask: Callable[[float], str | None], connection: Any, place: float) -> None:
         began_s, is_served, correct = self.began_s, False, self.recorder.correct
@@ -104,6 +115,8 @@ class Closed:
                 if not is_served and (reason is None or reason.startswith("status ")):
                     is_served = True
                     self._await_others(place, end_s - start_s)
+                elif is_served and self.think_s and not self._rest(self.think_s):
+                    return
                 start_s = monotonic()
         except gevent.GreenletExit:
             self.recorder.fault(start_s - began_s, monotonic() - start_s, "unfinished", connection)

@@ -18,7 +18,8 @@ from lab.errors import LabError
 from lab.load.driver.closed import Closed
 from lab.load.driver.open import Open
 from lab.load.driver.recorder import Digest, Recorder
-from lab.load.driver.schedule import schedule
+from lab.load.driver.recovery import recovery_s
+from lab.load.driver.schedule import burst_schedule, schedule
 from lab.load.protocol import Began, Order
 from lab.model.histogram import Histogram
 from lab.model.outcome import Driven
@@ -76,9 +77,8 @@ def _user_class(order: Order) -> Any:
     if not isinstance(base.params, Mapping):
         raise _another(scenario, "params", scenario.params, base.params)
     own = {"params": dict.fromkeys(base.params) | scenario.params}
-    user_class: Any = type(
-        base.__name__, (base,), own | {"seed": order.seed + order.part, "timeout_s": order.timeout_s}
-    )
+    ordered = {"timeout_s": order.timeout_s, "keep_alive": not order.load.new_connections}
+    user_class: Any = type(base.__name__, (base,), own | ordered | {"seed": order.seed + order.part})
     _hold_to(scenario, own, user_class)
     user_class.host = f"http://127.0.0.1:{order.port}"
     user_class.prepare(user_class.host)
@@ -185,8 +185,12 @@ def _once(load: Closed | Open) -> Callable[[Any], None]:
 def _load(order: Order, recorder: Recorder) -> Closed | Open:
     if order.offered_rps is None:
         return Closed(recorder, order)
-    length_s = order.warmup_s + order.window_s
-    due_s = schedule(order.offered_rps, length_s, order.seed, order.arrivals)[order.part :: order.parts]
+    rate, seed, arrivals = order.offered_rps, order.seed, order.load.arrivals
+    if order.load.burst:
+        due_s = burst_schedule(rate, order.warmup_s, order.window_s, seed, arrivals)
+    else:
+        due_s = schedule(rate, order.warmup_s + order.window_s, seed, arrivals)
+    due_s = due_s[order.part :: order.parts]
     return Open(recorder, due_s, order.warmup_s, order.window_s, order.most_connections)
 
 
@@ -194,7 +198,8 @@ def _driven(
     order: Order, load: Closed | Open, recorder: Recorder, expected: Any, times: tuple[float, float, float]
 ) -> Driven:
     is_open, (began, start, drained) = order.load.kind == "open", times
-    digest = Digest(recorder, start - began, start - began + order.window_s, is_open=is_open)
+    think_s = order.load.think_ms / 1e3
+    digest = Digest(recorder, start - began, start - began + order.window_s, is_open=is_open, think_s=think_s)
     return Driven(
         window_s=order.window_s,
         requests=digest.requests,
@@ -208,8 +213,10 @@ def _driven(
         completed_per_second=tuple(digest.completed_per_second.tolist()),
         completed_halves=(int(digest.completed_halves[0]), int(digest.completed_halves[1])),
         in_flight_s=digest.in_flight_s,
+        thinking_s=digest.thinking_s,
         starved=digest.starved,
         all_served_s=load.all_served_s,
+        recovery_s=recovery_s(recorder, start - began, order.window_s) if order.load.burst else None,
         connects=digest.connects,
         reconnects=digest.reconnects,
         checked=expected.checked,
