@@ -41,9 +41,14 @@ class Project:
         variables = {**_passed_on(), **cpus.variables()}
         services = compose.read(COMPOSE_FILE, variables)
         compose.refuse_shared_ports(services)
-        return cls(variables, services, compose.stacks(services), cpus)._changed(budget or {})
+        return cls(variables, services, compose.stacks(services), cpus).with_budget(budget or {})
 
-    def _changed(self, budget: Mapping[str, int]) -> Self:
+    def with_budget(self, budget: Mapping[str, int]) -> Self:
+        """Return this project with other values of the equal budget, for all stacks.
+
+        Raises:
+            LabError: the server has fewer CPUs than workers.
+        """
         if not budget:
             return self
         defaults = _defaults()

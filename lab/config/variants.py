@@ -47,8 +47,10 @@ def _change(name: str, text: str, stack: Stack) -> tuple[str, int]:
         raise LabError(f"{name}: there is no setting {setting!r}; choose from {', '.join(SETTINGS)}.")
     if exempt := stack.exceptions.get(setting):
         others = ", ".join(one for one in SETTINGS if one not in stack.exceptions)
-        own = "no limit" if exempt.value is None else exempt.value
-        raise LabError(f"{name}: {stack.name} has {setting}={own}, whatever is asked for: {exempt.why}. Change {others}.")
+        own = "none" if exempt.value is None else exempt.value
+        raise LabError(
+            f"{name}: {stack.name} has {setting}={own}, whatever is asked for: {exempt.why}. Change {others}."
+        )
     usual = stack.budget.get(setting)
     if not _WHOLE.fullmatch(value):
         raise LabError(f"{name}: {setting}={value} is no whole number from 1 on; write it like {setting}={usual}.")

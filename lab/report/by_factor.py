@@ -73,9 +73,7 @@ class Contrast:
     def sentence(self, row: Comparison) -> str:
         """Return what the factor changed in one scenario, with the interval."""
         colon = ":" if self.factor in SETTINGS else ""
-        return (
-            f"{self.factor}{colon} {self.change}, {self.shared}, {row.scenario} at {words.load(row.load)}: {words.told(row)}."
-        )
+        return f"{self.factor}{colon} {self.change}, {self.shared}, {row.scenario} at {words.load(row.load)}: {words.told(row)}."
 
     def _value(self, stack: Stack) -> str:
         return self._word(self.factor, stack.factors[self.factor])
