@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab.commands import bench
-from lab.config import selection
+from lab.config import selection, variants
 from lab.config.project import Project
 from lab.config.variants import LIMITS, normal, refuse_literals
 from lab.errors import LabError
@@ -76,7 +76,6 @@ def test_what_a_stack_declares_follows_the_budget_where_it_depends_on_it() -> No
         ("flask-sync+slots=8", "flask-sync has slots=1, whatever is asked for: the sync worker takes one request at a time"),
         ("express+slots=8", "express has slots=none, whatever is asked for: before libuv"),
         ("express+workers=2", "express has workers=1, whatever is asked for: .* Change db_pool, upstream_connections, "),
-        ("flask-gunicorn+workers=3", "asks for 3 workers, and the server under test has CPU 0,1 alone. Set LAB_SERVER_CPUS to 3"),
     ],
 )  # fmt: skip
 def test_what_a_stack_cannot_be_asked_for_is_refused_with_the_choices(name: str, complaint: str) -> None:
@@ -150,8 +149,21 @@ def test_a_variant_may_have_the_usual_value_where_all_others_have_another() -> N
         PROJECT.with_budget({"slots": 200}).with_variants([ONE])
 
 
-def test_a_budget_with_more_workers_than_cpus_is_refused() -> None:
-    with pytest.raises(LabError, match="The budget asks for 3 workers"):
+@pytest.mark.parametrize(
+    ("here", "fix"),
+    [
+        ((0, 1, 2), r"Name 3 of the CPUs 0,1,2 in LAB_SERVER_CPUS \(the generator shares them if none is left\), or ask for fewer"),
+        ((0, 1), r"There are 2 CPUs here: ask for fewer workers"),
+    ],
+)  # fmt: skip
+def test_more_workers_than_the_server_has_cpus_are_refused(
+    monkeypatch: pytest.MonkeyPatch, here: tuple[int, ...], fix: str
+) -> None:
+    monkeypatch.setattr(variants, "usable", lambda: here)
+    alone = f"3 workers, and the server under test has CPU 0,1 alone. {fix}"
+    with pytest.raises(LabError, match=rf"^flask-gunicorn\+workers=3 asks for {alone}"):
+        PROJECT.with_variants(["flask-gunicorn+workers=3"])
+    with pytest.raises(LabError, match=f"^The budget asks for {alone}"):
         PROJECT.with_budget({"workers": 3})
 
 
@@ -177,7 +189,8 @@ def test_a_resumed_run_keeps_its_budget_and_refuses_another(tmp_path: Path, monk
         return "another machine"
 
     monkeypatch.setattr(bench, "changed_since", changed_since)
-    for budget in ({}, {"slots": 200}):
+    words: list[dict[str, int]] = [{}, {"slots": 200}]
+    for budget in words:
         with pytest.raises(LabError, match="was begun with another machine"):
             bench.bench("", "", "", "", "it", None, budget)
     assert [project.budget for project in kept] == [{"slots": 200}] * 2

@@ -87,9 +87,11 @@ def refuse_literals(name: str, service: Service, changed: Mapping[str, int]) -> 
 
 def refuse_workers(who: str, workers: int, cpus: CpuPlan) -> None:
     """Raise a LabError where there are more workers than CPUs for the server: they would only share one."""
-    if workers > len(cpus.server):
-        raise LabError(
-            f"{who} asks for {workers} workers, and the server under test has CPU {cpu_list(cpus.server)} alone. "
-            f"Set LAB_SERVER_CPUS to {workers} or more of the CPUs {cpu_list(usable())} "
-            "(server and generator share those of which none is left for the generator), or ask for fewer workers."
-        )
+    if workers <= len(cpus.server):
+        return
+    here = usable()
+    more = f"Name {workers} of the CPUs {cpu_list(here)} in LAB_SERVER_CPUS (the generator shares them if none is left), or ask"
+    raise LabError(
+        f"{who} asks for {workers} workers, and the server under test has CPU {cpu_list(cpus.server)} alone. "
+        f"{more if len(here) >= workers else f'There are {len(here)} CPUs here: ask'} for fewer workers."
+    )
