@@ -1,6 +1,5 @@
 """Variants of stacks: what they are called, what they may ask for, how they are started, and budgets for all stacks."""
 
-import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,9 @@ from lab.config.project import Project
 from lab.config.variants import LIMITS, normal, refuse_literals
 from lab.errors import LabError
 from lab.host.machine import CpuPlan, usable
+from lab.model.outcome import OUTCOME, Sample
 from lab.model.stack import SETTINGS, Service, Setting, Stack
+from lab.paths import COMPOSE_PROJECT
 from lab.report import contents, markdown
 from lab.report.view import view_of
 from lab.run import store
@@ -104,7 +105,7 @@ def test_variants_and_their_aa_arms_have_ports_and_projects_of_their_own() -> No
     project = PROJECT.with_variants(names)
     arms = [arm_of(label, project.services) for name in names for label in (name, f"{name}@aa")]
     assert len({arm.port for arm in arms}) == len(arms)
-    assert {docker._project_of(arm).removeprefix(docker.COMPOSE_PROJECT) for arm in arms} == {
+    assert {docker._project_of(arm).removeprefix(COMPOSE_PROJECT) for arm in arms} == {
         "", "-aa", "-slots-200", "-slots-200-aa", "-slots-80", "-slots-80-aa",
     }  # fmt: skip
     twin = arms[names.index(ONE) * 2 + 1]
@@ -249,8 +250,8 @@ def test_a_report_says_that_server_and_generator_shared_cpus(tmp_path: Path, oth
 PROFILE = """
 [tiny]
 about = "for tests"
-stacks = ["flask-gunicorn+slots=2", "flask-gunicorn"]
-scenarios = ["wait"]
+stacks = ["fastapi-by-hand+db_pool=2", "fastapi-by-hand"]
+scenarios = ["db/one?ms=50"]
 loads = ["closed:8"]
 blocks = 1
 reruns = 0
@@ -261,19 +262,23 @@ timeout_s = 5.0
 
 
 def test_a_variant_is_measured_beside_its_stack(checkout: Path, runtime: str) -> None:
-    """With its A/A arm, as the run's first stack: eight users need 40 slots for 160 requests/s, and two give 40."""
+    """With its A/A arm, as the run's first stack: eight users get 160 requests/s with 20 connections, and 40 with two."""
+    few, usual = "fastapi-by-hand+db_pool=2", "fastapi-by-hand"
     with (checkout / "loadtests/profiles.toml").open("a") as profiles:
         profiles.write(PROFILE)
     assert_measured(lab(checkout, "bench", env={"PROFILE": "tiny", "RUN": "it", "RUNTIME": runtime}))
     run = checkout / "results/it"
     facts = json.loads((run / "run.json").read_text())
-    assert facts["arms"] == ["flask-gunicorn+slots=2", "flask-gunicorn", "flask-gunicorn+slots=2@aa"]
-    assert facts["settings"]["flask-gunicorn+slots=2"]["slots"] == {"value": 2, "source": "read"}
-    assert [one["budget"]["slots"] for one in facts["stacks"]] == [2, 40]
-    with (run / "summary.csv").open() as table:
-        rps = {row["stack"]: float(row["rps"]) for row in csv.DictReader(table)}
-    assert rps["flask-gunicorn"] > 2.5 * rps["flask-gunicorn+slots=2"]
-    assert "slots: 40 instead of 2, flask-gunicorn, wait at 8 users: " in (run / "report.md").read_text()
+    assert facts["arms"] == [few, usual, f"{few}@aa"]
+    assert [one["budget"]["db_pool"] for one in facts["stacks"]] == [2, 20]
+    outcomes = [OUTCOME.validate_json(line) for line in (run / "trials.jsonl").read_text().splitlines()]
+    completed = {one.trial.stack: one.driven.completed for one in outcomes if isinstance(one, Sample)}
+    assert completed.keys() == {few, usual, f"{few}@aa"}
+    assert completed[usual] > 2 * max(completed[few], completed[f"{few}@aa"])
+    report = (run / "report.md").read_text()
+    assert f"STACKS={few},{usual}" in report
+    for name in (f"contract/{few}.log", f"block-00/{few}@aa.log"):
+        assert (run / "logs" / name).exists()
 
 
 @pytest.mark.slow
