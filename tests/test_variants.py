@@ -289,7 +289,7 @@ def test_a_variant_is_measured_beside_its_stack(checkout: Path, runtime: str) ->
         "flask-gunicorn+workers=2+slots=8+db_pool=5+upstream_connections=9+keep_alive_s=5+backlog=100",
         "fastapi-uvicorn+workers=2+slots=8+db_pool=5+upstream_connections=9+keep_alive_s=5+backlog=100",
         "fastapi-gunicorn+workers=2+slots=8+db_pool=5+upstream_connections=9+keep_alive_s=5",
-        "flask-granian+workers=2+slots=8+db_pool=5+upstream_connections=9+backlog=100",
+        "flask-granian+workers=2+slots=8+db_pool=5+upstream_connections=9+backlog=200",
         "quart-hypercorn+workers=2+slots=8+db_pool=5+upstream_connections=9+keep_alive_s=5+backlog=100",
         "flask-gevent+workers=2+slots=200",
     ],
