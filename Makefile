@@ -5,7 +5,7 @@ SHELL := /bin/sh
 PYTHON := .venv/bin/python
 LAB := @$(PYTHON) -m lab
 
-KNOWN := ARGS PROFILE STACKS SCENARIOS LOADS WINDOW BLOCKS RUNTIME RUN SEED STACK QUICK UPGRADE PYTHON LAB_PYTHON LAB_SERVER_CPUS LAB_OTHER_CPUS LAB_BASE_IMAGE LAB_CA_BUNDLE
+KNOWN := ARGS PROFILE STACKS SCENARIOS LOADS WINDOW BLOCKS RUNTIME RUN SEED WORKERS SLOTS DB_POOL STACK QUICK UPGRADE PYTHON LAB_PYTHON LAB_SERVER_CPUS LAB_OTHER_CPUS LAB_BASE_IMAGE LAB_CA_BUNDLE
 GIVEN := $(foreach v,$(.VARIABLES),$(if $(filter command%,$(origin $v)),$v))
 ifneq ($(filter-out $(KNOWN) MAKEFLAGS MAKEOVERRIDES GNUMAKEFLAGS MFLAGS -*-command-variables-*-,$(GIVEN)),)
 $(error Unknown variable $(firstword $(filter-out $(KNOWN),$(GIVEN))): choose from $(KNOWN))
@@ -14,7 +14,7 @@ endif
 .PHONY: help bench test test-full check verify up down report doctor calibrate base-image lock clean
 help: .venv/stamp ## list the targets
 	$(LAB) help
-bench: .venv/stamp ## measure and report: [PROFILE=quick] [STACKS=a,b] [SCENARIOS=a,b] [LOADS=closed:64] [WINDOW=2] [BLOCKS=8] [RUNTIME=auto] [RUN=name]
+bench: .venv/stamp ## measure and report: [PROFILE=quick] [STACKS=a,a+slots=200] [SCENARIOS=a,b] [LOADS=closed:64] [WINDOW=2] [BLOCKS=8] [RUNTIME=auto] [RUN=name] [WORKERS=1] [SLOTS=40] [DB_POOL=20]
 	$(LAB) bench
 test: .venv/stamp ## run the tests that are not slow: [ARGS="-k histogram"] [ARGS=--cov]
 	@$(PYTHON) -m pytest -m "not slow" $(ARGS)

@@ -44,7 +44,7 @@ def twins() -> list[Twin]:
     quart = (ROOT / "stacks/quart/app.py").read_text()
     pool = "    asyncio.get_running_loop().set_default_executor(threads)\n"
     return [
-        _uvicorn("two-workers", 8150, ("--workers=1", "--workers=2"), ("--loop=uvloop", "--loop=asyncio"),
+        _uvicorn("two-workers", 8150, ("*workers", '"2"'), ("--loop=uvloop", "--loop=asyncio"),
                  ('<<: *budget,', '<<: *budget, LAB_WORKERS: "2",')),
         _uvicorn("half-cpu", 8151, ("    command:\n", '    cpus: "0.5"\n    command:\n')),
         _uvicorn("access-log", 8152, ("      - --no-access-log\n", "")),
@@ -52,7 +52,7 @@ def twins() -> list[Twin]:
              (("stacks/fastapi/passing.py", MIDDLEWARE),)),
         Twin("quart-no-pool", "quart-hypercorn", 8154, (("stacks.quart.app:app", "stacks.quart.poolless:app"),),
              (("stacks/quart/poolless.py", _without(quart, pool)),)),
-        Twin("flask-restarting", "flask-gunicorn", 8155, (("      - --threads=40\n", "      - --threads=40\n      - --max-requests=2000\n"),)),
+        Twin("flask-restarting", "flask-gunicorn", 8155, (("      - --threads\n", "      - --max-requests=2000\n      - --threads\n"),)),
     ]  # fmt: skip
 
 

@@ -21,7 +21,13 @@ Profile = Annotated[
     ),
 ]
 Stacks = Annotated[
-    str, typer.Option("--stacks", "--stack", envvar=["STACKS", "STACK"], help="stacks, comma-separated, or all")
+    str,
+    typer.Option(
+        "--stacks",
+        "--stack",
+        envvar=["STACKS", "STACK"],
+        help="stacks, comma-separated, or all; a+slots=200 is the stack a with 200 slots",
+    ),
 ]
 Scenarios = Annotated[str, typer.Option(envvar="SCENARIOS", help="scenarios: db, db/one, wait?ms=100, comma-separated")]
 Loads = Annotated[
@@ -35,6 +41,11 @@ Blocks = Annotated[
 Runtime = Annotated[str, typer.Option(envvar="RUNTIME", help="auto (default), docker or process")]
 Run = Annotated[str, typer.Option(envvar="RUN", help="name of the run's folder in results/")]
 Seed = Annotated[int | None, typer.Option(envvar="SEED", help="seed of the plan; random without one")]
+Workers = Annotated[int | None, typer.Option(envvar="WORKERS", min=1, help="workers of every stack")]
+Slots = Annotated[int | None, typer.Option(envvar="SLOTS", min=1, help="slots of every stack: its threads")]
+DbPool = Annotated[
+    int | None, typer.Option(envvar="DB_POOL", min=1, help="connections to PostgreSQL of each worker of every stack")
+]
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
@@ -49,12 +60,16 @@ def bench(
     loads: Loads = "",
     window: Window = "",
     blocks: Blocks = "",
+    workers: Workers = None,
+    slots: Slots = None,
+    db_pool: DbPool = None,
 ) -> None:
     """Measure and report: environment, images, services, contract check, measurement, report."""
     from lab.commands import bench as bench_
 
     given = {"LOADS": loads, "WINDOW": window, "BLOCKS": blocks}
-    _leave(bench_.bench(profile, stacks, scenarios, runtime, run, seed, given))
+    budget = _budget(workers=workers, slots=slots, db_pool=db_pool)
+    _leave(bench_.bench(profile, stacks, scenarios, runtime, run, seed, given, budget))
 
 
 @app.command()
@@ -62,19 +77,28 @@ def verify(
     stacks: Stacks = "",
     runtime: Runtime = "auto",
     quick: Annotated[bool, typer.Option(envvar="QUICK", help="do not measure idle connections (80 s)")] = False,
+    workers: Workers = None,
+    slots: Slots = None,
+    db_pool: DbPool = None,
 ) -> None:
     """Compare every stack with the HTTP contract."""
     from lab.commands import serve
 
-    _leave(serve.verify(stacks, runtime, quick=quick))
+    _leave(serve.verify(stacks, runtime, _budget(workers=workers, slots=slots, db_pool=db_pool), quick=quick))
 
 
 @app.command()
-def up(stacks: Stacks = "", runtime: Runtime = "auto") -> None:
+def up(
+    stacks: Stacks = "",
+    runtime: Runtime = "auto",
+    workers: Workers = None,
+    slots: Slots = None,
+    db_pool: DbPool = None,
+) -> None:
     """Start one stack or several with their services, print their addresses, and leave them running."""
     from lab.commands import serve
 
-    _leave(serve.up(stacks, runtime))
+    _leave(serve.up(stacks, runtime, _budget(workers=workers, slots=slots, db_pool=db_pool)))
 
 
 @app.command()
@@ -178,6 +202,10 @@ def main() -> None:
         sys.exit(Exit.COULD_NOT_START)
     except KeyboardInterrupt:
         sys.exit(Exit.NOT_ALL_MEASURED)
+
+
+def _budget(**given: int | None) -> dict[str, int]:
+    return {setting: value for setting, value in given.items() if value is not None}
 
 
 def _leave(status: Exit) -> None:

@@ -14,6 +14,9 @@ from lab.paths import COMPOSE_FILE, ROOT
 from tests.conftest import needs_engine
 
 VARIABLES = {"LAB_SERVER_CPUS": "1", "LAB_OTHER_CPUS": "0", "LAB_PORT": "8199", "LAB_ARM": "@aa"}
+BUDGET = {"LAB_WORKERS": "2", "LAB_SLOTS": "200", "LAB_DB_POOL": "7", "LAB_UPSTREAM_CONNECTIONS": "8", "LAB_BACKLOG": "9"} | {
+    "LAB_KEEP_ALIVE_S": "10", "LAB_ARM": "+slots=200@aa", "LAB_PIDS": "1024", "LAB_MEMORY_MB": "2048",
+}  # fmt: skip
 
 
 def written(tmp_path: Path, service: str) -> Path:
@@ -56,7 +59,7 @@ def as_the_lab_says(service: Service) -> dict[str, object]:
 
 
 @needs_engine
-@pytest.mark.parametrize("variables", [{}, VARIABLES], ids=["defaults", "overridden"])
+@pytest.mark.parametrize("variables", [{}, VARIABLES, BUDGET], ids=["defaults", "overridden", "another budget"])
 def test_the_lab_reads_the_file_as_compose_does(variables: dict[str, str]) -> None:
     answer = subprocess.run(
         ["docker", "compose", "--file", str(COMPOSE_FILE), "--profile", "*", "config", "--format", "json"],
@@ -65,6 +68,9 @@ def test_the_lab_reads_the_file_as_compose_does(variables: dict[str, str]) -> No
     described = json.loads(answer.stdout)["services"]
     ours = compose.read(COMPOSE_FILE, variables)
     assert set(ours) == set(described)
+    assert {service["pids_limit"] for service in described.values()} == {int(variables.get("LAB_PIDS", 512))}
+    bytes_ = int(variables.get("LAB_MEMORY_MB", 1024)) * 2**20
+    assert {int(service["mem_limit"]) for service in described.values()} == {bytes_}
     for name, service in ours.items():
         assert as_the_lab_says(service) == as_compose_says(name, described[name])
 
@@ -181,6 +187,27 @@ def test_numbers_without_quotes_are_read_as_compose_reads_them(tmp_path: Path) -
     path.write_text(path.read_text() + "x-budget: {LAB_SLOTS: 40}\n")
     service = compose.read(path, {})["one"]
     assert (service.cpuset, service.environment, service.budget) == ((3,), {"LAB_SLOTS": "40"}, {"LAB_SLOTS": 40})
+
+
+def test_each_value_of_the_budget_stands_once() -> None:
+    """A command takes it by its anchor, so that a variable changes it everywhere."""
+    text, read = COMPOSE_FILE.read_text(), compose.read(COMPOSE_FILE, BUDGET)
+    for name, value in read["postgres"].budget.items():
+        assert f"{name}:-" in text
+        assert str(value) == BUDGET[name], name
+    stacks = compose.stacks(read)
+    for name, stack in stacks.items():
+        words = " ".join(read[name].command)
+        for option, setting in (("workers", "workers"), ("threads", "slots"), ("backlog", "backlog")):
+            given = re.findall(rf"--{option}[= ](\S+)", words)
+            assert given in ([], [str(stack.budget[setting])]), f"{name}: {words}"
+
+
+def test_a_file_without_a_variable_says_that_its_budget_cannot_be_changed(tmp_path: Path) -> None:
+    path = written(tmp_path, "{command: [x], environment: {LAB_SLOTS: '${LAB_SLOTS:-40}'}}")
+    assert compose.defaults(path, ["LAB_SLOTS"]) == {"LAB_SLOTS": 40}
+    with pytest.raises(LabError, match=r"has no \$\{LAB_PIDS:-<whole number>\}, so that budgets cannot be changed"):
+        compose.defaults(path, ["LAB_SLOTS", "LAB_PIDS"])
 
 
 def test_a_missing_file_is_said_in_a_sentence(tmp_path: Path) -> None:

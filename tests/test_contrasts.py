@@ -173,3 +173,35 @@ def test_the_stacks_of_this_checkout_have_the_contrasts_that_isolate_what_the_la
         "handlers",
         "model",
     }
+
+
+def varied(name: str, **budget: int) -> Stack:
+    """A stack that is asked to have the usual budget but for this."""
+    return declared(name, budget={"workers": 1, "slots": 40, **budget})  # type: ignore[arg-type]
+
+
+def test_a_changed_setting_is_a_factor_beside_the_declared_ones() -> None:
+    usual, more = varied("a"), varied("a+slots=200", slots=200)
+    assert differing(more, usual) == ("slots",)
+    assert differing(varied("a+workers=2+slots=200", workers=2, slots=200), more) == ("workers",)
+    assert differing(varied("b", workers=1, slots=40), varied("a")) == ()
+    other = more.model_copy(update={"name": "b+slots=200", "loop": "asyncio"})
+    assert (differing(other, usual), differing(other, more)) == (("loop", "slots"), ("loop",))
+    assert differing(more, declared("of-an-older-run")) == ()
+
+
+@pytest.mark.parametrize(("slots", "change"), [(200, "200 instead of 40"), (8, "40 instead of 8")])
+def test_a_setting_is_told_as_its_larger_value_instead_of_the_smaller(slots: int, change: str) -> None:
+    usual, variant = varied("a"), varied(f"a+slots={slots}", slots=slots)
+    asked, reference = instead_of(variant, usual)
+    assert by_factor.Contrast("slots", asked, reference, ()).change == change
+    assert instead_of(usual, variant) == (asked, reference)
+
+
+def test_a_contrast_of_variants_names_what_they_share() -> None:
+    two, both = varied("a+workers=2", workers=2), varied("a+workers=2+slots=200", workers=2, slots=200)
+    assert by_factor.Contrast("slots", both, two, ()).shared == "a with workers=2"
+    assert by_factor.Contrast("slots", varied("a+slots=200", slots=200), varied("a"), ()).shared == "a"
+    other = varied("b+slots=200", slots=200).model_copy(update={"loop": "asyncio"})
+    shared = by_factor.Contrast("loop", varied("a+slots=200", slots=200), other, ()).shared
+    assert shared == "FastAPI on Uvicorn with httptools, `async def` and slots=200"

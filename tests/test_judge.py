@@ -241,6 +241,7 @@ def asked(id_: str) -> Scenario:
 def test_the_slots_and_waits_of_a_scenario(model: str, id_: str, slots: float | None, wait_ms: float) -> None:
     found = limits_of(stack(model=model), asked(id_), SETTINGS, {"server": [0], "others": [1, 2]})
     assert found == Limits(slots=slots, wait_ms=wait_ms, server_cpus=1, other_cpus=2)
+    assert limits_of(stack(model=model), asked(id_), SETTINGS, {"server": [0, 1], "others": [1]}).shares_cpus
 
 
 @pytest.mark.parametrize(("loop", "slots"), [(None, 40), ("uvloop.Loop", 100)])
@@ -284,3 +285,19 @@ def test_each_worker_has_slots_and_pools_of_its_own() -> None:
     assert limits_of(stack(model="async"), asked("file/thread?ms=20"), settings, {}).slots == 80
     assert limits_of(stack(model="async"), asked("db/one?ms=20"), settings, {}).slots == 40
     assert limits_of(stack(model="sync"), asked("wait?ms=20"), settings, {}).slots == 2
+    assert limits_of(stack(model="async"), asked("wait?ms=20"), settings, {}).workers == 2
+
+
+@pytest.mark.parametrize(("share", "bound"), [(1.0, "offered rate"), (1.95, "server CPU"), (2.3, "offered rate")])
+def test_each_worker_may_fill_one_cpu(share: float, bound: str) -> None:
+    """Two workers with a global lock each, on four CPUs."""
+    assert bound_by(sample(CLOSED, usage=usage(server=share)), Limits(workers=2, server_cpus=4)) == bound
+
+
+def test_on_cpus_that_all_share_what_the_labs_own_roles_used_is_nobody_elses() -> None:
+    busy = sample(CLOSED, server_cores_busy=0.95, other_cores_busy=0.95, usage=usage(server=0.6, generator=0.3))
+    assert {one.cause for one in judge(busy, Limits()).objections} >= {Cause.FOREIGN, Cause.FOREIGN_BESIDE}
+    shared = {one.cause for one in judge(busy, Limits(shares_cpus=True)).objections}
+    assert shared.isdisjoint({Cause.FOREIGN, Cause.FOREIGN_BESIDE})
+    foreign = sample(CLOSED, server_cores_busy=0.95, usage=usage(server=0.4, generator=0.1))
+    assert Cause.FOREIGN in {one.cause for one in judge(foreign, Limits(shares_cpus=True)).objections}

@@ -16,7 +16,7 @@ from lab.model.stack import Exempt, Service, Setting, SettingValue, Stack, Targe
 from lab.paths import ROOT
 from lab.run import provenance
 from lab.settings import kernel, labels
-from lab.settings.budget import unequal
+from lab.settings.budget import not_taken, unequal
 from lab.settings.idle import kept_s
 from lab.settings.reading import configured, known
 from tests.conftest import edit, lab, until
@@ -60,9 +60,23 @@ def test_an_exception_allows_only_what_it_declares() -> None:
     assert "60 (read) instead of 20 or 40" in finding
 
 
-@pytest.mark.parametrize(("name", "value"), [("no_such_setting", 1), ("slots", 40)])
-def test_an_exception_from_nothing_is_found(name: str, value: int) -> None:
-    assert len(findings({name: Exempt(value=value, why="?")})) == 1
+def test_an_exception_from_what_has_no_budget_is_found() -> None:
+    assert len(findings({"no_such_setting": Exempt(value=1, why="?")})) == 1
+
+
+def test_what_a_stack_always_has_may_be_what_the_budget_happens_to_be() -> None:
+    assert findings({"slots": Exempt(value=40, why="it has no other")}) == []
+
+
+def test_what_a_variant_asked_for_and_did_not_get_is_found_and_nothing_else() -> None:
+    variant = SERVICE.model_copy(update={"variables": {"LAB_SLOTS": "40", "LAB_PORT": "1"}})
+    read = {name: Setting(value=value, source="read") for name, value in {"slots": 4, "db_pool": 3}.items()}
+    (sentence,) = not_taken(variant, "one+slots=40", read)
+    assert sentence.startswith(
+        "one+slots=40 asks for slots=40, and runs with 4 (read): what one runs must take it from LAB_SLOTS"
+    )
+    assert not_taken(SERVICE, "one", read) == []
+    assert not_taken(variant, "one+slots=40", {"slots": Setting(value=40, source="configured")}) == []
 
 
 @pytest.mark.parametrize(("kept", "found"), [(75.4, 0), (73.0, 0), (60.0, 1), (None, 1)])
@@ -208,15 +222,15 @@ def test_what_is_not_declared_or_not_said_is_no_finding() -> None:
 @pytest.mark.slow
 def test_a_real_stack_with_another_budget_is_found_by_verify(checkout: Path) -> None:
     compose = checkout / "docker-compose.yml"
-    edit(compose, "keep-alive=75", "keep-alive=3")
-    edit(compose, 'LAB_KEEP_ALIVE_S: "75"', 'LAB_KEEP_ALIVE_S: "8"')
+    edit(compose, "- *keep_alive", '- "3"')
+    edit(compose, "${LAB_KEEP_ALIVE_S:-75}", "${LAB_KEEP_ALIVE_S:-8}")
     edit(
         compose,
         'LAB_STACK: "fastapi-uvicorn${LAB_ARM:-}"',
         'LAB_STACK: "fastapi-uvicorn${LAB_ARM:-}", LAB_DB_POOL: "21"',
     )
-    edit(compose, "--backlog=2048", "--backlog=99")
-    edit(compose, "--threads=40", "--threads=39")
+    edit(compose, "- *backlog", '- "99"')
+    edit(compose, "--threads\n      - *slots", "--threads=39")
     edit(compose, "lab.parser: httptools", "lab.parser: h11")
     done = lab(checkout, "verify", env={"RUNTIME": "process", "STACKS": "fastapi-uvicorn,flask-gunicorn"})
     assert done.returncode == 1

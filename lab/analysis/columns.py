@@ -92,7 +92,7 @@ def _streams_held(of: Counted) -> float | None:
 
 
 COLUMNS: tuple[Column, ...] = (
-    Column("stack", "a service of docker-compose.yml"),
+    Column("stack", "a service of docker-compose.yml, or a variant of one"),
     Column("scenario", "the path and its parameters"),
     Column("load", LOADS),
     Column("blocks", "valid blocks"),
@@ -229,7 +229,7 @@ COMPARISONS: Mapping[str, str] = {
     "hi": "its upper end",
     "verdict": "`different`, `equivalent` or `inconclusive`",
     "mde": "minimum detectable difference of this pair (0.08: 8 %), with a power of 80 %",
-    "factors": "in which the two differ, separated by commas; a contrast has one, and runs of older formats have none",
+    "factors": "factors and changed settings in which the two differ, separated by commas; a contrast has one, runs of older formats have none",
     "blocks": "blocks that both have",
     "confidence": "level of the interval: 0.9 of this pair alone, 0.95 of its family",
     "p_adjusted": "p that the mean log ratio is 0, adjusted for the family (step-down maxT)",

@@ -13,10 +13,12 @@ from lab.config.plan import Plan
 from lab.config.project import Project
 from lab.errors import Exit, LabError
 from lab.host import machine
+from lab.model.stack import AA
 from lab.model.workload import Profile
 from lab.paths import LOADTESTS, RESULTS, ROOT, STATE
 from lab.run import provenance, store
 from lab.run.progress import Reporter
+from lab.run.servers import DATABASE
 from lab.run.store import RunFolder
 from lab.runtime import auto
 from lab.runtime.interface import Runtime
@@ -30,7 +32,14 @@ MACHINE = ("cpu", "cpus", "system")
 
 
 def bench(
-    profile: str, stacks: str, scenario_ids: str, runtime: str, run: str, seed: int | None, given: Mapping[str, str]
+    profile: str,
+    stacks: str,
+    scenario_ids: str,
+    runtime: str,
+    run: str,
+    seed: int | None,
+    given: Mapping[str, str],
+    budget: Mapping[str, int],
 ) -> Exit:
     """Measure and report.
 
@@ -40,17 +49,19 @@ def bench(
         run: name of the run's folder; empty makes a new one, an unfinished one is resumed.
         seed: of the plan; None draws one.
         given: LOADS, WINDOW and BLOCKS instead of the profile's; empty means the profile's.
+        budget: setting -> the value that all stacks are to have instead of the equal budget's.
 
     Raises:
         LabError: something does not exist, or nothing could be started.
     """
     listing.say_ignored()
-    project = Project.here()
+    project = Project.here(budget)
     folder = store.writable(RESULTS, run or store.new_name(profile or DEFAULT_PROFILE))
     if folder.exists:
-        return _resume(project, folder, profile, stacks, scenario_ids, runtime, given)
+        return _resume(folder, profile, stacks, scenario_ids, runtime, given, budget)
     profile, runtime = profile or DEFAULT_PROFILE, runtime or auto.AUTO
     asked = selection.replaced(selection.profile(LOADTESTS, profile), given)
+    project = project.with_variants(selection.words(stacks) or asked.stacks)
     _refuse_unknown(project, asked, stacks, scenario_ids)
     with contextlib.closing(auto.runtime(project, runtime)) as started_by:
         plan, left_out = _plan(project, started_by, asked, stacks, scenario_ids, seed)
@@ -69,17 +80,20 @@ def _plan(
     """Return the plan, and why it lacks stacks that `all` means."""
     chosen, left_out = selection.startable(selection.words(stacks) or profile.stacks, project.stacks, runtime.lacks)
     wanted = scenarios.find(LOADTESTS, selection.words(scenario_ids) or profile.scenarios)
-    return selection.plan(profile, chosen, wanted, secrets.randbits(31) if seed is None else seed), left_out
+    plan = selection.plan(profile, chosen, wanted, secrets.randbits(31) if seed is None else seed)
+    arms = [project.stacks[label.removesuffix(AA)] for label in plan.arms]
+    selection.refuse_connections(arms, project.services[DATABASE])
+    return plan, left_out
 
 
 def _resume(
-    project: Project,
     folder: RunFolder,
     profile: str,
     stacks: str,
     scenario_ids: str,
     runtime: str,
     given: Mapping[str, str],
+    budget: Mapping[str, int],
 ) -> Exit:
     """Resume an unfinished run exactly as it was planned; what is named beside its folder must be the run's."""
     recorded = folder.read_run()
@@ -89,27 +103,30 @@ def _resume(
         raise LabError(
             f"An unfinished run is resumed as it was planned: leave {words[0]!r} out, or choose another RUN name."
         )
+    names = [stack["name"] for stack in recorded["stacks"]]
+    project = Project.here(recorded.get("budget", {})).with_variants(names)
+    first = next(iter(project.stacks.values()))  # no variant: those come after the file's stacks
     planned = Profile.model_validate(recorded["profile"])
-    begun_with = {"PROFILE": planned.name, "RUNTIME": recorded["runtime"], **planned.words}
+    begun_with = {"PROFILE": planned.name, "RUNTIME": recorded["runtime"], **planned.words, **first.budget}
     named = {
         "PROFILE": profile,
         "RUNTIME": auto.resolve(runtime) if runtime else "",
         **{name: selection.replaced(planned, given).words[name] for name, text in given.items() if text},
+        **budget,
     }
     if other := [name for name, value in named.items() if value and value != begun_with[name]]:
         raise LabError(
-            f"The run {folder.path.name} was begun with {other[0]}={begun_with[other[0]]}: leave {other[0]} out to resume it, "
-            "or choose another RUN name."
+            f"The run {folder.path.name} was begun with {other[0].upper()}={begun_with[other[0]]}: "
+            f"leave {other[0].upper()} out to resume it, or choose another RUN name."
         )
     if changed := changed_since(recorded, project):
         raise LabError(
             f"The run {folder.path.name} was begun with {changed}: its blocks would not be of one kind. "
             "Go back to that, or choose another RUN name."
         )
-    names = ",".join(stack["name"] for stack in recorded["stacks"])
     ids = ",".join(scenario["id"] for scenario in recorded["scenarios"])
     with contextlib.closing(auto.runtime(project, recorded["runtime"])) as started_by:
-        plan, left_out = _plan(project, started_by, planned, names, ids, recorded["seed"])
+        plan, left_out = _plan(project, started_by, planned, ",".join(names), ids, recorded["seed"])
         return _run(project, started_by, plan, folder, left_out)
 
 
@@ -137,7 +154,9 @@ def _run(project: Project, runtime: Runtime, plan: Plan, folder: RunFolder, left
             say.step(uncalibrated)
         for reason in left_out:
             say.step(f"Left out: {reason}")
-        context = Context(plan, project.stacks, project.services, runtime, project.cpus, folder, say)
+        context = Context(
+            plan, project.stacks, project.services, runtime, project.cpus, folder, say, budget=project.budget
+        )
         try:
             whole = session.run(context)
         except LabError as error:

@@ -41,25 +41,31 @@ class Prepared:
         return [arm_of(stack.name, self.project.services) for stack in self.stacks]
 
 
-def verify(stacks: str, runtime_name: str, *, quick: bool = False) -> Exit:
+def verify(stacks: str, runtime_name: str, changed: Mapping[str, int], *, quick: bool = False) -> Exit:
     """Compare stacks (comma-separated; empty means all) with the HTTP contract, the equal budget and their labels, one by one.
 
     At the end all run at once, and the lab measures how long each keeps an idle connection. That takes more than a minute;
     `quick` leaves it out.
 
+    Args:
+        changed: setting -> the value that all stacks are to have instead of the equal budget's.
+
     Raises:
         LabError: nothing could be started.
     """
     names = selection.words(stacks) or [ALL]
-    with _prepared(names, runtime_name) as lab, backing(lab.runtime, lab.project.services, lab.logs):
+    with _prepared(names, runtime_name, changed) as lab, backing(lab.runtime, lab.project.services, lab.logs):
         held = [_holds(lab, stack) for stack in lab.stacks]
         lab.say.step(f"{sum(held)} of {len(held)} stacks conform to the contract in the {lab.runtime.name} runtime.")
         kept = quick or _keep_idle(lab)
     return Exit.DONE if kept and all(held) else Exit.NOT_ALL_MEASURED
 
 
-def up(stacks: str, runtime_name: str) -> Exit:
+def up(stacks: str, runtime_name: str, changed: Mapping[str, int]) -> Exit:
     """Start stacks (comma-separated) with their services, leave them running and print their addresses, one a line.
+
+    Args:
+        changed: as in `verify`.
 
     Raises:
         LabError: one of them could not be started; then nothing is left running.
@@ -67,7 +73,7 @@ def up(stacks: str, runtime_name: str) -> Exit:
     if not stacks:
         names = ", ".join(Project.here().stacks)
         raise LabError(f"No stack is named: set STACKS to one or more of {names}, or {ALL}.")
-    with _prepared(selection.words(stacks), runtime_name) as lab, _stopped_unless_done(lab.runtime):
+    with _prepared(selection.words(stacks), runtime_name, changed) as lab, _stopped_unless_done(lab.runtime):
         start_backing(lab.runtime, lab.project.services, lab.logs)
         unhealthy = start(lab.runtime, lab.arms, lab.logs, lab.project.cpus.server).unhealthy
         if unhealthy:
@@ -90,19 +96,20 @@ def down() -> Exit:
 
 
 @contextlib.contextmanager
-def _prepared(names: list[str], runtime_name: str) -> Iterator[Prepared]:
+def _prepared(names: list[str], runtime_name: str, changed: Mapping[str, int]) -> Iterator[Prepared]:
     """Prepare stacks and services while nothing of this checkout runs."""
-    project = Project.here()
+    project = Project.here(changed).with_variants(names)
     selection.stacks(names, project.stacks)  # an unknown word is refused before an engine is asked
     with contextlib.closing(auto.runtime(project, runtime_name)) as runtime:
         chosen, left_out = selection.startable(names, project.stacks, runtime.lacks)
+        selection.refuse_connections(chosen, project.services[DATABASE])
         with Reporter() as say, store.only_one(STATE), interruptible():
             logs = STATE / "logs"
             logs.mkdir(parents=True, exist_ok=True)
             runtime.stop_all()
-            needed = sorted({DATABASE, UPSTREAM, *(stack.name for stack in chosen)})
-            for name in needed:  # an error of this start must not show what an earlier command wrote
-                (logs / f"{name}.log").unlink(missing_ok=True)
+            needed = sorted({DATABASE, UPSTREAM, *(stack.service for stack in chosen)})
+            for name in (DATABASE, UPSTREAM, *(stack.name for stack in chosen)):
+                (logs / f"{name}.log").unlink(missing_ok=True)  # an error of this start must not show an earlier one's
             say.step(f"Preparing {', '.join(needed)} ({runtime.name}) …")
             runtime.prepare(needed)
             for sentence in (*quota.not_given(runtime.not_applied(needed)), *(f"Left out: {one}" for one in left_out)):

@@ -17,7 +17,8 @@ from pydantic import ValidationError
 from lab.config import openapi
 from lab.errors import LabError
 from lab.host.machine import parse_cpus
-from lab.model.stack import AA_PORT_OFFSET, FACTORS, Exempt, Service, Stack, covers
+from lab.model.effective import of_variable
+from lab.model.stack import AA_PORT_OFFSET, FACTORS, SETTINGS, Exempt, Service, Stack, covers
 
 NOT_APPLIED = (
     "image", "build", "labels", "profiles", "network_mode", "user", "read_only", "tmpfs", "cap_drop", "security_opt",
@@ -70,15 +71,30 @@ def read(path: Path, variables: Mapping[str, str]) -> dict[str, Service]:
         raise LabError(f"{path.name} is no valid YAML: {error}") from None
     top = _mapping(document, path.name)
     services = _replaced(_mapping(top.get("services"), f"{path.name}: services"), variables)
-    shared = _mapping(top.get("x-budget", {}), f"{path.name}: x-budget")
+    shared = _replaced(_mapping(top.get("x-budget", {}), f"{path.name}: x-budget"), variables)
     given = {name: str(value) for name, value in shared.items()}
     budget = {name: int(text) for name, text in given.items() if text.isdecimal()}
     return {name: _service(name, keys).model_copy(update={"budget": budget}) for name, keys in services.items()}
 
 
+def defaults(path: Path, variables: Iterable[str]) -> dict[str, int]:
+    """Return variable -> the whole number that it has where nobody sets it; where a file has several, the first.
+
+    Raises:
+        LabError: the file does not have one of them.
+    """
+    found = [match for match in _VARIABLE.finditer(path.read_text()) if (match["default"] or "").isdecimal()]
+    known = {match["name"]: int(match["default"]) for match in reversed(found)}
+    if missing := [name for name in variables if name not in known]:
+        raise LabError(
+            f"{path.name} has no ${{{missing[0]}:-<whole number>}}, so that budgets cannot be changed: write it there."
+        )
+    return known
+
+
 def stacks(services: Mapping[str, Service]) -> dict[str, Stack]:
-    """Return the services that are stacks: those with a label `lab.framework`."""
-    return {name: _stack(service) for name, service in services.items() if "lab.framework" in service.labels}
+    """Return the services that are stacks: those with a label `lab.framework`; a variant is no baseline."""
+    return {name: _stack(name, service) for name, service in services.items() if "lab.framework" in service.labels}
 
 
 def refuse_shared_ports(services: Mapping[str, Service]) -> None:
@@ -113,9 +129,8 @@ def _mapping(node: Any, where: str) -> dict[str, Any]:
 def _service(name: str, node: Any) -> Service:
     where = f"docker-compose.yml: service {name}"
     keys = _mapping(node, where)
-    honoured = set(Service.model_fields) - {"name", "lock", "budget", "not_applied", "stop_grace_period_s"} | {
-        "stop_grace_period"
-    }
+    own = {"name", "lock", "budget", "variables", "not_applied", "stop_grace_period_s"}
+    honoured = set(Service.model_fields) - own | {"stop_grace_period"}
     if unknown := sorted(set(keys) - honoured - set(NOT_APPLIED)):
         raise LabError(
             f"docker-compose.yml: service {name} uses {', '.join(unknown)}, which the process runtime does not know; "
@@ -152,13 +167,13 @@ def _seconds(name: str, text: str) -> float:
     raise LabError(f"docker-compose.yml: service {name} has stop_grace_period {text!r}; write it like 5s or 500ms.")
 
 
-def _stack(service: Service) -> Stack:
+def _stack(name: str, service: Service) -> Stack:
     labels = service.labels
     try:
         exceptions = _exceptions(labels.get("lab.exceptions", ""))
         workers = exceptions["workers"].value if "workers" in exceptions else service.environment.get("LAB_WORKERS", 1)
         return Stack(
-            name=service.name,
+            name=name,
             **_factors(labels),
             port=int(labels["lab.port"]),
             slots=int(service.environment.get("LAB_SLOTS", "40")),
@@ -167,7 +182,8 @@ def _stack(service: Service) -> Stack:
             serves=_serves(labels),
             omits=_omits(labels.get("lab.omits", "")),
             exceptions=exceptions,
-            baseline=labels.get("lab.baseline") == "true",
+            budget={of_variable(key): value for key, value in service.budget.items() if of_variable(key) in SETTINGS},
+            baseline=labels.get("lab.baseline") == "true" and name == service.name,
         )
     except KeyError as error:
         raise LabError(f"docker-compose.yml: stack {service.name} lacks the label {error}.") from None

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from lab.config.plan import Plan
 from lab.config.scenarios import ALL
+from lab.config.variants import normal
 from lab.errors import LabError
-from lab.model.stack import AA, Stack, baseline
+from lab.model.stack import AA, Service, Stack, baseline
 from lab.model.workload import MOST_BLOCKS, Profile, Scenario
 
 LONGEST_WINDOW_S = 600
@@ -24,14 +25,16 @@ def words(text: str) -> list[str]:
 
 
 def stacks(names: Sequence[str], known: Mapping[str, Stack]) -> list[Stack]:
-    """Return the stacks of these names, in the order given, each once; `all` means every one.
+    """Return the stacks of these names, in the order given, each once; `all` means every one, without variants.
 
     Raises:
         LabError: there is no such stack.
     """
-    if unknown := [name for name in names if name not in known and name != ALL]:
-        raise LabError(f"There is no stack {unknown[0]!r}; choose from {', '.join(known)}, or {ALL}.")
-    chosen = [stack for name in names for stack in (known.values() if name == ALL else [known[name]])]
+    every = [stack for stack in known.values() if stack.name == stack.service]
+    if unknown := [name for name in names if normal(name) not in known and name != ALL]:
+        choices = ", ".join(stack.name for stack in every)
+        raise LabError(f"There is no stack {unknown[0]!r}; choose from {choices}, or {ALL}.")
+    chosen = [stack for name in names for stack in (every if name == ALL else [known[normal(name)]])]
     return list({stack.name: stack for stack in chosen}.values())
 
 
@@ -44,12 +47,22 @@ def startable(
         LabError: there is no such stack, one that was named cannot be started, or none can.
     """
     chosen = stacks(names, known)
-    reasons = {stack.name: reason for stack in chosen if (reason := lacks(stack.name))}
-    if named := [reasons[name] for name in names if name in reasons]:
+    reasons = {stack.name: reason for stack in chosen if (reason := lacks(stack.service))}
+    if named := [reasons[normal(name)] for name in names if normal(name) in reasons]:
         raise LabError(named[0])
     if len(reasons) == len(chosen):
         raise LabError("\n  ".join(["No stack can be started here:", *reasons.values()]))
     return [stack for stack in chosen if stack.name not in reasons], list(reasons.values())
+
+
+def refuse_connections(at_once: Iterable[Stack], database: Service) -> None:
+    """Raise a LabError where stacks that run at once have more connections to the database than it takes."""
+    asked, most = sum(stack.connections for stack in at_once), int(database.environment["LAB_CONNECTIONS"])
+    if asked > most:
+        raise LabError(
+            f"These stacks have {asked} connections to PostgreSQL together, workers x db_pool each, and it takes {most} "
+            "(LAB_CONNECTIONS in docker-compose.yml): choose fewer stacks, fewer workers or a smaller db_pool."
+        )
 
 
 def plan(profile: Profile, chosen: Sequence[Stack], scenarios: Sequence[Scenario], seed: int) -> Plan:

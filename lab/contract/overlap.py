@@ -17,9 +17,11 @@ TWO_ROUNDS = 0.95 * 2
 """Timers may wake a little early."""
 CERTAIN_ROUNDS = 6
 """No busy machine stretches one round so far; longer waits would only take longer."""
+MANY = 250
+"""Clients at most where nothing but them limits how many requests run at once."""
 POOL = 20
-"""Connections to the database: as many requests can wait for it at once on any stack."""
-POOLED = ("/db/one", "/http/one")
+"""As many requests can wait for a pool at once on any stack whose budget is not smaller."""
+POOLED = {"/db/one": "db_pool", "/http/one": "upstream_connections"}
 """How many run at once is the pool's matter here; up to its size, clients must not block the server."""
 FILES = ("/file/thread", "/file/async")
 """Both wait on the stack's threads; the first that a stack has is asked."""
@@ -45,9 +47,9 @@ def limit(stack: Stack, path: str) -> int | None:
 
 def _at_once(address: str, path: str, stack: Stack) -> Iterator[Finding]:
     most = limit(stack, path)
-    clients = stack.slots * 5 // 2 if most is None else most
+    clients = min(stack.slots * 5 // 2, MANY) if most is None else most
     if path in POOLED:
-        most, clients = None, min(clients, POOL)
+        most, clients = None, min(clients, POOL, stack.budget.get(POOLED[path], POOL))
     if clients > 1:
         yield from judged(path, _said(path, clients), _one_round(address, path, clients))
     if most is not None:

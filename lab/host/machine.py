@@ -62,6 +62,11 @@ class CpuPlan(Noun):
         return {"LAB_SERVER_CPUS": cpu_list(self.server), "LAB_OTHER_CPUS": cpu_list(self.others)}
 
 
+def usable() -> tuple[int, ...]:
+    """Return the CPUs that this process may use."""
+    return tuple(sorted(os.sched_getaffinity(0)))
+
+
 def plan_cpus(server: str | None = None, others: str | None = None) -> CpuPlan:
     """Plan one physical core for the server and the rest for the others; SMT siblings stay together.
 
@@ -71,12 +76,12 @@ def plan_cpus(server: str | None = None, others: str | None = None) -> CpuPlan:
     Raises:
         LabError: a list names a CPU that this process may not use.
     """
-    usable = tuple(sorted(os.sched_getaffinity(0)))
-    siblings = _text(_CPU / f"cpu{usable[0]}/topology/thread_siblings_list") or str(usable[0])
-    mine = parse_cpus(server) if server else tuple(cpu for cpu in parse_cpus(siblings) if cpu in usable)
-    rest = parse_cpus(others) if others else tuple(cpu for cpu in usable if cpu not in mine) or usable
-    if foreign := sorted((set(mine) | set(rest)) - set(usable)):
-        raise LabError(f"CPU {foreign[0]} cannot be used here: choose from {cpu_list(usable)}.")
+    allowed = usable()
+    siblings = _text(_CPU / f"cpu{allowed[0]}/topology/thread_siblings_list") or str(allowed[0])
+    mine = parse_cpus(server) if server else tuple(cpu for cpu in parse_cpus(siblings) if cpu in allowed)
+    rest = parse_cpus(others) if others else tuple(cpu for cpu in allowed if cpu not in mine) or allowed
+    if foreign := sorted((set(mine) | set(rest)) - set(allowed)):
+        raise LabError(f"CPU {foreign[0]} cannot be used here: choose from {cpu_list(allowed)}.")
     return CpuPlan(server=mine, others=rest)
 
 

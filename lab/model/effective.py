@@ -33,6 +33,11 @@ def of_variable(variable: str) -> str:
     return variable.removeprefix("LAB_").lower()
 
 
+def variable_of(setting: str) -> str:
+    """Return the variable of docker-compose.yml that sets a setting of the budget."""
+    return f"LAB_{setting.upper()}"
+
+
 def recorded(facts: Mapping[str, Any]) -> dict[str, Settings]:
     """Return stack -> its settings, from run.json; older runs call them knobs."""
     return {

@@ -27,6 +27,12 @@ FACTORS = ("framework", "server", "loop", "parser", "model", "handlers")
 with those of the last one, which the lab's question is about.
 """
 
+SETTINGS = ("workers", "slots", "db_pool", "upstream_connections", "keep_alive_s", "backlog")
+"""What of the equal budget may be changed, for one stack or for all; a variant names what it changes in this order."""
+
+VARIANT = "+"
+"""Begins each changed setting in the name of a variant: `a+workers=2+slots=200`."""
+
 SettingValue = int | float | str | None
 """None: the stack has no such thing."""
 
@@ -49,6 +55,7 @@ class Stack(Noun):
     """Application + server + settings: a service of docker-compose.yml with a `lab.framework` label."""
 
     name: str
+    """That of its service; of a variant with the changed settings behind it."""
     framework: str
     server: str
     loop: str | None = None
@@ -72,7 +79,20 @@ class Stack(Noun):
     """Path (or prefix ending in /) of the HTTP contract -> why this stack does not serve it."""
     exceptions: dict[str, Exempt] = Field(default_factory=dict)
     """Setting -> the value that this stack declares instead of the equal budget's."""
+    budget: dict[str, int] = Field(default_factory=dict)
+    """Setting -> the value that it is to have; empty in older runs."""
     baseline: bool = False
+
+    @property
+    def service(self) -> str:
+        """Return the service that it is, or is a variant of."""
+        return self.name.partition(VARIANT)[0]
+
+    @property
+    def connections(self) -> int:
+        """Return how many connections to PostgreSQL it has at most; 0 where that is not known."""
+        pool = self.exceptions["db_pool"].value if "db_pool" in self.exceptions else self.budget.get("db_pool")
+        return self.workers * pool if isinstance(pool, int) else 0
 
     @property
     def keeps_none(self) -> bool:
@@ -81,9 +101,10 @@ class Stack(Noun):
 
     @property
     def factors(self) -> dict[str, str]:
-        """Return the factors that the stack declares, by name; none where `handlers` is unknown."""
-        found = {factor: getattr(self, factor) for factor in FACTORS} if self.handlers else {}
-        return {factor: value for factor, value in found.items() if value is not None}
+        """Return the factors that the stack declares, by name, and its budget; none where `handlers` is unknown."""
+        declared = {factor: getattr(self, factor) for factor in FACTORS} if self.handlers else {}
+        asked = {setting: str(value) for setting, value in self.budget.items()}
+        return {factor: value for factor, value in declared.items() if value is not None} | asked
 
     def why_omitted(self, path: str) -> str | None:
         """Return why this stack does not serve a path, by its own declaration; None if it does."""
@@ -124,7 +145,9 @@ class Service(Noun):
     lock: str | None = None
     """Lock file of its packages: that of the build argument LOCK, or of the label `lab.lock`."""
     budget: dict[str, int] = Field(default_factory=dict)
-    """LAB_ variable -> value in x-budget, the same for every stack; addresses are left out."""
+    """LAB_ variable -> value in x-budget; addresses are left out."""
+    variables: dict[str, str] = Field(default_factory=dict)
+    """What it was read with beside the variables of all services, to be a variant."""
     not_applied: tuple[str, ...] = ()
     """Keys of the file that the process runtime leaves out for this service."""
 

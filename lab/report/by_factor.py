@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lab.analysis.comparison.contrasts import differences, instead_of
 from lab.analysis.comparison.rows import Comparison
 from lab.analysis.validity.bounds import QUOTA
-from lab.model.stack import FACTORS, Stack
+from lab.model.stack import FACTORS, SETTINGS, VARIANT, Stack
 from lab.report import words
 from lab.report.view import View
 
@@ -17,6 +17,8 @@ _WORDS = {
 }
 _PLACE = ("framework", "server", "model")
 """What a contrast is named after, or what goes without saying; the others tell it from the contrasts beside it."""
+_ORDER = (*SETTINGS, *reversed(FACTORS))
+"""Changed settings come first: somebody asked for them."""
 MOST = 30
 """So many sentences on contrasts are read first; of more, a report hides them behind its table, and a terminal shows what differs."""
 
@@ -33,22 +35,25 @@ class Contrast:
 
     @property
     def change(self) -> str:
-        """Return what one has instead of the other: `uvloop instead of asyncio`, `Gunicorn instead of Uvicorn with h11`."""
+        """Return what one has instead of the other: `uvloop instead of asyncio`, `Gunicorn instead of Uvicorn with h11`, `200 instead of 40`."""
         return f"{self._value(self.stack, self.reference)} instead of {self._value(self.reference, self.stack)}"
 
     @property
     def shared(self) -> str:
-        """Return what both have: `FastAPI on Uvicorn`; of the rest, what tells this contrast from others of its factor."""
-        same = {
-            factor: self._word(factor, value) for factor, value in self.stack.factors.items() if self._is_same(factor)
-        }
-        place = [same.get("framework", ""), f"on {same['server']}" if "server" in same else ""]
-        how = (
-            []
-            if self.factor in ("handlers", "model")
-            else [word for factor, word in same.items() if factor not in _PLACE]
-        )
+        """Return what both have: `FastAPI on Uvicorn`; of the rest, what tells this contrast from others of its factor.
+
+        Variants of one service share its name.
+        """
+        (service, *own), (other, *others) = (stack.name.split(VARIANT) for stack in (self.stack, self.reference))
+        place, how = ([service], []) if service == other else self._in_common()
+        how += [asked for asked in own if asked in others]
         return " ".join(filter(None, [*place, f"with {words.listed(how)}" if how else ""]))
+
+    def _in_common(self) -> tuple[list[str], list[str]]:
+        same = {factor: self._word(factor, self.stack.factors[factor]) for factor in FACTORS if self._is_same(factor)}
+        place = [same.get("framework", ""), f"on {same['server']}" if "server" in same else ""]
+        told = self.factor not in ("handlers", "model")
+        return place, [word for factor, word in same.items() if told and factor not in _PLACE]
 
     @property
     def names(self) -> str:
@@ -67,9 +72,8 @@ class Contrast:
 
     def sentence(self, row: Comparison) -> str:
         """Return what the factor changed in one scenario, with the interval."""
-        return (
-            f"{self.factor} {self.change}, {self.shared}, {row.scenario} at {words.load(row.load)}: {words.told(row)}."
-        )
+        colon = ":" if self.factor in SETTINGS else ""
+        return f"{self.factor}{colon} {self.change}, {self.shared}, {row.scenario} at {words.load(row.load)}: {words.told(row)}."
 
     def _value(self, stack: Stack, other: Stack) -> str:
         """Return what a stack has of the factor, with what only its server leaves a choice of."""
@@ -80,7 +84,7 @@ class Contrast:
         return _WORDS.get((factor, value), value)
 
     def _is_same(self, factor: str) -> bool:
-        return self.stack.factors[factor] == self.reference.factors.get(factor)
+        return factor in self.stack.factors and self.stack.factors[factor] == self.reference.factors.get(factor)
 
 
 def contrasts(view: View) -> list[Contrast]:
@@ -93,7 +97,7 @@ def contrasts(view: View) -> list[Contrast]:
                 found.setdefault((row.stack, row.baseline), []).append(row)
     stacks = {stack.name: stack for stack in view.run.stacks}
     made = [_contrast(stacks[stack], stacks[baseline], rows) for (stack, baseline), rows in found.items()]
-    return sorted(made, key=lambda contrast: FACTORS.index(contrast.factor), reverse=True)
+    return sorted(made, key=lambda contrast: _ORDER.index(contrast.factor))
 
 
 def _contrast(stack: Stack, baseline: Stack, rows: Sequence[Comparison]) -> Contrast:

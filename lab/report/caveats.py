@@ -14,6 +14,12 @@ def warnings(view: View) -> Iterator[str]:
     yield from _partial(view)
     for sentences in run.facts.get("unequal", {}).values():
         yield from (f"Not as declared: {sentence}." for sentence in sentences)
+    plan = run.facts.get("cpu_plan", {})
+    if both := sorted(set(plan.get("server", ())) & set(plan.get("others", ()))):
+        yield (
+            f"Server and generator shared CPU {', '.join(map(str, both))}: each took time from the other, and more from a faster "
+            "stack. Compare the stacks of this run with each other alone."
+        )
     if again := len(run.outcomes) - len(view.trials):
         yield f"{again} trials of interrupted or noisy blocks were measured again; the last whole attempt counts."
     yield from noisy_blocks(run.blocks)

@@ -186,7 +186,7 @@ def _styled(chart: Any) -> Any:
             gridOpacity=0.12,
             domainColor="currentColor",
             tickColor="currentColor",
-            labelLimit=260,
+            labelLimit=420,
         )
         .configure_legend(**ink, orient="top", symbolStrokeWidth=0)
         .configure_view(stroke=None)

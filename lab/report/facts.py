@@ -27,6 +27,9 @@ def setup(run: Run) -> Iterator[str]:
         yield f"{where.rstrip(', ')}."
     if runtime := run.facts.get("runtime"):
         yield f"Runtime: {runtime}."
+    if changed := run.facts.get("budget"):
+        asked = words.listed([f"{setting}={value}" for setting, value in changed.items()])
+        yield f"The equal budget is changed: every stack has {asked} where it can."
     blocks = len({outcome.trial.block for outcome in run.outcomes})
     yield f"{blocks} block{'s' * (blocks != 1)}, in each of them every stack, scenario and load once:"
     # runs of earlier versions do not record whether windows began when all users were served

@@ -15,7 +15,9 @@ from lab.report import older
 from lab.run.jsonlines import problem
 from lab.run.store import RunFolder
 
-_OBJECTS = ("machine", "cpu_plan", "settings", "knobs", "unequal", "versions", "images", "sha256", "overhead", "limits")
+_OBJECTS = (
+    "machine", "cpu_plan", "budget", "settings", "knobs", "unequal", "versions", "images", "sha256", "overhead", "limits",
+)  # fmt: skip
 """Keys of run.json that a report looks into."""
 
 

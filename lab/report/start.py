@@ -61,7 +61,7 @@ def _starts(run: Run) -> Iterator[Start]:
     samples = [outcome for outcome in run.outcomes if isinstance(outcome, Sample)]
     for stack in run.stacks:
         idle_bytes = stats.middle(one.idle_memory_bytes for one in samples if one.trial.stack == stack.name)
-        size = sizes.get(stack.name, {})
+        size = sizes.get(stack.service, {})
         yield Start(
             stack=stack.name,
             image_mb=stats.per(size.get("bytes"), 1e6),

@@ -119,6 +119,7 @@ class View:
             **{name: profile.words[name] for name in profile.replaced},
             "STACKS": ",".join(self.stack_names),
             "SCENARIOS": _quoted(",".join(scenario.id for scenario in self.run.scenarios)),
+            **{setting.upper(): value for setting, value in self.run.facts.get("budget", {}).items()},
             "RUNTIME": self.run.facts.get("runtime"),
             "SEED": self.run.facts.get("seed"),
         }

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,8 @@ class Context:
     folder: RunFolder
     say: Reporter
     world: World = World()
+    budget: Mapping[str, int] = field(default_factory=dict)
+    """Setting -> value, of those that are changed for all stacks."""
 
     @cached_property
     def arms(self) -> dict[str, Arm]:

@@ -79,7 +79,8 @@ def _first_facts(context: Context) -> dict[str, Any]:
         "trials_per_block": plan.trials_per_block,
         "scenarios": [scenario.model_dump(mode="json") for scenario in plan.scenarios],
         "settings": _dumped({name: configured(context.services[name]) for name in context.chosen}),
-        "not_applied": runtime.not_applied(context.chosen),
+        "budget": dict(context.budget),
+        "not_applied": runtime.not_applied({arm.service for arm in context.arms.values()}),
         "started_at": datetime.now(UTC),
         "interruptions": [],
         "starts_in_sequence": True,  # older runs, which do not say so, started the servers of a block together

@@ -14,7 +14,7 @@ from lab.run.manifest import Record
 from lab.run.servers import DATABASE, UPSTREAM
 from lab.run.stopping import LimitsOf
 from lab.runtime import quota
-from lab.settings.budget import unequal
+from lab.settings.budget import not_taken, unequal
 from lab.settings.labels import untrue
 from lab.settings.reading import configured
 
@@ -59,6 +59,9 @@ def check(context: Context, record: Record) -> Checked:
         context.say_each(sentences)
     record.runs_with(checked.settings, found)
     record.facts["cold_start_alone_s"] = checked.alone_s
+    for name in context.chosen:  # rows of its name would be of another stack
+        if sentences := not_taken(context.services[name], name, checked.settings[name]):
+            raise LabError(f"{'; '.join(sentences)}. Leave the variant out, or change that.")
     return checked
 
 

@@ -15,15 +15,15 @@ DATABASE, UPSTREAM = "postgres", "upstream"
 
 
 def arm_of(label: str, services: Mapping[str, Service]) -> Arm:
-    """Return the arm of a label: a service, or with the suffix @aa the same service on a port of its own."""
-    name = label.removesuffix(AA)
-    port = services[name].port
-    if port is None:
-        raise LabError(f"docker-compose.yml: service {name} has no label lab.port, so the lab cannot reach it.")
-    if name == label:
-        return Arm(label=label, service=name, port=port)
-    port += AA_PORT_OFFSET
-    return Arm(label=label, service=name, port=port, variables={"LAB_PORT": str(port), "LAB_ARM": AA})
+    """Return the arm of a label: a service or its variant, or with the suffix @aa the same on a port of its own."""
+    service = services[label.removesuffix(AA)]
+    if service.port is None:
+        raise LabError(f"docker-compose.yml: service {service.name} has no label lab.port, so the lab cannot reach it.")
+    if not label.endswith(AA):
+        return Arm(label=label, service=service.name, port=service.port, variables=service.variables)
+    port = service.port + AA_PORT_OFFSET
+    own = {"LAB_PORT": str(port), "LAB_ARM": label.removeprefix(service.name)}
+    return Arm(label=label, service=service.name, port=port, variables=service.variables | own)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,7 +27,7 @@ _BUILD_TIMEOUT_S = 1800
 
 
 class DockerRuntime(Runtime):
-    """Containers on the host's network, in one Compose project; the A/A arm has a project of its own."""
+    """Containers on the host's network, in one Compose project; variants and the A/A arm have projects of their own."""
 
     name = "docker"
 
@@ -159,7 +160,7 @@ def _compose(
 def _by_project(arms: Iterable[Arm]) -> Iterator[tuple[str, dict[str, str], list[Arm]]]:
     """Yield project, variables and the arms that share both, so that one call of Compose serves them.
 
-    Compose cannot run a service twice in one project, so the A/A arm has its own.
+    Compose cannot run a service twice in one project, so variants and the A/A arm have their own.
     """
     groups: dict[tuple[object, ...], list[Arm]] = {}
     for arm in arms:
@@ -169,8 +170,8 @@ def _by_project(arms: Iterable[Arm]) -> Iterator[tuple[str, dict[str, str], list
 
 
 def _project_of(arm: Arm) -> str:
-    _, _, twin = arm.label.partition("@")
-    return f"{COMPOSE_PROJECT}-{twin}" if twin else COMPOSE_PROJECT
+    """Return the project, which containers are named after: no other character may be in it."""
+    return COMPOSE_PROJECT + re.sub(r"[^a-z0-9_]+", "-", arm.label.removeprefix(arm.service))
 
 
 def _containers(client: docker.DockerClient, label: str) -> list[Container]:

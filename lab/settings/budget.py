@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from lab.config.scenarios import all_of
-from lab.model.effective import NAMES, of_variable
+from lab.model.effective import NAMES, of_variable, variable_of
 from lab.model.stack import Service, Setting, SettingValue, Stack
 from lab.model.workload import POOLS
 from lab.paths import LOADTESTS
@@ -29,11 +29,9 @@ def expected(service: Service) -> dict[str, SettingValue]:
 
 def _unequal(stack: Stack, service: Service, settings: Mapping[str, Setting]) -> Iterator[str]:
     budget = expected(service)
-    for name, exception in stack.exceptions.items():
+    for name in stack.exceptions:
         if name not in budget:
             yield f"{stack.name} declares an exception of {name}, of which there is no budget ({', '.join(budget)})"
-        elif exception.value == budget[name]:
-            yield f"{stack.name} declares {name}={exception.value} as an exception, which is the budget"
     for name in (name for name in budget if name in settings and not _is_needless(name, stack, settings)):
         allowed = [budget[name], *([stack.exceptions[name].value] if name in stack.exceptions else [])]
         if not any(_agrees(settings[name], value) for value in allowed):
@@ -42,6 +40,17 @@ def _unequal(stack: Stack, service: Service, settings: Mapping[str, Setting]) ->
                 f"instead of {' or '.join(map(_text, allowed))}; fix it, or add the line "
                 f"`{name}={_declared(settings[name].value)}: <why>` to the label lab.exceptions"
             )
+
+
+def not_taken(service: Service, label: str, settings: Mapping[str, Setting]) -> list[str]:
+    """Return which settings that a variant asks for its running server does not have, in sentences."""
+    budget, asked = expected(service), {of_variable(variable) for variable in service.variables}
+    return [
+        f"{label} asks for {name}={budget[name]}, and runs with {_text(settings[name].value)} ({settings[name].source}): "
+        f"what {service.name} runs must take it from {variable_of(name)} (docker-compose.yml), and the kernel must allow it"
+        for name in budget
+        if name in asked and name in settings and not _agrees(settings[name], budget[name])
+    ]
 
 
 def _is_needless(name: str, stack: Stack, settings: Mapping[str, Setting]) -> bool:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from lab.model.effective import Settings
-from lab.model.stack import Stack
+from lab.model.stack import FACTORS, Stack
 
 _NAME = re.compile(r"[a-z0-9_-]+")
 
@@ -19,7 +19,7 @@ def untrue(stack: Stack, settings: Settings) -> list[str]:
 
 def _untrue(stack: Stack, settings: Settings) -> Iterator[str]:
     for factor, declared in stack.factors.items():
-        said = settings.get(factor)
+        said = settings.get(factor) if factor in FACTORS else None
         if said is not None and not _agree(declared, str(said.value)):
             yield (
                 f"{stack.name}: the label lab.{factor} says {declared}, the running server says "

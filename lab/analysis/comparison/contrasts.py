@@ -1,9 +1,9 @@
-"""Contrasts: pairs of stacks that differ in one factor, found from what each stack declares."""
+"""Contrasts: pairs of stacks that differ in one factor or changed setting, found from what each stack declares."""
 
 from collections.abc import Sequence
 from itertools import combinations
 
-from lab.model.stack import Stack
+from lab.model.stack import SETTINGS, Stack
 
 USUAL: dict[str, tuple[str, ...]] = {
     "loop": ("asyncio", "uvloop"),
@@ -15,7 +15,7 @@ USUAL: dict[str, tuple[str, ...]] = {
 
 
 def differing(one: Stack, other: Stack) -> tuple[str, ...]:
-    """Return the factors in which two stacks differ.
+    """Return the factors in which two stacks differ, and the settings that are changed in one of them.
 
     A factor that one of them does not declare belongs to its server and is not compared. Asynchronous handlers on an event
     loop have the model `async`, which is then no difference beside that of the handlers.
@@ -45,13 +45,16 @@ def differences(stacks: Sequence[Stack], baseline: str) -> dict[tuple[str, str],
 def instead_of(one: Stack, other: Stack) -> tuple[Stack, Stack]:
     """Return the two stacks of a contrast, the one first whose value people ask for: `async` instead of `sync`.
 
-    Where nobody asks in a usual order, they stay as they are given.
+    Where nobody asks in a usual order, they stay as they are given. Of a setting it is the larger value.
     """
     (factor,) = differing(one, other)
+    own, others = (_place(factor, stack.factors[factor]) for stack in (one, other))
+    return (other, one) if own is not None and others is not None and own < others else (one, other)
+
+
+def _place(factor: str, value: str) -> int | None:
+    """Return where a value stands in the order in which people ask; None where there is no such order."""
+    if factor in SETTINGS:
+        return int(value)
     values = USUAL.get(factor, ())
-    own, others = one.factors[factor], other.factors[factor]
-    return (
-        (other, one)
-        if own in values and others in values and values.index(own) < values.index(others)
-        else (one, other)
-    )
+    return values.index(value) if value in values else None

@@ -57,7 +57,7 @@ def _quota_reached(sample: Sample, limits: Limits) -> bool:
 
 
 def _server_full(sample: Sample, limits: Limits) -> bool:
-    """Return whether all its CPUs are full of its own work, or exactly one is: an interpreter with a global lock cannot use a second.
+    """Return whether all its CPUs are full of its own work, or just one for each worker: an interpreter with a global lock cannot use more.
 
     Interrupts that the server causes are counted to the CPU and not to it, so of a full CPU most is enough; where
     others filled it, the trial is invalid (FOREIGN) and the server was not the bound. What the hypervisor took was not
@@ -67,7 +67,7 @@ def _server_full(sample: Sample, limits: Limits) -> bool:
     stolen = sample.server_stolen or 0
     if (sample.server_cores_busy or 0) >= FULL * (1 - stolen) and share >= MOST * limits.server_cpus:
         return True
-    return share >= FULL * limits.server_cpus or FULL <= share <= 1.05
+    return share >= FULL * limits.server_cpus or FULL <= share / limits.workers <= 1.05
 
 
 def _slots_full(sample: Sample, limits: Limits) -> bool:

@@ -16,8 +16,11 @@ class Limits(Noun):
 
     slots: float | None = None
     wait_ms: float = 0
+    workers: int = 1
     server_cpus: int = 1
     other_cpus: int = 1
+    shares_cpus: bool = False
+    """Whether the generator and the services run on CPUs of the server, too."""
     expected_errors: tuple[str, ...] = ()
 
 
@@ -28,8 +31,10 @@ def limits_of(
     return Limits(
         slots=min(_gates(stack, scenario, settings), default=None),
         wait_ms=scenario.waits_ms,
+        workers=_number(settings, "workers") or 1,
         server_cpus=max(1, len(cpu_plan.get("server", ()))),
         other_cpus=max(1, len(cpu_plan.get("others", ()))),
+        shares_cpus=not set(cpu_plan.get("server", ())).isdisjoint(cpu_plan.get("others", ())),
         expected_errors=scenario.expected_errors,
     )
 

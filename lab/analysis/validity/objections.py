@@ -173,7 +173,7 @@ def _lab_throttled(sample: Sample, _: Limits) -> str | None:
 
 
 def _foreign_load(sample: Sample, limits: Limits) -> str | None:
-    share = foreign_share(sample, limits.server_cpus)
+    share = foreign_share(sample, limits.server_cpus, shared=limits.shares_cpus)
     if share is None or share <= FOREIGN + _steps(sample):
         return None
     return f"Other programs took {100 * share:.0f} % of the server's CPU time"
@@ -181,7 +181,7 @@ def _foreign_load(sample: Sample, limits: Limits) -> str | None:
 
 def _foreign_beside(sample: Sample, limits: Limits) -> str | None:
     """Object whatever the bound is: requests that wait for the generator's CPU count as the server's latency."""
-    share = foreign_beside(sample, limits.other_cpus)
+    share = foreign_beside(sample, limits.other_cpus, shared=limits.shares_cpus)
     if share is None or share <= FOREIGN_BESIDE + _steps(sample) or (sample.other_cores_busy or 0) <= GENERATOR_BUSY:
         return None
     return f"Other programs took {100 * share:.0f} % of the generator's CPU time, and nothing of it was left"

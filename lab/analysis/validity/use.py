@@ -48,23 +48,34 @@ def quota_share(sample: Sample) -> float | None:
     return None if throttled_s is None else throttled_s / sample.driven.window_s
 
 
-def foreign_share(sample: Sample, server_cpus: int = 1) -> float | None:
-    """Return the share of the server's CPUs that was taken by something that is neither the server nor a stack of the run."""
+def foreign_share(sample: Sample, server_cpus: int = 1, *, shared: bool = False) -> float | None:
+    """Return the share of the server's CPUs that was taken by something that is neither the server nor a stack of the run.
+
+    Args:
+        shared: whether generator, database and upstream run there too; then all that they used counts as used there.
+    """
     own = cpu_share(sample, "server")
     if sample.server_cores_busy is None or own is None:
         return None
     idle = (sample.idle_cpu_s or 0) / sample.driven.window_s
-    return sample.server_cores_busy - (own + idle) / server_cpus
+    beside = (_own_beside(sample, 1) or 0) if shared else 0
+    return sample.server_cores_busy - (own + idle + beside) / server_cpus
 
 
-def foreign_beside(sample: Sample, other_cpus: int = 1) -> float | None:
+def foreign_beside(sample: Sample, other_cpus: int = 1, *, shared: bool = False) -> float | None:
     """Return the share of the CPUs beside the server's that was taken by something else than generator, database and upstream.
 
     The lab itself, interrupts and the engine are in it. In the reference runs it is below 0.1 in 99 of 100 trials; where the
     engine wrote a stack's access log (variants-docker) it is up to 0.44, and beside other work (standard-all-docker) 0.22.
+
+    Args:
+        shared: whether the server runs there too; then all that it used counts as used there.
     """
     own = _own_beside(sample, other_cpus)
-    return None if sample.other_cores_busy is None or own is None else sample.other_cores_busy - own
+    if sample.other_cores_busy is None or own is None:
+        return None
+    server = (cpu_share(sample, "server") or 0) / other_cpus if shared else 0
+    return sample.other_cores_busy - own - server
 
 
 def stall_ms(sample: Sample, limits: Limits) -> float | None:

@@ -1,0 +1,97 @@
+"""Variants: `a+slots=200` is the stack a with another value of the equal budget, where docker-compose.yml has a variable."""
+
+import re
+from collections.abc import Mapping
+from math import ceil
+
+from lab.errors import LabError
+from lab.host.machine import CpuPlan, cpu_list, usable
+from lab.model.effective import variable_of
+from lab.model.stack import SETTINGS, VARIANT, Service, Stack
+
+MOST = 12
+"""Variants of one run: with more of them, ports would be among those from which the kernel gives clients theirs."""
+PORT_OFFSET = 2_000
+"""Each variant listens this far above the one before it, the first above its service."""
+LIMITS = ("LAB_MEMORY_MB", "LAB_PIDS")
+"""Variables of what a container may use at most."""
+_WHOLE = re.compile(r"[1-9]\d{0,8}", re.ASCII)
+
+
+def normal(name: str) -> str:
+    """Return a name with its settings in their order, so that a variant has one name; other names stay as they are."""
+    service, *asked = name.split(VARIANT)
+    return VARIANT.join([service, *sorted(asked, key=_place)])
+
+
+def _place(asked: str) -> int:
+    setting = asked.partition("=")[0]
+    return SETTINGS.index(setting) if setting in SETTINGS else len(SETTINGS)
+
+
+def changes(name: str, stack: Stack) -> dict[str, int]:
+    """Return setting -> value that a variant of a stack asks for.
+
+    Raises:
+        LabError: there is no such setting or value, or this stack cannot have it.
+    """
+    asked = [_change(name, text, stack) for text in name.split(VARIANT)[1:]]
+    if len(dict(asked)) < len(asked):
+        raise LabError(f"{name} names a setting twice: leave one of them out.")
+    return dict(asked)
+
+
+def _change(name: str, text: str, stack: Stack) -> tuple[str, int]:
+    setting, _, value = text.partition("=")
+    if setting not in SETTINGS:
+        raise LabError(f"{name}: there is no setting {setting!r}; choose from {', '.join(SETTINGS)}.")
+    if exempt := stack.exceptions.get(setting):
+        others = ", ".join(one for one in SETTINGS if one not in stack.exceptions)
+        own = "none" if exempt.value is None else exempt.value
+        raise LabError(
+            f"{name}: {stack.name} has {setting}={own}, whatever is asked for: {exempt.why}. Change {others}."
+        )
+    usual = stack.budget.get(setting)
+    if not _WHOLE.fullmatch(value):
+        raise LabError(f"{name}: {setting}={value} is no whole number from 1 on; write it like {setting}={usual}.")
+    if int(value) == usual:
+        raise LabError(f"{name}: {stack.name} has {setting}={value} already; leave it out, or choose another value.")
+    return setting, int(value)
+
+
+def variables(changed: Mapping[str, int], budget: Mapping[str, int], defaults: Mapping[str, int]) -> dict[str, str]:
+    """Return the variables of docker-compose.yml that change settings; a container's limits grow with workers and slots.
+
+    Args:
+        changed: setting -> value.
+        budget: the same, of all settings.
+        defaults: variable -> its value where nobody sets it.
+    """
+    grown = {setting: budget[setting] / defaults[variable_of(setting)] for setting in ("workers", "slots")}
+    times = ceil(max(1, grown["workers"]) * max(1, grown["slots"]))
+    return {variable_of(setting): str(value) for setting, value in changed.items()} | {
+        limit: str(times * defaults[limit]) for limit in LIMITS
+    }
+
+
+def refuse_literals(name: str, service: Service, changed: Mapping[str, int]) -> None:
+    """Raise a LabError where a service, read as this variant, does not have what the variant asks for."""
+    for setting, value in changed.items():
+        variable = variable_of(setting)
+        if (found := service.environment.get(variable)) != str(value):
+            raise LabError(
+                f"{name}: in docker-compose.yml {service.name} has {variable}={found or ''}, whatever is asked for: "
+                "merge *budget into its environment without a value of its own, or leave this variant out."
+            )
+
+
+def refuse_workers(who: str, workers: int, cpus: CpuPlan) -> None:
+    """Raise a LabError where there are more workers than CPUs for the server: they would only share one."""
+    if workers <= len(cpus.server):
+        return
+    here = usable()
+    more = f"Name {workers} of the CPUs {cpu_list(here)} in LAB_SERVER_CPUS (the generator shares them if none is left), or ask"
+    raise LabError(
+        f"{who} asks for {workers} workers, and the server under test has CPU {cpu_list(cpus.server)} alone. "
+        f"{more if len(here) >= workers else f'There are {len(here)} CPUs here: ask'} for fewer workers."
+    )
