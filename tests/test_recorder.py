@@ -60,13 +60,6 @@ def test_time_in_flight_is_clipped_to_the_window() -> None:
     assert figures.in_flight_s == pytest.approx(0.5 + 0.25 + 0.5)
 
 
-def test_think_time_is_clipped_to_the_window() -> None:
-    """A user is answered at 0.5, 1.6 and 2.8 s, and thinks for 1 s each time."""
-    asked = recorded((0.4, 0.1), (1.5, 0.1), (2.6, 0.2))
-    assert Digest(asked, 1, 3, is_open=False, think_s=1).thinking_s == pytest.approx(0.5 + 1 + 0.2)
-    assert digest(asked).thinking_s == 0
-
-
 def test_a_window_of_part_of_a_second_has_one_count() -> None:
     figures = Digest(recorded((0.1, 0.01), (0.25, 0.01)), 0, 0.2, is_open=False)
     assert figures.completed_per_second.tolist() == [1]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.analysis import merge
 from lab.config import scenarios
+from lab.load import merge
 from lab.load.client import Driver
 from lab.load.protocol import Order
 from lab.model.histogram import Histogram

@@ -119,7 +119,7 @@ def rps(sample: Sample) -> float:
 def cpu_us_per_request(sample: Sample) -> float | None:
     """Return the server's CPU time in the window over the correct responses that ended in it, in us."""
     usage = sample.usage.get("server")
-    return None if usage is None else per(usage.cpu_s, sample.driven.completed, 1e6)
+    return None if usage is None or sample.is_portion else per(usage.cpu_s, sample.driven.completed, 1e6)
 
 
 def block_p99_ms(sample: Sample) -> float | None:

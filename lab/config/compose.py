@@ -29,7 +29,7 @@ What a stack depends on the lab starts itself, in both runtimes.)"""
 
 LABELS = (
     *(f"lab.{factor}" for factor in FACTORS), "lab.port", "lab.baseline", "lab.serves", "lab.omits", "lab.exceptions", "lab.needs",
-    "lab.lock",
+    "lab.lock", "lab.documented",
 )  # fmt: skip
 _OMIT = re.compile(r"(?P<path>/\S*): +(?P<why>.+)")
 _EXCEPTION = re.compile(r"(?P<name>\w+)=(?P<value>0|[1-9]\d*|null): +(?P<why>.+)")
@@ -183,6 +183,7 @@ def _stack(name: str, service: Service) -> Stack:
             omits=_omits(labels.get("lab.omits", "")),
             exceptions=exceptions,
             budget={of_variable(key): value for key, value in service.budget.items() if of_variable(key) in SETTINGS},
+            guide=labels.get("lab.documented", ""),
             baseline=labels.get("lab.baseline") == "true" and name == service.name,
         )
     except KeyError as error:

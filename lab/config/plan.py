@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 from random import Random
 
-from lab.model.loads import Load
+from lab.model import mixtures
+from lab.model.mixtures import Row
 from lab.model.noun import Noun
 from lab.model.stack import AA
 from lab.model.workload import Profile, Scenario, Trial
@@ -35,9 +36,9 @@ class Plan(Noun):
     def block(self, number: int, attempt: int = 0) -> Iterator[Trial]:
         """Yield the trials of one block in the order in which they run."""
         shuffler = Random(f"{self.seed}/{number}")
-        cells = [(scenario, load) for scenario in self.scenarios for load in self.profile.loads]
-        shuffler.shuffle(cells)
-        for scenario, load in self._shares_last(cells):
+        groups = mixtures.measured(self.scenarios, self.profile.loads)
+        shuffler.shuffle(groups)
+        for scenario, load in self._shares_last([row for group in groups for row in group]):
             seed = Random(f"{self.seed}/{number}/{scenario.id}/{load}").getrandbits(31)
             for arm in _order(self._arms_of(scenario), f"{self.seed}/{scenario.id}/{load}", number):
                 yield Trial(
@@ -52,14 +53,14 @@ class Plan(Noun):
                     seed=seed,
                 )
 
-    def _shares_last(self, cells: Sequence[tuple[Scenario, Load]]) -> Iterator[tuple[Scenario, Load]]:
-        """Yield the cells in their order, but the shares of each scenario right after the load that they are shares of."""
-        for scenario, load in cells:
+    def _shares_last(self, rows: Sequence[Row]) -> Iterator[Row]:
+        """Yield the rows in their order, but the shares of each scenario right after the load that they are shares of."""
+        for scenario, load in rows:
             if not load.is_share:
-                yield scenario, load
+                yield Row(scenario, load)
             yield from (
-                (one, share)
-                for one, share in cells
+                Row(one, share)
+                for one, share in rows
                 if one == scenario and share.is_share and self.profile.capacity_of(share) == load
             )
 

@@ -10,7 +10,7 @@ from lab.config import compose, variants
 from lab.errors import LabError
 from lab.host import machine
 from lab.model.effective import variable_of
-from lab.model.stack import SETTINGS, VARIANT, Service, Stack
+from lab.model.stack import DOCUMENTED, SETTINGS, VARIANT, Service, Stack
 from lab.paths import COMPOSE_FILE
 
 _HOST_CA = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -68,7 +68,9 @@ class Project:
         Raises:
             LabError: a variant asks for what its stack cannot have, or for more workers than the server has CPUs.
         """
-        asked = [name for name in dict.fromkeys(map(variants.normal, names)) if VARIANT in name]
+        guided = [f"{stack.name}{VARIANT}{DOCUMENTED}" for stack in self.stacks.values() if stack.guide]
+        words = [word for name in names for word in (guided if name == DOCUMENTED else [name])]
+        asked = [name for name in dict.fromkeys(map(variants.normal, words)) if VARIANT in name]
         known = [name for name in asked if name.partition(VARIANT)[0] in self.stacks]
         if len(known) > variants.MOST:
             raise LabError(f"{len(known)} variants are too many for one run: name {variants.MOST} at most.")
@@ -78,9 +80,10 @@ class Project:
 
     def _variant(self, name: str, place: int) -> Service:
         stack = self.stacks[name.partition(VARIANT)[0]]
-        changed = variants.changes(name, stack)
+        changed = variants.changes(name, stack, len(self.cpus.server))
         budget = stack.budget | changed
-        variants.refuse_workers(name, budget["workers"], self.cpus)
+        if not name.endswith(f"{VARIANT}{DOCUMENTED}"):  # a guide may want more workers than CPUs
+            variants.refuse_workers(name, budget["workers"], self.cpus)
         own = variants.variables(changed, budget, _defaults()) | {
             "LAB_PORT": str(stack.port + place * variants.PORT_OFFSET),
             "LAB_ARM": name.removeprefix(stack.name),

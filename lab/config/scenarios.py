@@ -3,6 +3,7 @@
 A user class with a `path` is a scenario. Its id is that path without its first slash; the first word is the workload.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import get_args
@@ -14,7 +15,7 @@ from lab.config.amounts import amount
 from lab.config.user_classes import UserClass, user_classes
 from lab.errors import LabError
 from lab.model.noun import Noun
-from lab.model.workload import Gate, Scenario
+from lab.model.workload import Gate, Part, Scenario
 
 ALL = "all"
 """The word for every scenario, and for every stack."""
@@ -23,6 +24,8 @@ CPU_MS, ROUNDS = "cpu_ms", "rounds"
 MOST_CPU_MS = 200
 """The contract's most rounds are half a second of a fast interpreter."""
 _AMOUNTS = ("at_once", "waits_ms")
+_PART = re.compile(r"(?P<id>.+?)(?:\*(?P<weight>[1-9]\d{0,2})|=probe@(?P<rate>[1-9]\d{0,4})/s)?", re.ASCII)
+_MIXED = "write a mixture as db/one+json, with weights as db/one*3+json, and a probe as crunch/inline+json=probe@50/s"
 _MUST_BE = {
     "path": "a path without a query, such as '/db/one'",
     "params": "a dictionary of whole numbers, texts and None",
@@ -30,6 +33,7 @@ _MUST_BE = {
     "holds": f"None or one of {', '.join(get_args(Gate))}",
     **dict.fromkeys(_AMOUNTS, "a text such as 'n * ms'"),
     "streams": "True or False",
+    "weight": "a whole number from 1 to 1000",
 }
 
 
@@ -48,6 +52,8 @@ class Declared(Noun):
     waits_ms: str | None = None
     """Like `at_once` a product of parameters (lab/config/amounts.py)."""
     streams: bool = False
+    weight: int = Field(default=1, ge=1, le=1_000)
+    """Locust's: how many users it has in a mixture for each of a class with the weight 1."""
 
     @property
     def name(self) -> str:
@@ -146,23 +152,65 @@ def all_of(folder: Path) -> tuple[Scenario, ...]:
 
 
 def find(folder: Path, ids: Iterable[str]) -> tuple[Scenario, ...]:
-    """Return the scenarios of ids such as `db`, `db/one`, `wait?ms=50` or `all`, each once and in the order given.
+    """Return the scenarios of ids such as `db`, `db/one`, `wait?ms=50`, `db/one*3+json` or `all`, each once and in the order given.
 
     Raises:
         LabError: an id or a parameter is not known; says which there are.
     """
     available = declared_in(folder)
-    scenarios = (scenario for text in ids for scenario in _named(text, available))
+    scenarios = (
+        scenario for text in ids for scenario in (_named(text, available) if _is_one(text) else [_mixed(text, available)])
+    )
     return tuple({scenario.id: scenario for scenario in scenarios}.values())
 
 
 def _named(text: str, available: list[Declared]) -> list[Scenario]:
-    name, _, query = text.partition("?")
+    return [one.scenario(text.partition("?")[2]) for one in _declared_as(text, available)]
+
+
+def _declared_as(text: str, available: list[Declared]) -> list[Declared]:
+    name = text.partition("?")[0]
     found = [one for one in available if name in (one.name, one.workload, ALL)]
     if not found:
         choices = ", ".join(dict.fromkeys(choice for one in available for choice in (one.workload, one.name)))
         raise LabError(f"There is no scenario {name!r}; there are: {choices}.")
-    return [one.scenario(query) for one in found]
+    return found
+
+
+def _is_one(text: str) -> bool:
+    return not any(sign in text for sign in ("+", "*", "=probe@"))
+
+
+def _mixed(text: str, available: list[Declared]) -> Scenario:
+    """Return the mixture of ids that are joined by a plus sign, each with a weight, a probe's rate or neither."""
+    parts = [_part(word, text, available) for word in text.split("+")]
+    if len({part.scenario.id for part in parts}) < len(parts):
+        raise LabError(f"The mixture {text!r} has a scenario twice: give it a weight, as in db/one*2+json.")
+    if len(parts) == 1 or all(part.rate is not None for part in parts):
+        raise LabError(f"{text!r} is no mixture: a probe or a weight needs another scenario beside it; {_MIXED}.")
+    first = next(part.scenario for part in parts if part.rate is None)
+    expected = tuple(dict.fromkeys(reason for part in parts for reason in part.scenario.expected_errors))
+    return Scenario(
+        id="+".join(part.word for part in parts),
+        **first.model_dump(include={"workload", "file", "user", "path"}),
+        expected_errors=expected,
+        parts=tuple(parts),
+    )
+
+
+def _part(word: str, text: str, available: list[Declared]) -> Part:
+    read = _PART.fullmatch(word)
+    if not read:
+        raise LabError(f"The mixture {text!r} cannot be read at {word!r}: {_MIXED}.")
+    found = _declared_as(read["id"], available)
+    if len(found) > 1:
+        choices = ", ".join(one.name for one in found)
+        raise LabError(f"The mixture {text!r} has {read['id']!r}, which is several scenarios; choose one of {choices}.")
+    scenario = found[0].scenario(read["id"].partition("?")[2])
+    if scenario.cpu_ms is not None:
+        raise LabError(f"The mixture {text!r} has {scenario.id!r}: {CPU_MS} is for scenarios on their own; give {ROUNDS}.")
+    rate = None if read["rate"] is None else int(read["rate"])
+    return Part(scenario=scenario, weight=int(read["weight"] or found[0].weight), rate=rate)
 
 
 def _declared(one: UserClass) -> Declared:

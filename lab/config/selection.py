@@ -11,7 +11,8 @@ from lab.config.plan import Plan
 from lab.config.scenarios import ALL
 from lab.config.variants import normal
 from lab.errors import LabError
-from lab.model.stack import AA, Service, Stack, baseline
+from lab.model import mixtures
+from lab.model.stack import AA, DOCUMENTED, Service, Stack, baseline
 from lab.model.workload import MOST_BLOCKS, Profile, Scenario
 
 LONGEST_WINDOW_S = 600
@@ -25,16 +26,19 @@ def words(text: str) -> list[str]:
 
 
 def stacks(names: Sequence[str], known: Mapping[str, Stack]) -> list[Stack]:
-    """Return the stacks of these names, in the order given, each once; `all` means every one, without variants.
+    """Return the stacks of these names, in the order given, each once.
+
+    `all` means every one, without variants; `documented` those variants that have what their server's deployment guide gives.
 
     Raises:
         LabError: there is no such stack.
     """
     every = [stack for stack in known.values() if stack.name == stack.service]
-    if unknown := [name for name in names if normal(name) not in known and name != ALL]:
+    sets = {ALL: every, DOCUMENTED: [stack for stack in known.values() if stack.is_documented]}
+    if unknown := [name for name in names if normal(name) not in known and name not in sets]:
         choices = ", ".join(stack.name for stack in every)
-        raise LabError(f"There is no stack {unknown[0]!r}; choose from {choices}, or {ALL}.")
-    chosen = [stack for name in names for stack in (every if name == ALL else [known[normal(name)]])]
+        raise LabError(f"There is no stack {unknown[0]!r}; choose from {choices}, or {' or '.join(sets)}.")
+    chosen = [stack for name in names for stack in sets.get(name, [known.get(normal(name))]) if stack]
     return list({stack.name: stack for stack in chosen}.values())
 
 
@@ -71,6 +75,11 @@ def plan(profile: Profile, chosen: Sequence[Stack], scenarios: Sequence[Scenario
     Raises:
         LabError: nothing is left to measure.
     """
+    for scenario in scenarios:
+        for load in profile.loads:
+            if why := mixtures.refusal(scenario, load):
+                raise LabError(f"{why}.")
+    every = list(mixtures.all_of(scenarios).values())
     twice = _measured_twice(profile, baseline(chosen), scenarios)
     arms = [stack.name for stack in chosen] + ([baseline(chosen).name + AA] if twice else [])
     made = Plan(
@@ -78,7 +87,7 @@ def plan(profile: Profile, chosen: Sequence[Stack], scenarios: Sequence[Scenario
         seed=seed,
         arms=tuple(arms),
         scenarios=tuple(scenarios),
-        impossible={stack.name: tuple(_impossible(stack, scenarios)) for stack in chosen},
+        impossible={stack.name: tuple(_impossible(stack, every)) for stack in chosen},
     )
     if not made.trials_per_block:
         raise LabError(
@@ -89,12 +98,12 @@ def plan(profile: Profile, chosen: Sequence[Stack], scenarios: Sequence[Scenario
 
 def _measured_twice(profile: Profile, base: Stack, scenarios: Sequence[Scenario]) -> tuple[str, ...]:
     """Return the ids that the A/A arm runs: those of the profile that were chosen, else the first that the baseline serves."""
-    possible = [scenario.id for scenario in scenarios if base.why_omitted(scenario.path) is None]
+    possible = [scenario.id for scenario in scenarios if base.why_omitted(*scenario.paths) is None]
     return tuple(id_ for id_ in possible if id_ in profile.aa_scenarios) or tuple(possible[:1])
 
 
 def _impossible(stack: Stack, scenarios: Iterable[Scenario]) -> list[str]:
-    return [scenario.id for scenario in scenarios if stack.why_omitted(scenario.path) is not None]
+    return [scenario.id for scenario in scenarios if stack.why_omitted(*scenario.paths) is not None]
 
 
 def profile(folder: Path, name: str) -> Profile:

@@ -13,7 +13,7 @@ from typing import Any
 
 from lab.errors import LabError
 
-DECLARED = ("path", "params", "expected_errors", "holds", "at_once", "waits_ms", "streams")
+DECLARED = ("path", "params", "expected_errors", "holds", "at_once", "waits_ms", "streams", "weight")
 NAMES = {*DECLARED, "abstract"}
 """The attributes that the lab reads; the rest of a user class is its own."""
 BASE = "FastUser"

@@ -7,7 +7,7 @@ from math import ceil
 from lab.errors import LabError
 from lab.host.machine import CpuPlan, cpu_list, usable
 from lab.model.effective import variable_of
-from lab.model.stack import SETTINGS, VARIANT, Service, Stack
+from lab.model.stack import DOCUMENTED, SETTINGS, VARIANT, Service, Stack
 
 MOST = 12
 """Variants of one run: with more of them, ports would be among those from which the kernel gives clients theirs."""
@@ -15,6 +15,8 @@ PORT_OFFSET = 2_000
 """Each variant listens this far above the one before it, the first above its service."""
 LIMITS = ("LAB_MEMORY_MB", "LAB_PIDS")
 """Variables of what a container may use at most."""
+_GUIDED = re.compile(r"(?:(?P<times>[1-9]\d*)\*)?cpus(?:\+(?P<more>\d+))?", re.ASCII)
+"""A number of a deployment guide: `cpus`, `2*cpus+1`."""
 _WHOLE = re.compile(r"[1-9]\d{0,8}", re.ASCII)
 
 
@@ -29,16 +31,39 @@ def _place(asked: str) -> int:
     return SETTINGS.index(setting) if setting in SETTINGS else len(SETTINGS)
 
 
-def changes(name: str, stack: Stack) -> dict[str, int]:
+def changes(name: str, stack: Stack, cpus: int) -> dict[str, int]:
     """Return setting -> value that a variant of a stack asks for.
+
+    Args:
+        cpus: how many the server has.
 
     Raises:
         LabError: there is no such setting or value, or this stack cannot have it.
     """
-    asked = [_change(name, text, stack) for text in name.split(VARIANT)[1:]]
+    words = name.split(VARIANT)[1:]
+    if words == [DOCUMENTED]:
+        return _documented(name, stack, cpus)
+    asked = [_change(name, text, stack) for text in words]
     if len(dict(asked)) < len(asked):
         raise LabError(f"{name} names a setting twice: leave one of them out.")
     return dict(asked)
+
+
+def _documented(name: str, stack: Stack, cpus: int) -> dict[str, int]:
+    """Return setting -> value of the deployment guide."""
+    if not stack.guide:
+        raise LabError(f"{name}: docker-compose.yml has no lab.documented of {stack.name}; name its settings, as in +slots=200.")
+    found = {}
+    for text in stack.guide.split():
+        setting, _, value = text.partition("=")
+        read = _GUIDED.fullmatch(value)
+        if setting not in SETTINGS or not (read or _WHOLE.fullmatch(value)):
+            raise LabError(
+                f"docker-compose.yml: lab.documented of {stack.name} has {text!r}; write settings "
+                f"({', '.join(SETTINGS)}) like workers=2*cpus+1 slots=4."
+            )
+        found[setting] = int(read["times"] or 1) * cpus + int(read["more"] or 0) if read else int(value)
+    return found
 
 
 def _change(name: str, text: str, stack: Stack) -> tuple[str, int]:

@@ -33,7 +33,7 @@ class Order(Noun):
     part: int = Field(default=0, ge=0)
     """Which part of the load this driver takes, counted from 0 …"""
     parts: int = Field(default=1, ge=1)
-    """… of so many drivers that share it; `lab.analysis.merge` merges their answers."""
+    """… of so many drivers that share it; `lab.load.merge` merges their answers."""
 
     @model_validator(mode="after")
     def _has_a_rate(self) -> Self:

@@ -93,6 +93,8 @@ class Driven(Noun):
     window_end_s: Amount
     drained_s: Amount
     """CLOCK_MONOTONIC when the last request had ended."""
+    portions: "tuple[Driven, ...]" = ()
+    """Of a mixture: each of its scenarios by itself. The rest of the record is of those that are no probe."""
 
 
 class Sample(Noun):
@@ -103,6 +105,8 @@ class Sample(Noun):
     started_at: datetime
     driven: Driven
     usage: dict[Role, Usage]
+    is_portion: bool = False
+    """Whether it is one scenario of a mixture: what roles used was for all of them."""
     offered_rps: Amount | None = None
     """Open load: requests per second that the schedule was drawn for (burst: the capacity); None in closed load, and in older runs."""
     idle_cpu_s: Amount | None = None

@@ -33,6 +33,12 @@ SETTINGS = ("workers", "slots", "db_pool", "upstream_connections", "keep_alive_s
 VARIANT = "+"
 """Begins each changed setting in the name of a variant: `a+workers=2+slots=200`."""
 
+DOCUMENTED = "documented"
+"""Stands in the name of a variant that has what its server's own deployment guide gives, instead of the equal budget."""
+CONFIGURATION = "configuration"
+"""What differs between such a variant and its stack, which has …"""
+EQUAL = "equal budget"
+
 SettingValue = int | float | str | None
 """None: the stack has no such thing."""
 
@@ -81,12 +87,19 @@ class Stack(Noun):
     """Setting -> the value that this stack declares instead of the equal budget's."""
     budget: dict[str, int] = Field(default_factory=dict)
     """Setting -> the value that it is to have; empty in older runs."""
+    guide: str = ""
+    """What its server's deployment guide gives, as the label `lab.documented` has it: `workers=2*cpus+1 slots=4`."""
     baseline: bool = False
 
     @property
     def service(self) -> str:
         """Return the service that it is, or is a variant of."""
         return self.name.partition(VARIANT)[0]
+
+    @property
+    def is_documented(self) -> bool:
+        """Return whether it has what its server's deployment guide gives."""
+        return DOCUMENTED in self.name.split(VARIANT)
 
     @property
     def connections(self) -> int:
@@ -104,15 +117,22 @@ class Stack(Noun):
         """Return the factors that the stack declares, by name, and its budget; none where `handlers` is unknown."""
         declared = {factor: getattr(self, factor) for factor in FACTORS} if self.handlers else {}
         asked = {setting: str(value) for setting, value in self.budget.items()}
-        return {factor: value for factor, value in declared.items() if value is not None} | asked
+        if self.is_documented:
+            guided = {word.partition("=")[0] for word in self.guide.split()}
+            told = ", ".join(f"{setting}={value}" for setting, value in asked.items() if setting in guided)
+            configured = {CONFIGURATION: f"as documented ({told})"}
+        else:
+            configured = {CONFIGURATION: EQUAL, **asked}
+        return {factor: value for factor, value in declared.items() if value is not None} | configured
 
-    def why_omitted(self, path: str) -> str | None:
-        """Return why this stack does not serve a path, by its own declaration; None if it does."""
-        for omitted, why in self.omits.items():
-            if covers(omitted, path):
-                return why
-        if self.serves and path not in ASKED_BY_LAB and not any(covers(served, path) for served in self.serves):
-            return f"it serves only {', '.join(self.serves)}"
+    def why_omitted(self, *paths: str) -> str | None:
+        """Return why this stack does not serve one of these paths, by its own declaration; None if it serves all."""
+        for path in paths:
+            for omitted, why in self.omits.items():
+                if covers(omitted, path):
+                    return why
+            if self.serves and path not in ASKED_BY_LAB and not any(covers(served, path) for served in self.serves):
+                return f"it serves only {', '.join(self.serves)}"
         return None
 
 

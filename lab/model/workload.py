@@ -17,10 +17,27 @@ SHORTEST_BURST_S = 3
 """Of a window: a third of it has ten of the parts whose latency says when a stack has recovered."""
 
 
+class Part(Noun):
+    """A scenario of a mixture: with a weight it has so large a share of the users or of the rate, with a rate it is a probe."""
+
+    scenario: "Scenario"
+    weight: int = Field(default=1, ge=1, le=1_000)
+    rate: int | None = Field(default=None, ge=1, le=100_000)
+    """Requests per second of an open load of its own."""
+
+    @property
+    def word(self) -> str:
+        """Return what it is called in a mixture's id."""
+        if self.rate is not None:
+            return f"{self.scenario.id}=probe@{self.rate}/s"
+        return f"{self.scenario.id}{f'*{self.weight}' if self.weight > 1 else ''}"
+
+
 class Scenario(Noun):
     """One path of the contract with its parameters: what a user class of a file in loadtests/ asks for.
 
-    `id` reads `db/batched`, or `wait?ms=50` where a parameter differs from the class's default.
+    `id` reads `db/batched`, or `wait?ms=50` where a parameter differs from the class's default. A mixture has `parts`, and file,
+    user and path of the first of them.
     """
 
     id: str
@@ -41,6 +58,13 @@ class Scenario(Noun):
     """How long a request waits at least."""
     streams: bool = False
     """Whether the answer is sent in parts: an event loop, where there is one, holds no thread between them."""
+    parts: tuple[Part, ...] = ()
+    """Of a mixture: the scenarios that are asked at the same time."""
+
+    @property
+    def paths(self) -> list[str]:
+        """Return the paths that are asked."""
+        return [part.scenario.path for part in self.parts] or [self.path]
 
 
 class _OfLoads(Noun):

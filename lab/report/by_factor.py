@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lab.analysis.comparison.contrasts import differences, instead_of
 from lab.analysis.comparison.rows import Comparison
 from lab.analysis.validity.bounds import QUOTA
-from lab.model.stack import FACTORS, SETTINGS, VARIANT, Stack
+from lab.model.stack import CONFIGURATION, FACTORS, SETTINGS, VARIANT, Stack
 from lab.report import words
 from lab.report.view import View
 
@@ -17,7 +17,7 @@ _WORDS = {
 }
 _PLACE = ("framework", "server", "model")
 """What a contrast is named after, or what goes without saying; the others tell it from the contrasts beside it."""
-_ORDER = (*SETTINGS, *reversed(FACTORS))
+_ORDER = (CONFIGURATION, *SETTINGS, *reversed(FACTORS))
 """Changed settings come first: somebody asked for them."""
 MOST = 30
 """So many sentences on contrasts are read first; of more, a report hides them behind its table, and a terminal shows what differs."""
@@ -77,7 +77,7 @@ class Contrast:
 
     def _value(self, stack: Stack, other: Stack) -> str:
         """Return what a stack has of the factor, with what only its server leaves a choice of."""
-        own = [value for factor, value in stack.factors.items() if factor not in other.factors]
+        own = [value for factor, value in stack.factors.items() if factor in FACTORS and factor not in other.factors]
         return self._word(self.factor, stack.factors[self.factor]) + (f" with {words.listed(own)}" if own else "")
 
     def _word(self, factor: str, value: str) -> str:

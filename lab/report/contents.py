@@ -7,6 +7,7 @@ from typing import TypeVar
 from lab.analysis import columns
 from lab.analysis.comparison.paired import MIN_BLOCKS
 from lab.analysis.comparison.rows import Comparison
+from lab.analysis.mixed import Changed, Influence
 from lab.analysis.summary import Judged
 from lab.model.cell import Figure, Value
 from lab.model.loads import Load
@@ -39,9 +40,11 @@ HOW_TO_READ = (
     "Memory is read at the end of the window and depends on what ran before in the block.",
 )
 CONTRASTS = "What one factor changes"
+TOGETHER = "What scenarios do to each other"
 STACK = page.Head("stack", numeric=False)
 AMOUNTS = {"share": page.Head("share", "of its own capacity"), "users": page.Head("users")}
 PICTURES = {"share": "Latency by rate", "users": "Throughput and latency by users", "": "Throughput and latency"}
+_TOGETHER = ("rps", "p50_ms", "p95_ms")
 A_SWEEP = "Where throughput no longer rises with the users, more of them only wait longer. In the picture a hollow mark is a failed cell."
 
 
@@ -58,6 +61,8 @@ def _sections(view: View, drawn: Collection[str]) -> Iterator[page.Section]:
     if told := by_factor.contrasts(view):
         yield page.Section(CONTRASTS, tuple(_contrasts(view, told)))
     yield page.Section("The short answer", tuple(_short_answer(view)))
+    if found := view.influences:
+        yield page.Section(TOGETHER, tuple(_together(found)))
     for one in view.chapters:
         blocks = tuple(_chapter(one, view.run, one.slug in drawn))
         yield page.Section(one.scenario.id, blocks, one.load_words, one.slug)
@@ -122,6 +127,31 @@ def _ratio(row: Comparison | None) -> page.Text:
         return page.Text(words.NOTHING)
     verdict = words.label(row).partition(" within")[0]
     return page.Text(f"{words.times(row.ratio)} x {verdict}", words.interval(row).strip(), tone(row))
+
+
+def _together(found: Sequence[Influence]) -> Iterator[page.Block]:
+    """Yield what each scenario of a mixture had alone and beside the others, in one table."""
+    yield page.Paragraph(
+        "Each scenario of a mixture had the same users, or the same rate, alone and beside the others in each block. The ratio is "
+        "that of the two inside the block, with its 95 % interval over blocks; it is not adjusted for the other rows."
+    )
+    heads = (STACK, page.Head("scenario", numeric=False), page.Head("its load", numeric=False))
+    figures = (page.Head("throughput", "1/s"), page.Head("p50", "ms"), page.Head("p95", "ms"))
+    rows = (
+        page.row(one.stack, one.beside, words.load(str(one.load)), *(_change(one.figures.get(name)) for name in _TOGETHER))
+        for one in found
+    )
+    yield page.Table(TOGETHER, (*heads, *figures), tuple(rows))
+
+
+def _change(changed: Changed | None) -> page.Text:
+    if changed is None:
+        return page.Text(words.NOTHING)
+    ratio = changed.ratio
+    interval = "" if ratio.lo is None else f" ({words.times(ratio.lo)} to {words.times(ratio.hi)})"
+    return page.Text(
+        f"{words.number(changed.alone)} to {words.number(changed.beside)}", f"{words.times(ratio.mean)} x{interval}"
+    )
 
 
 def _short_answer(view: View) -> Iterator[page.Block]:

@@ -1,13 +1,14 @@
 """Reads a run's originals: run.json, trials.jsonl and blocks.jsonl."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lab.analysis.validity.limits import Limits
 from lab.errors import LabError
+from lab.model.mixtures import all_of
 from lab.model.outcome import Block, Outcome
 from lab.model.stack import AA, Stack, baseline
 from lab.model.workload import Profile, Scenario, Trial
@@ -66,10 +67,11 @@ def read(path: Path) -> Run:
         for name in _OBJECTS:
             if not isinstance(facts.get(name, {}), Mapping):
                 raise LabError(f"{run_json} is damaged: {name} is no object. Restore the file.")
-        limits = _limits(facts, stacks, scenarios)
+        asked = all_of(scenarios)
+        limits = _limits(facts, stacks, asked.values())
     except (KeyError, TypeError, ValueError) as error:
         raise LabError(f"{run_json} is damaged: {problem(error, run_json)}. Restore the file.") from None
-    strange = tuple(filter(None, (_stranger(one.trial, stacks, scenarios) for one in trials.values)))
+    strange = tuple(filter(None, (_stranger(one.trial, stacks, asked) for one in trials.values)))
     return Run(
         folder=path,
         facts=facts,
@@ -77,7 +79,7 @@ def read(path: Path) -> Run:
         stacks=stacks,
         scenarios=scenarios,
         limits=limits,
-        outcomes=tuple(one for one in trials.values if not _stranger(one.trial, stacks, scenarios)),
+        outcomes=tuple(one for one in trials.values if not _stranger(one.trial, stacks, asked)),
         blocks=blocks.values,
         cut_lines=trials.cut + blocks.cut,
         damaged=(*trials.damaged, *blocks.damaged, *dict.fromkeys(strange), *_incomplete(trials.values, blocks.values)),
@@ -85,7 +87,7 @@ def read(path: Path) -> Run:
 
 
 def _limits(
-    facts: Mapping[str, Any], stacks: Iterable[Stack], scenarios: Sequence[Scenario]
+    facts: Mapping[str, Any], stacks: Iterable[Stack], scenarios: Collection[Scenario]
 ) -> dict[str, dict[str, Limits]]:
     def of(stack: Stack, scenario: Scenario) -> Limits:
         if written := facts.get("limits"):
@@ -95,11 +97,11 @@ def _limits(
     return {stack.name: {scenario.id: of(stack, scenario) for scenario in scenarios} for stack in stacks}
 
 
-def _stranger(trial: Trial, stacks: Iterable[Stack], scenarios: Iterable[Scenario]) -> str:
+def _stranger(trial: Trial, stacks: Iterable[Stack], scenarios: Container[str]) -> str:
     """Say of which stack or scenario a trial is that run.json does not have; empty where it has both."""
     if trial.stack.removesuffix(AA) not in {stack.name for stack in stacks}:
         what = f"stack {trial.stack!r}"
-    elif trial.scenario not in {scenario.id for scenario in scenarios}:
+    elif trial.scenario not in scenarios:
         what = f"scenario {trial.scenario!r}"
     else:
         return ""

@@ -10,11 +10,14 @@ from lab.analysis import summary
 from lab.analysis.columns import Cost
 from lab.analysis.comparison.contrasts import differences
 from lab.analysis.comparison.rows import Comparison, compare
+from lab.analysis.mixed import Influence, influences, with_portions
 from lab.analysis.summary import Judged
+from lab.analysis.validity.limits import Limits
+from lab.model import mixtures
 from lab.model.cell import Cell
 from lab.model.outcome import Role
 from lab.model.stack import AA
-from lab.model.workload import Scenario
+from lab.model.workload import Scenario, Trial
 from lab.paths import RESULTS
 from lab.report.read import Run, read
 from lab.report.section import Chapter, Line, Section, chapters, headline
@@ -33,8 +36,23 @@ class View:
     @cached_property
     def trials(self) -> list[Judged]:
         """Return the trials that count with their verdicts."""
-        limits = self.run.limits
-        return summary.judged(self.run.outcomes, lambda trial: limits[trial.stack.removesuffix(AA)][trial.scenario])
+        return summary.judged(with_portions(self.run.outcomes, self.run.scenarios), self._limits)
+
+    def _limits(self, trial: Trial) -> Limits:
+        """Return what a trial could do at most; the slots of a scenario beside others are theirs too."""
+        known = self.run.limits[trial.stack.removesuffix(AA)]
+        alone = self._alone.get(trial.scenario)
+        return known[alone].model_copy(update={"slots": None}) if alone else known[trial.scenario]
+
+    @cached_property
+    def _alone(self) -> dict[str, str]:
+        """Return for each scenario beside others the id that it has on its own."""
+        return {
+            portion.beside.id: portion.alone.id
+            for scenario in self.run.scenarios
+            for load in self.run.profile.loads
+            for portion in mixtures.portions(scenario, load)
+        }
 
     @cached_property
     def _all_cells(self) -> list[Cell]:
@@ -50,14 +68,17 @@ class View:
         return compare(summary.observations(self.trials, self._all_cells), self.run.baseline, differing)
 
     @cached_property
+    def influences(self) -> list[Influence]:
+        return influences(self.trials, self.run.scenarios, self.run.profile.loads, self.stack_names)
+
+    @cached_property
     def costs(self) -> list[Cost]:
         return summary.costs(self.trials, self.cells)
 
     @cached_property
     def sections(self) -> list[Section]:
-        return [
-            self._section(scenario, str(load)) for scenario in self.run.scenarios for load in self.run.profile.loads
-        ]
+        rows = mixtures.shown(self.run.scenarios, self.run.profile.loads)
+        return [self._section(scenario, str(load)) for scenario, load in rows]
 
     @cached_property
     def chapters(self) -> list[Chapter]:
@@ -86,7 +107,7 @@ class View:
         )
 
     def _not_supported(self, scenario: Scenario) -> dict[str, str]:
-        reasons = {stack.name: stack.why_omitted(scenario.path) for stack in self.run.stacks}
+        reasons = {stack.name: stack.why_omitted(*scenario.paths) for stack in self.run.stacks}
         return {stack: reason for stack, reason in reasons.items() if reason is not None}
 
     @property

@@ -136,8 +136,8 @@ class Attempts:
         Args:
             before: the outcomes of this attempt so far; a share of capacity is taken of one of them.
         """
-        path = self.context.scenarios[trial.scenario].path
-        if reason := self.wrong.get(trial.stack.removesuffix(AA), {}).get(path):
+        wrong = self.wrong.get(trial.stack.removesuffix(AA), {})
+        if reason := next((wrong[path] for path in self.context.scenarios[trial.scenario].paths if path in wrong), ""):
             return Failure(trial=trial, started_at=datetime.now(UTC), reason=reason, off_contract=True)
         if not trial.load.is_share:
             return bench.measure(trial)

@@ -14,6 +14,7 @@ from lab.host import noise, readings
 from lab.host.machine import CpuPlan
 from lab.load.client import Driver
 from lab.model.effective import Settings
+from lab.model.mixtures import all_of
 from lab.model.stack import AA, Arm, Service, Stack, Target, baseline
 from lab.model.workload import Scenario
 from lab.run import provenance, rounds, servers
@@ -74,8 +75,8 @@ class Context:
 
     @cached_property
     def scenarios(self) -> dict[str, Scenario]:
-        """Return the plan's scenarios by id."""
-        return {scenario.id: scenario for scenario in self.plan.scenarios}
+        """Return the scenarios of the plan's trials by id."""
+        return all_of(self.plan.scenarios)
 
     @property
     def baseline(self) -> str:

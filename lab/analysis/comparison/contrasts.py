@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import combinations
 
-from lab.model.stack import SETTINGS, Stack
+from lab.model.stack import CONFIGURATION, EQUAL, SETTINGS, Stack
 
 USUAL: dict[str, tuple[str, ...]] = {
     "loop": ("asyncio", "uvloop"),
@@ -54,6 +54,8 @@ def instead_of(one: Stack, other: Stack) -> tuple[Stack, Stack]:
 
 def _place(factor: str, value: str) -> int | None:
     """Return where a value stands in the order in which people ask; None where there is no such order."""
+    if factor == CONFIGURATION:
+        return int(value != EQUAL)
     if factor in SETTINGS:
         return int(value)
     values = USUAL.get(factor, ())

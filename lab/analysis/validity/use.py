@@ -88,6 +88,8 @@ def stall_ms(sample: Sample, limits: Limits) -> float | None:
     driven = sample.driven
     if not driven.completed or sample.serving_replaced or not _idle(sample):  # a restart explains a gap
         return None
+    if sample.is_portion or sample.driven.portions:  # requests queue behind those of other scenarios
+        return None
     if sample.trial.load.burst:  # it makes requests queue, and its means say nothing of either part
         return None
     by_littles_law_ms = driven.in_flight_s / driven.completed * 1e3
@@ -125,5 +127,5 @@ def _rounds(sample: Sample, limits: Limits) -> float:
 def at_once(sample: Sample) -> float:
     """Return how many requests are in flight: all users that do not think, else the mean over the window."""
     load, driven = sample.trial.load, sample.driven
-    all_ask = load.kind == "closed" and not load.think_ms
+    all_ask = load.kind == "closed" and not driven.thinking_s
     return load.amount if all_ask else driven.in_flight_s / driven.window_s

@@ -7,6 +7,7 @@ from typing import Any
 
 import gevent
 from gevent.event import Event
+from locust import User
 
 from lab.load.driver.recorder import Recorder
 from lab.load.protocol import Order
@@ -32,8 +33,10 @@ class Closed:
         """From the time at which each has been served until the window."""
         self.window_s = order.window_s
         self.longest_ramp_s = order.longest_ramp_s
-        self.stop_s = inf
-        """When nobody sends any more (CLOCK_MONOTONIC)."""
+        self.start_s = self.stop_s = inf
+        """When the window starts, and when it ends and nobody sends any more (CLOCK_MONOTONIC)."""
+        self.thinking_s = 0.0
+        """Sum of the times for which users waited after an answer, clipped to the window."""
         self.all_served_s: float | None = None
         """From the start of the load until each user had been answered once."""
         self._unserved = order.users
@@ -49,18 +52,25 @@ class Closed:
         self._gate = Event()
         self._ramp_ended = Event()
 
-    def begin(self, began_s: float) -> float:
-        """Let the users begin, and say when the window starts; what they note is counted from `began_s`."""
-        self.began_s, start_s = began_s, began_s + self.ramp_s + self.settling_s
+    def begin(self, began_s: float) -> None:
+        """Let the users ask once; what they note is counted from `began_s`."""
+        self.began_s = began_s
         self._gate.set()
-        if self.longest_ramp_s and self.users:
-            if self._all_served.wait(self.longest_ramp_s):
-                self.all_served_s = monotonic() - began_s
-                self._spread_s = self.think_s or max(self._shortest_s, self.ramp_s / 2)
-            start_s = max(start_s, monotonic() + max(self._spread_s, self.settling_s))
+
+    def earliest_s(self) -> float:
+        """Wait until all users have been answered once, or have had their time; return when the window may start at the earliest."""
+        start_s = self.began_s + self.ramp_s + self.settling_s
+        if not (self.longest_ramp_s and self.users):
+            return start_s
+        if self._all_served.wait(max(0.0, self.began_s + self.longest_ramp_s - monotonic())):
+            self.all_served_s = monotonic() - self.began_s
+            self._spread_s = self.think_s or max(self._shortest_s, self.ramp_s / 2)
+        return max(start_s, monotonic() + max(self._spread_s, self.settling_s))
+
+    def settle(self, start_s: float) -> None:
+        """Let the users ask on; the window starts at `start_s`."""
+        self.start_s, self.stop_s = start_s, start_s + self.window_s
         self._ramp_ended.set()
-        self.stop_s = start_s + self.window_s
-        return start_s
 
     def task(self, user: Any) -> None:
         """Do the work of a user, once."""
@@ -69,7 +79,7 @@ class Closed:
         self._gate.wait()
         gevent.sleep(place * self.ramp_s)
         try:
-            self._ask_on(user.ask, user.connection, place)
+            self._ask_on(user.ask, user.connection, place, self._pause(user))
         except gevent.GreenletExit:
             self.ended += 1
             raise
@@ -92,11 +102,25 @@ class Closed:
 
     def _rest(self, seconds: float) -> bool:
         """Do nothing for so long, or until the window ends; return whether it lasts longer (a timer may wake a little early)."""
-        until_s = monotonic() + seconds
-        gevent.sleep(max(0.0, min(until_s, self.stop_s) - monotonic()))
+        began_s = monotonic()
+        until_s = began_s + seconds
+        gevent.sleep(max(0.0, min(until_s, self.stop_s) - began_s))
+        self.thinking_s += max(0.0, min(until_s, self.stop_s) - max(began_s, self.start_s))
         return until_s < self.stop_s
 
-    def _ask_on(self, ask: Callable[[float], str | None], connection: Any, place: float) -> None:
+    def _pause(self, user: Any) -> Callable[[], float] | None:
+        """Return what says how long a user waits after an answer; None where it asks on at once."""
+        if self.think_s:
+            return lambda: self.think_s
+        return None if type(user).wait_time is User.wait_time else user.wait_time  # Locust's own default is no pause
+
+    def _ask_on(
+        self,
+        ask: Callable[[float], str | None],
+        connection: Any,
+        place: float,
+        pause: Callable[[], float] | None,
+    ) -> None:
         began_s, is_served, correct = self.began_s, False, self.recorder.correct
         note_due, note_latency = correct.due.append, correct.latency.append
         start_s = monotonic()
@@ -115,7 +139,7 @@ class Closed:
                 if not is_served and (reason is None or reason.startswith("status ")):
                     is_served = True
                     self._await_others(place, end_s - start_s)
-                elif is_served and self.think_s and not self._rest(self.think_s):
+                elif pause and is_served and not self._rest(pause()):
                     return
                 start_s = monotonic()
         except gevent.GreenletExit:

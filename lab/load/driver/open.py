@@ -24,6 +24,7 @@ class Open:
 
     users = 1
     all_served_s = None
+    thinking_s = 0.0
     lost = 0
     """A request that is lost is missing from the schedule's accounts, which the judge checks."""
 
@@ -44,11 +45,10 @@ class Open:
         self.senders = Group()
         self._gate = Event()
 
-    def begin(self, began_s: float) -> float:
-        """Let the dispatcher begin, and say when the window starts; times are counted from `began_s`."""
-        self.began_s = began_s
+    def settle(self, start_s: float) -> None:
+        """Let the dispatcher begin; the window starts at `start_s`, and times are counted from the start of the warm-up."""
+        self.began_s = start_s - self.warmup_s
         self._gate.set()
-        return began_s + self.warmup_s
 
     def task(self, user: Any) -> None:
         """Do the work of the dispatcher, once: it lasts until all requests have ended."""

@@ -96,17 +96,14 @@ class Digest:
 
     The sample is the requests due in it; `completed` are the correct ones that ended in it, whenever they were due.
     Closed load: a user whose request of the warm-up is not answered starts no other, so what went wrong belongs to the
-    sample where it reaches into the window; `starved` counts the requests that outlasted the whole window. After each request
-    a user thinks for `think_s`.
+    sample where it reaches into the window; `starved` counts the requests that outlasted the whole window.
     """
 
-    def __init__(
-        self, recorder: Recorder, start_s: float, end_s: float, *, is_open: bool, think_s: float = 0.0
-    ) -> None:
-        self.start_s, self.end_s, self.think_s = start_s, end_s, think_s
+    def __init__(self, recorder: Recorder, start_s: float, end_s: float, *, is_open: bool) -> None:
+        self.start_s, self.end_s = start_s, end_s
         self.requests = 0
         self.starved = 0
-        self.in_flight_s = self.thinking_s = 0.0
+        self.in_flight_s = 0.0
         self.errors: Counter[str] = Counter()
         self.latency, self.service, self.lag = Histogram(), Histogram(), Histogram()
         self.completed_per_second = np.zeros(ceil(end_s - start_s - 1e-9), dtype=int)
@@ -130,16 +127,12 @@ class Digest:
         return self._within(due) if self.is_open else (due < self.end_s) & (due + latency >= self.start_s)
 
     def _count(self, sample: NDArray[np.bool_], due: Times, latency: Times) -> None:
-        """Count requests, correct or not, and the time in the window for which they were in flight, or users thought after them."""
+        """Count requests, correct or not, and the time in the window for which they were in flight."""
         self.requests += int(np.count_nonzero(sample))
         ends = due + latency
-        self.in_flight_s += self._in_window_s(due, ends)
-        self.thinking_s += self._in_window_s(ends, ends + self.think_s)
+        self.in_flight_s += float(np.maximum(np.minimum(ends, self.end_s) - np.maximum(due, self.start_s), 0).sum())
         if not self.is_open:
             self.starved += int(np.count_nonzero((due < self.start_s) & (ends >= self.end_s)))
-
-    def _in_window_s(self, begins: Times, ends: Times) -> float:
-        return float(np.maximum(np.minimum(ends, self.end_s) - np.maximum(begins, self.start_s), 0).sum())
 
     def _count_correct(self, due: Times, latency: Times, lag: Times) -> None:
         sample = self._within(due)

@@ -20,8 +20,10 @@ from lab.load.driver.open import Open
 from lab.load.driver.recorder import Digest, Recorder
 from lab.load.driver.recovery import recovery_s
 from lab.load.driver.schedule import burst_schedule, schedule
+from lab.load.merge import merged
 from lab.load.protocol import Began, Order
 from lab.model.histogram import Histogram
+from lab.model.mixtures import portions
 from lab.model.outcome import Driven
 from lab.model.workload import Scenario
 
@@ -50,17 +52,53 @@ def drive(order: Order, announce: Callable[[Began], None]) -> Driven:
         UnansweredError: the stack's fault.
         LabError: ours.
     """
-    _check_descriptors(order)
-    user_class = _user_class(order)
+    asked = [_Asked(one, place, is_probe) for place, (one, is_probe) in enumerate(_orders(order))]
     try:
-        _probe(user_class, order.scenario.expected_errors)
-        return _run(order, user_class, announce)
+        _check_descriptors([one.order for one in asked])
+        for one in asked:
+            _probe(one.user_class, one.order.scenario.expected_errors)
+        return _total(asked, _run(order, asked, announce))
     finally:
-        user_class.patience.stop()
+        for one in asked:
+            one.user_class.patience.stop()
 
 
-def _check_descriptors(order: Order) -> None:
-    most = order.load.amount if order.load.kind == "closed" else order.most_connections
+def _orders(order: Order) -> list[tuple[Order, bool]]:
+    """Return an order for each scenario of a mixture, and whether it is a probe; beside users, it begins when they were served."""
+    found = portions(order.scenario, order.load)
+    begins_late = any(portion.load.kind == "closed" for portion in found)
+    orders = []
+    for place, (_, alone, load, is_probe) in enumerate(found):
+        half = begins_late and load.kind == "open"
+        update = {"scenario": alone, "load": load, "rate": None, "seed": order.seed + place}
+        orders.append(
+            (order.model_copy(update={**update, "warmup_s": order.warmup_s / (2 if half else 1)}), is_probe)
+        )
+    return orders or [(order, False)]
+
+
+class _Asked:
+    """A scenario of the trial with its own load, users and records; a trial has one, or several beside each other."""
+
+    def __init__(self, order: Order, place: int, is_probe: bool) -> None:
+        self.order, self.is_probe = order, is_probe
+        self.user_class = _user_class(order, place)
+        self.recorder = Recorder()
+        self.load = _load(order, self.recorder)
+        self.user_class.tasks = [_once(self.load)]
+        self.user_class.fixed_count = self.load.users
+
+
+def _total(asked: Sequence[_Asked], driven: Sequence[Driven]) -> Driven:
+    """Return the only record; of a mixture, that of all its scenarios but probes, with each one's own."""
+    if len(asked) == 1:
+        return driven[0]
+    main = [seen for one, seen in zip(asked, driven, strict=True) if not one.is_probe]
+    return merged(main).model_copy(update={"portions": tuple(driven)})
+
+
+def _check_descriptors(orders: Sequence[Order]) -> None:
+    most = sum(one.load.amount if one.load.kind == "closed" else one.most_connections for one in orders)
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if most + SPARE_DESCRIPTORS > limit:
         raise LabError(
@@ -68,7 +106,7 @@ def _check_descriptors(order: Order) -> None:
         )
 
 
-def _user_class(order: Order) -> Any:
+def _user_class(order: Order, place: int) -> Any:
     """Return the scenario's user class with the state that all users of the trial share; it sends the order's path and parameters."""
     scenario = order.scenario
     base = _classes(scenario.file).get(scenario.user)
@@ -78,7 +116,7 @@ def _user_class(order: Order) -> Any:
         raise _another(scenario, "params", scenario.params, base.params)
     own = {"params": dict.fromkeys(base.params) | scenario.params}
     ordered = {"timeout_s": order.timeout_s, "keep_alive": not order.load.new_connections}
-    user_class: Any = type(base.__name__, (base,), own | ordered | {"seed": order.seed + order.part})
+    user_class: Any = type(f"{base.__name__}{place or ''}", (base,), own | ordered | {"seed": order.seed + order.part})
     _hold_to(scenario, own, user_class)
     user_class.host = f"http://127.0.0.1:{order.port}"
     user_class.prepare(user_class.host)
@@ -142,31 +180,41 @@ def _check_resources(reasons: Sequence[str]) -> None:
         raise LabError(f"{count:,} of the generator's requests could not be sent: {reason.removeprefix(EXHAUSTED)}.")
 
 
-def _run(order: Order, user_class: Any, announce: Callable[[Began], None]) -> Driven:
-    recorder = Recorder()
-    load = _load(order, recorder)
-    user_class.tasks = [_once(load)]
-    runner: Any = Environment(user_classes=[user_class], host=user_class.host).create_local_runner()
+def _run(order: Order, asked: Sequence[_Asked], announce: Callable[[Began], None]) -> list[Driven]:
+    classes = [one.user_class for one in asked]
+    runner: Any = Environment(user_classes=classes, host=classes[0].host).create_local_runner()
+    users = sum(one.load.users for one in asked)
+    closed = [one.load for one in asked if isinstance(one.load, Closed)]
     gc.disable()
     try:
-        runner.start(load.users, spawn_rate=load.users or 1)  # a driver's share may be no user at all
+        runner.start(users, spawn_rate=users or 1)  # a driver's share may be no user at all
         runner.spawning_greenlet.get()
-        began = monotonic()
-        start_s = load.begin(began)
+        began_s = monotonic()
+        for load in closed:
+            load.begin(began_s)
+        start_s = max((load.earliest_s() for load in closed), default=began_s + order.warmup_s)
+        for one in asked:
+            one.load.settle(start_s)
         end_s = start_s + order.window_s
         announce(Began(window_start_s=start_s, window_end_s=end_s))
         runner.user_greenlets.join(timeout=end_s - monotonic() + order.timeout_s + GRACE_S)
         runner.user_greenlets.kill()
-        drained = monotonic()
+        drained_s = monotonic()
     finally:
         runner.quit()
         gc.enable()
+    return [_seen(one, start_s, drained_s) for one in asked]
+
+
+def _seen(asked: _Asked, start_s: float, drained_s: float) -> Driven:
+    """Return what was seen of one scenario, unless its users broke down."""
+    load, id_ = asked.load, asked.order.scenario.id
     if load.crashes:
-        raise LabError(f"A user of {order.scenario.id} broke down: {load.crashes[0]}.")
+        raise LabError(f"A user of {id_} broke down: {load.crashes[0]}.")
     if load.lost:
-        raise LabError(f"{load.lost} of {load.users} users of {order.scenario.id} vanished in the middle of the load.")
-    _check_resources(recorder.reasons)
-    return _driven(order, load, recorder, user_class.expected, (began, start_s, drained))
+        raise LabError(f"{load.lost} of {load.users} users of {id_} vanished in the middle of the load.")
+    _check_resources(asked.recorder.reasons)
+    return _driven(asked.order, load, asked.recorder, asked.user_class.expected, (load.began_s, start_s, drained_s))
 
 
 def _once(load: Closed | Open) -> Callable[[Any], None]:
@@ -198,8 +246,7 @@ def _driven(
     order: Order, load: Closed | Open, recorder: Recorder, expected: Any, times: tuple[float, float, float]
 ) -> Driven:
     is_open, (began, start, drained) = order.load.kind == "open", times
-    think_s = order.load.think_ms / 1e3
-    digest = Digest(recorder, start - began, start - began + order.window_s, is_open=is_open, think_s=think_s)
+    digest = Digest(recorder, start - began, start - began + order.window_s, is_open=is_open)
     return Driven(
         window_s=order.window_s,
         requests=digest.requests,
@@ -213,7 +260,7 @@ def _driven(
         completed_per_second=tuple(digest.completed_per_second.tolist()),
         completed_halves=(int(digest.completed_halves[0]), int(digest.completed_halves[1])),
         in_flight_s=digest.in_flight_s,
-        thinking_s=digest.thinking_s,
+        thinking_s=load.thinking_s,
         starved=digest.starved,
         all_served_s=load.all_served_s,
         recovery_s=recovery_s(recorder, start - began, order.window_s) if order.load.burst else None,

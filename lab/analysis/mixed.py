@@ -1,0 +1,104 @@
+"""Several scenarios at once: each one's own outcomes, and what the others did to it."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from lab.analysis import stats
+from lab.analysis.summary import Judged
+from lab.model.cell import Value
+from lab.model.loads import Load
+from lab.model.mixtures import portions
+from lab.model.outcome import Outcome, Sample
+from lab.model.workload import Scenario
+
+
+def with_portions(outcomes: Iterable[Outcome], scenarios: Iterable[Scenario]) -> Iterator[Outcome]:
+    """Yield outcomes, and behind that of a mixture one for each of its scenarios, under the load that it had."""
+    mixtures = {scenario.id: scenario for scenario in scenarios if scenario.parts}
+    for outcome in outcomes:
+        yield outcome
+        if mixture := mixtures.get(outcome.trial.scenario):
+            yield from _apart(outcome, mixture)
+
+
+def _apart(outcome: Outcome, mixture: Scenario) -> Iterator[Outcome]:
+    found = portions(mixture, outcome.trial.load)
+    driven = outcome.driven.portions if isinstance(outcome, Sample) else ()
+    for place, portion in enumerate(found):
+        trial = outcome.trial.model_copy(update={"scenario": portion.beside.id, "load": portion.load})
+        if not isinstance(outcome, Sample):
+            yield outcome.model_copy(update={"trial": trial})
+        elif place < len(driven):
+            offered = portion.load.amount if portion.load.kind == "open" else None
+            update = {"trial": trial, "driven": driven[place], "offered_rps": offered, "is_portion": True}
+            yield outcome.model_copy(update=update)
+
+
+class Changed(NamedTuple):
+    """A figure alone and beside the others (geometric means over blocks), and the ratio inside each block with its interval."""
+
+    alone: float
+    beside: float
+    ratio: Value
+
+
+@dataclass(frozen=True)
+class Influence:
+    """What the rest of a mixture did to one of its scenarios on one stack: figures beside the others over those alone."""
+
+    stack: str
+    beside: str
+    """The scenario's id beside the others, which names these and the mixture's load."""
+    load: Load
+    """Its own share of that load."""
+    figures: Mapping[str, Changed]
+    """By metric: rps (users alone), p50_ms, p95_ms, of those that both have in a block at least."""
+
+
+def influences(
+    trials: Iterable[Judged], scenarios: Sequence[Scenario], loads: Sequence[Load], stacks: Iterable[str]
+) -> list[Influence]:
+    """Return what each scenario of a mixture lost to the others, by the ratios inside the blocks that have both."""
+    seen: dict[tuple[str, str, str], dict[int, Sample]] = {}
+    for one in trials:
+        if one.sample and one.verdict.result == "valid":
+            seen.setdefault((one.trial.stack, one.trial.scenario, str(one.trial.load)), {})[one.trial.block] = one.sample
+    return [
+        Influence(stack, portion.beside.id, portion.load, figures)
+        for scenario in scenarios
+        for load in loads
+        for portion in portions(scenario, load)
+        for stack in stacks
+        for beside, alone in [
+            [seen.get((stack, one.id, str(portion.load)), {}) for one in (portion.beside, portion.alone)]
+        ]
+        if (figures := _changed(beside, alone))
+    ]
+
+
+def _changed(beside: Mapping[int, Sample], alone: Mapping[int, Sample]) -> dict[str, Changed]:
+    """Return the figures of the blocks that have both."""
+    found = {}
+    for metric, measure in _MEASURED.items():
+        both = [(a, b) for block in alone.keys() & beside.keys() if (a := measure(alone[block])) and (b := measure(beside[block]))]
+        before, after = (stats.geometric(values) for values in zip(*both, strict=True)) if both else (None, None)
+        ratio = stats.geometric(b / a for a, b in both)
+        if before and after and ratio:
+            found[metric] = Changed(before.mean, after.mean, ratio)
+    return found
+
+
+def _percentile_ms(wanted: stats.Percentile) -> Callable[[Sample], float | None]:
+    def measure(sample: Sample) -> float | None:
+        known = stats.latencies(sample.driven.latency)
+        return known.percentiles_ms[wanted.percent] if known.count >= wanted.in_block else None
+
+    return measure
+
+
+_MEASURED: Mapping[str, Callable[[Sample], float | None]] = {
+    "rps": lambda sample: stats.rps(sample) if sample.trial.load.kind == "closed" else None,
+    "p50_ms": _percentile_ms(stats.P50),
+    "p95_ms": _percentile_ms(stats.P95),
+}

@@ -1,0 +1,99 @@
+"""Several scenarios at once: the load of each, and what else is measured and shown of them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from lab.model.loads import Load
+from lab.model.workload import Scenario
+
+
+class Row(NamedTuple):
+    """What a report has a section of."""
+
+    scenario: Scenario
+    load: Load
+
+    @property
+    def name(self) -> tuple[str, Load]:
+        return self.scenario.id, self.load
+
+
+class Portion(NamedTuple):
+    """One scenario of a mixture: beside the others, and the same load alone."""
+
+    beside: Scenario
+    alone: Scenario
+    load: Load
+    is_probe: bool
+
+
+def refusal(scenario: Scenario, load: Load) -> str:
+    """Return why a mixture cannot have a load; empty where it can, and for a scenario that is none."""
+    weighted = [part for part in scenario.parts if part.rate is None]
+    if weighted and load.is_share:
+        return f"{scenario.id} at {load}: several scenarios at once have no capacity to take a share of; choose users or a rate"
+    if load.amount < len(weighted):
+        return f"{scenario.id} at {load}: its {len(weighted)} scenarios need {len(weighted)} users or requests per second at least"
+    return ""
+
+
+def portions(mixture: Scenario, load: Load) -> list[Portion]:
+    """Return what each scenario of a mixture gets of a load: its share by weight, or its own rate; none of another scenario."""
+    if not mixture.parts:
+        return []
+    amounts = _shared(load.amount, [part.weight if part.rate is None else 0 for part in mixture.parts])
+    found = []
+    for part, amount in zip(mixture.parts, amounts, strict=True):
+        alone, others = part.scenario, "+".join(one.word for one in mixture.parts if one is not part)
+        found.append(
+            Portion(
+                beside=alone.model_copy(update={"id": f"{alone.id} beside {others}, {load}"}),
+                alone=alone,
+                load=load.model_copy(update={"amount": amount})
+                if part.rate is None
+                else Load(kind="open", amount=part.rate),
+                is_probe=part.rate is not None,
+            )
+        )
+    return found
+
+
+def _shared(total: int, weights: Sequence[int]) -> list[int]:
+    """Split a whole number by weights, at least one for each that is not 0: by largest remainders."""
+    whole = sum(weights)
+    exact = [weight * total / whole for weight in weights]
+    amounts = [max(int(one), weight > 0) for one, weight in zip(exact, weights, strict=True)]
+    order = sorted(range(len(weights)), key=lambda place: amounts[place] - exact[place])
+    places = [place for place in order if weights[place]]
+    while (rest := total - sum(amounts)) != 0:
+        for place in places[:rest] if rest > 0 else [one for one in reversed(places) if amounts[one] > 1][:-rest]:
+            amounts[place] += 1 if rest > 0 else -1
+    return amounts
+
+
+def measured(scenarios: Iterable[Scenario], loads: Sequence[Load]) -> list[list[Row]]:
+    """Return what a block measures, each once: a scenario under a load, and with a mixture each of its scenarios alone."""
+    found: set[tuple[str, Load]] = set()
+    groups = []
+    for scenario in scenarios:
+        for load in loads:
+            alone = (Row(portion.alone, portion.load) for portion in portions(scenario, load))
+            group = [row for row in (Row(scenario, load), *alone) if row.name not in found]
+            found.update(row.name for row in group)
+            groups.append(group)
+    return [group for group in groups if group]
+
+
+def shown(scenarios: Sequence[Scenario], loads: Sequence[Load]) -> Iterator[Row]:
+    """Yield what a report shows: what was measured, and behind each mixture its scenarios beside each other."""
+    for group in measured(scenarios, loads):
+        first, *alone = group
+        yield first
+        yield from (Row(portion.beside, portion.load) for portion in portions(*first))
+        yield from alone
+
+
+def all_of(scenarios: Sequence[Scenario]) -> dict[str, Scenario]:
+    """Return every scenario that a trial may have, by id: those given, and those of mixtures."""
+    parts = {part.scenario.id: part.scenario for scenario in scenarios for part in scenario.parts}
+    return {**parts, **{scenario.id: scenario for scenario in scenarios}}
