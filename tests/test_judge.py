@@ -61,7 +61,7 @@ CASES: list[tuple[Cause, dict[str, Any]]] = [
     (Cause.ACCOUNTS, {"of": CLOSED, "requests": 2001}),
     (Cause.ACCOUNTS, {"of": OPEN, "scheduled": 2001}),
     (Cause.LATE, {"of": OPEN, **LATE}),
-    (Cause.LATE, {"of": OPEN, "lag": histogram({0.1: 1900, 3.0: 100}), "latency": histogram({1.0: 1900, 11.0: 100})}),
+    (Cause.LATE, {"of": OPEN, "lag": histogram({0.1: 1900, 3.0: 100}), "latency": histogram({1.0: 1900, 8.8: 100})}),
     (Cause.BUSY, {"of": CLOSED, "usage": usage(generator=0.95)}),
     (Cause.BUSY, {"of": CLOSED, "other_cores_busy": 0.95, "usage": usage(generator=0.8)}),
     (Cause.IDLE, {"of": CLOSED, "in_flight_s": 0.89 * 64 * 2}),
@@ -90,9 +90,9 @@ def test_each_check_objects_alone(cause: Cause, changes: dict[str, Any]) -> None
 
 INSIDE: list[dict[str, Any]] = [
     {"of": CLOSED, "requests": 2002, "errors": {"status 500": 2}},
-    {"of": OPEN, "lag": histogram({0.9: 2000})},
+    {"of": OPEN, "lag": histogram({1.4: 2000})},
     {"of": OPEN, "lag": histogram({3.0: 2000}), "latency": histogram({31.0: 2000})},
-    {"of": OPEN, "lag": histogram({0.1: 1900, 3.0: 100}), "latency": histogram({1.0: 1900, 13.0: 100})},
+    {"of": OPEN, "lag": histogram({0.1: 1900, 3.0: 100}), "latency": histogram({1.0: 1900, 9.2: 100})},
     {"of": CLOSED, "in_flight_s": 0.91 * 64 * 2},
     {"of": THINKING, "in_flight_s": 0.11 * 64 * 2, "thinking_s": 0.8 * 64 * 2},
     {"of": trial(load="closed:3"), "in_flight_s": 1.0},

@@ -50,12 +50,29 @@ def test_stacks_of_one_scenario_are_measured_next_to_each_other() -> None:
     assert sum(here != there for here, there in pairwise(scenarios)) == len(SCENARIOS) - 1
 
 
-def test_every_stack_takes_every_position_equally_often() -> None:
-    positions: Counter[tuple[str, int]] = Counter()
-    for block in range(12):
-        order = [trial.stack for trial in planned().block(block) if trial.scenario == "z"]
-        positions.update((stack, place) for place, stack in enumerate(order))
-    assert set(positions.values()) == {4}
+@pytest.mark.parametrize("arms", [1, 3, 4, 5, 21])
+def test_every_stack_takes_every_position_and_follows_every_other_equally_often(arms: int) -> None:
+    """With the A/A arm they are one more."""
+    plan = selection.plan(
+        profile(),
+        [Stack(name=f"s{n}", framework="F", server="S", model="async", port=n + 1) for n in range(arms)],
+        SCENARIOS[:1],
+        1,
+    )
+    whole = (arms + 1) * (1 + (arms + 1) % 2)
+    rows = [[trial.stack for trial in plan.block(block)] for block in range(whole)]
+    positions = Counter((stack, place) for row in rows for place, stack in enumerate(row))
+    follows = Counter(pair for row in rows for pair in pairwise(row))
+    assert set(positions.values()) == {1 + (arms + 1) % 2}
+    assert len(follows) == (arms + 1) * arms
+    assert set(follows.values()) == {1 + (arms + 1) % 2}
+
+
+def test_a_block_and_the_next_one_have_opposite_orders_so_that_a_trend_favours_no_stack() -> None:
+    for block in range(0, 12, 2):
+        row, back = ([trial.stack for trial in planned().block(one) if trial.scenario == "w"] for one in (block, block + 1))
+        assert row == back[::-1]
+        assert len(row) == 4
 
 
 def test_all_stacks_of_a_block_get_the_same_seed_and_other_blocks_another() -> None:

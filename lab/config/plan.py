@@ -1,8 +1,9 @@
 """Plans trials as randomised complete blocks: a block runs every stack x scenario x load once.
 
-Scenarios come in seeded order; within a scenario the stacks follow a seeded cyclic Latin square, so that over as many
-blocks as there are arms each arm takes each position once (and, every other round, in the reverse order). The shares of
-capacity of a scenario follow the closed load whose throughput they are taken of.
+Scenarios come in seeded order. Within a scenario the stacks follow a seeded Williams square (Williams 1949): a block and the
+next one have opposite orders, so that no stack gains by a trend; over a whole square each stack takes each position, and
+follows each other stack, equally often. The shares of capacity of a scenario follow the closed load whose throughput they are
+taken of.
 Everything follows from the seed: the plan can be made again from run.json.
 """
 
@@ -86,10 +87,18 @@ def expected_s(plan: Plan, per_trial_s: float, per_start_s: float) -> float:
 
 
 def _order(arms: Sequence[str], seed: str, block: int) -> list[str]:
-    """Return row `block` of the cyclic Latin square over a seeded permutation, backwards in every other round."""
+    """Return row `block` of a Williams square over a seeded permutation: first a row, then its reverse, then another row.
+
+    Its first row goes to and fro (first, last, second, last but one …), the others are shifted. An even number of arms has as
+    many rows, the reverse of each among them; an odd number has twice as many. Then another square begins.
+    """
     if not arms:
         return []
-    order = Random(seed).sample(list(arms), len(arms))
-    shift = block % len(order)
-    rotated = order[shift:] + order[:shift]
-    return rotated[::-1] if (block // len(order)) % 2 else rotated
+    count = len(arms)
+    pairs = count if count % 2 else count // 2
+    (square, place), backwards = divmod(block // 2, pairs), block % 2
+    random = Random(f"{seed}/{square}")
+    names, shift = random.sample(list(arms), count), random.sample(range(pairs), pairs)[place]
+    to_and_fro = [place // 2 if place % 2 == 0 else count - (place + 1) // 2 for place in range(count)]
+    row = [names[(place + shift) % count] for place in to_and_fro]
+    return row[::-1] if backwards else row

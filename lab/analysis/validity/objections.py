@@ -17,9 +17,9 @@ ERRORS_ALLOWED = 0.001
 """Share of the window's requests that may err, be dropped or stay unfinished before the stack has failed."""
 SHORTFALL_ALLOWED = 0.05
 """Open load: share of the scheduled arrivals that may be missing from the responses."""
-LAG_US = 1_000
+LAG_US = 1_500
 """A lag of the generator up to this is allowed. Above it, it must be less than a share of the latency at the same percentile."""
-LAG_SHARES = {50: 0.1, 99: 0.25}
+LAG_SHARES = {50: 0.1, 99: 1 / 3}
 GENERATOR_BUSY = 0.9
 IN_FLIGHT_SHARE = 0.9
 USERS_ACCOUNTED = 4
