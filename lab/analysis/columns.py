@@ -83,12 +83,17 @@ def _expected_error_rate(of: Counted) -> float | None:
 
 
 def _in_flight(of: Counted) -> float | None:
-    thinks = any(s.trial.load.think_ms for s in of.samples)
+    thinks = any(s.driven.thinking_s for s in of.samples)
     return stats.held_at_once(of.samples) if thinks else None
 
 
 def _streams_held(of: Counted) -> float | None:
     return stats.held_at_once(of.samples) if any(s.driven.secondary_timings for s in of.samples) else None
+
+
+def _busiest(sample: Sample) -> float | None:
+    workers = sample.usage["server"].workers if "server" in sample.usage else ()
+    return stats.per(max(one.completed for one in workers), sum(one.completed for one in workers)) if workers else None
 
 
 COLUMNS: tuple[Column, ...] = (
@@ -153,6 +158,9 @@ COLUMNS: tuple[Column, ...] = (
            "at most twice that before the step, median over blocks; empty under other loads, and where in some block it was not back "
            "within the window", lambda of: stats.middle_of_all(s.driven.recovery_s for s in of.samples), "recovery", "s", "numbers",
            digits=2),
+    Column("busiest_worker", "server of several workers under closed load: share of the responses that its busiest worker gave, median over "
+           "blocks; 0.5 is even for two; empty for one worker, and where it is not known whose a connection is",
+           lambda of: stats.middle(_busiest(sample) for sample in of.samples), "busiest worker", "of the responses", "numbers", is_share=True),
     Column("notes", "what must be known before the figures are quoted: replaced workers, quotas, stalls, a mean far above the p50, "
            "throughput that was not steady, a failed block that is excused"),
 )  # fmt: skip

@@ -30,6 +30,8 @@ class Order(Noun):
     timeout_s: float
     """How long one request may take, and the limit of the drain."""
     seed: int
+    by_port: bool = False
+    """Closed load: count what was completed by the port of each user's connection."""
     part: int = Field(default=0, ge=0)
     """Which part of the load this driver takes, counted from 0 …"""
     parts: int = Field(default=1, ge=1)

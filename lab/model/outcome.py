@@ -25,6 +25,14 @@ Encoded = Annotated[str, AfterValidator(_decodable)]
 """A histogram, as model/histogram.py encodes it."""
 
 
+class Worker(Noun):
+    """One of several workers of a server during the window; `memory_bytes` is its PSS."""
+
+    completed: Count
+    cpu_s: Amount | None = None
+    memory_bytes: Count | None = None
+
+
 class Usage(Noun):
     """Resources that one role used during the window; `memory_bytes` is PSS or the cgroup's memory at the window's end."""
 
@@ -34,6 +42,8 @@ class Usage(Noun):
     context_switches: Count | None = None
     connections: Count | None = None
     """Database only: the most connections that were executing a statement at any of a few moments of the window."""
+    workers: tuple[Worker, ...] = ()
+    """Server of several workers only: those that answered, the one first that answered most; empty where that is not known."""
 
 
 class Driven(Noun):
@@ -83,6 +93,8 @@ class Driven(Noun):
     format 1, which counted those of the whole trial."""
     reconnects: Count | None = None
     """Those of them whose kept connection the server had closed."""
+    by_port: dict[int, Count] = Field(default_factory=dict)
+    """Port of the generator's kept connection -> `completed` on it; only where it was asked for."""
     checked: Count
     """Responses whose whole body was checked."""
     wrong_body: str | None = None

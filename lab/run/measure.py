@@ -9,7 +9,7 @@ from lab.errors import LabError
 from lab.load.client import Driver, DriverError
 from lab.load.protocol import Failed, Order
 from lab.model.outcome import Failure, Role, Sample
-from lab.model.stack import Target
+from lab.model.stack import AA, Target
 from lab.model.workload import Trial
 from lab.run.context import Context
 from lab.run.servers import DATABASE, UPSTREAM
@@ -57,7 +57,7 @@ class Bench:
                 offered_rps=order.offered_rps,
                 idle_memory_bytes=self.idle_memory_bytes.get(trial.stack),
                 overhead_s=overhead_s,
-                **window.seen(driven.window_s),
+                **window.seen(driven.window_s, driven.by_port),
             )
         except (DriverError, PartError) as error:
             return self._failure(trial, started_at, str(error), lab_fault=True)
@@ -99,7 +99,11 @@ class Bench:
             window_s=trial.window_s,
             timeout_s=trial.timeout_s,
             seed=trial.seed,
+            by_port=self._has_workers(trial.stack) and trial.load.kind == "closed" and not trial.load.new_connections,
         )
+
+    def _has_workers(self, label: str) -> bool:
+        return self.context.stacks[label.removesuffix(AA)].workers > 1
 
     def _window(self, label: str) -> Window:
         roles: dict[Role, Target] = {
@@ -109,4 +113,5 @@ class Bench:
             "upstream": self.targets[UPSTREAM],
         }
         idle = [target for other, target in self.targets.items() if other not in (label, DATABASE, UPSTREAM)]
-        return self.context.world.window(roles, idle, self.context.cpus, self.monitor)
+        shared_port = self.context.arms[label].port if self._has_workers(label) else None
+        return self.context.world.window(roles, idle, self.context.cpus, self.monitor, shared_port)

@@ -12,6 +12,7 @@ from lab.host import noise, readings
 from lab.host.machine import CpuPlan
 from lab.host.processes import Accounts, has_ended
 from lab.host.replaced import Turnover
+from lab.host.workers import Workers
 from lab.model.outcome import Role, Usage
 from lab.model.stack import Target
 from lab.run.disturbance import Span
@@ -35,7 +36,19 @@ class PartError(LabError):
 class Window:
     """The window of one trial; made before the load begins."""
 
-    def __init__(self, targets: Mapping[Role, Target], idle: Iterable[Target], cpus: CpuPlan, monitor: Monitor) -> None:
+    def __init__(
+        self,
+        targets: Mapping[Role, Target],
+        idle: Iterable[Target],
+        cpus: CpuPlan,
+        monitor: Monitor,
+        shared_port: int | None = None,
+    ) -> None:
+        """Prepare the readings.
+
+        Args:
+            shared_port: of a server of several workers, which are then told apart.
+        """
         self._targets, self._cpus, self._monitor = targets, cpus, monitor
         self._span, self._used_before = Span(cpus.server), readings.cpu(targets["server"])
         self._idle = [target for target in idle if not has_ended(target.pid)]
@@ -44,6 +57,7 @@ class Window:
         self._groups = noise.own_groups(
             targets["server"].pid, [os.getpid(), *others, *(target.pid for target in self._idle)]
         )
+        self._workers = None if shared_port is None else Workers(targets["server"], shared_port)
         self._servers: list[_Server] = []
         self._others: list[_Others] = []
         self._connections: list[int] = []
@@ -60,6 +74,8 @@ class Window:
         self._read_server(start_s)
         self._look_between(start_s, end_s)
         self._read_server(end_s)
+        if self._workers:
+            self._workers.read_connections()
         self._others.append(self._read_others())
         self._memory = {role: readings.memory_bytes(target) for role, target in self._targets.items()}
 
@@ -71,10 +87,18 @@ class Window:
         own_s = readings.used_s(self._used_before, readings.cpu(self._targets["server"]))
         return self._span.disturbance(inf if own_s is None else own_s)
 
-    def seen(self, window_s: float) -> dict[str, Any]:
-        """Return the fields of a Sample that were read of a window that has been watched."""
+    def seen(self, window_s: float, by_port: Mapping[int, int]) -> dict[str, Any]:
+        """Return the fields of a Sample that were read of a window that has been watched.
+
+        Args:
+            by_port: port of the generator -> correct responses; empty where workers are not told apart.
+        """
+        usage = self._usage(window_s)
+        if self._workers and by_port:
+            workers = self._workers.seen(window_s, by_port)
+            usage["server"] = usage["server"].model_copy(update={"workers": workers})
         return {
-            "usage": self._usage(window_s),
+            "usage": usage,
             "idle_cpu_s": self._idle_cpu_s(),
             "server_cores_busy": self._mean(readings.busy_share, self._cpus.server),
             "other_cores_busy": self._mean(readings.busy_share, self._cpus.others),
@@ -90,6 +114,8 @@ class Window:
         self._turnover.look()
         server = _reading("server", self._targets["server"])
         self._servers.append(_Server(server, readings.cores({*self._cpus.server, *self._cpus.others})))
+        if self._workers:
+            self._workers.read()
 
     def _read_others(self) -> "_Others":
         return _Others(

@@ -80,6 +80,8 @@ class Connection:
         """… and whether it had been kept before, and closed by the server."""
         self.keep_alive = True
         """Whether the next request may use the connection too; else it is closed after each answer."""
+        self.port = 0
+        """Of this machine, of the last connection that was opened."""
         self.since = inf
         """CLOCK_MONOTONIC at the start of the request in flight."""
         self.status = 0
@@ -158,6 +160,7 @@ class Connection:
             code = sock.getsockopt(SOL_SOCKET, SO_ERROR)
             if code:
                 raise OSError(code, "connect") from None
+        self.port = sock.getsockname()[1]
         self._readable = get_hub().loop.io(sock.fileno(), READABLE)
         self._parser = HttpResponseParser(self)
         self._known = None

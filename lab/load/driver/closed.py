@@ -45,6 +45,8 @@ class Closed:
         self._spread_s = self.think_s
         """Over which users begin again."""
         self._all_served = Event()
+        self.by_port: dict[int, int] | None = {} if order.by_port else None
+        """Port of a user's connection -> correct responses in the window."""
         self.crashes: list[str] = []
         self.ended = 0
         """Users that stopped when they were to, or were stopped."""
@@ -133,6 +135,8 @@ class Closed:
                         correct.note_opened(connection)
                     note_due(start_s - began_s)
                     note_latency(end_s - start_s)
+                    if self.by_port is not None and self.start_s <= end_s < self.stop_s:
+                        self.by_port[connection.port] = self.by_port.get(connection.port, 0) + 1
                 else:
                     self.recorder.fault(start_s - began_s, end_s - start_s, reason, connection)
                     gevent.sleep(0)  # a refused connection comes back at once and would let nobody else run

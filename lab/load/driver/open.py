@@ -25,6 +25,7 @@ class Open:
     users = 1
     all_served_s = None
     thinking_s = 0.0
+    by_port: dict[int, int] | None = None
     lost = 0
     """A request that is lost is missing from the schedule's accounts, which the judge checks."""
 

@@ -266,6 +266,7 @@ def _driven(
         recovery_s=recovery_s(recorder, start - began, order.window_s) if order.load.burst else None,
         connects=digest.connects,
         reconnects=digest.reconnects,
+        by_port=load.by_port or {},
         checked=expected.checked,
         wrong_body=_excerpt(expected.wrong_body),
         secondary_timings={
