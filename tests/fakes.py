@@ -211,7 +211,7 @@ class FakeWindow(Window):
     def disturbance(self) -> str:
         return self._world.disturbance
 
-    def seen(self, _: float) -> dict[str, Any]:
+    def seen(self, _: float, __: object) -> dict[str, Any]:
         by_bench = {"kind", "trial", "started_at", "driven", "offered_rps", "idle_memory_bytes", "overhead_s"}
         return self._world.sample.model_dump(exclude=by_bench)
 

@@ -36,6 +36,7 @@ def merged(parts: Sequence[Driven]) -> Driven:
             "starved": sum(part.starved for part in parts),
             "connects": _summed([part.connects for part in parts]),
             "reconnects": _summed([part.reconnects for part in parts]),
+            "by_port": {port: count for part in parts for port, count in part.by_port.items()},
             "checked": sum(part.checked for part in parts),
             "wrong_body": next((part.wrong_body for part in parts if part.wrong_body is not None), None),
             "drained_s": max(part.drained_s for part in parts),
