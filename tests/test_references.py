@@ -68,18 +68,11 @@ def test_every_interval_holds_its_ratio_and_agrees_with_its_verdict(run: Path) -
 
 
 def test_the_mean_of_a_closed_load_is_what_littles_law_says(run: Path) -> None:
-    """Users over requests per second; runs of which some users were never served before the window know less.
-
-    Users of a stream of 0.3 s are partly in step, and a window of 1 s has three of them each.
-    """
-    off = {
-        (cell["stack"], cell["scenario"])
-        for cell in table(run, "summary.csv")
-        if cell["load"].startswith("closed:") and cell["outcome"] == "valid" and cell["all_served_s"]
-        for users in [int(cell["load"].partition(":")[2])]
-        if abs(math.log(float(cell["mean_ms"]) / (users / float(cell["rps"]) * 1e3))) > 0.1
-    }
-    assert off == ({("laravel", "stream")} if run.name == "standard-all-docker" else set())
+    """Users over requests per second; runs of which some users were never served before the window know less."""
+    for cell in table(run, "summary.csv"):
+        if cell["load"].startswith("closed:") and cell["outcome"] == "valid" and cell["all_served_s"]:
+            users = int(cell["load"].partition(":")[2])
+            assert math.log(float(cell["mean_ms"]) / (users / float(cell["rps"]) * 1e3)) == pytest.approx(0, abs=0.1)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +104,7 @@ def test_a_stack_without_its_thread_pool_is_not_measured_on_it() -> None:
     assert "but 40 run at once" in reason
 
 
-OTHERS = {"variants-docker": (1, 0.44), "standard-all-docker": (0.99, 0.22)}
+OTHERS = {"variants-docker": (1, 0.44)}
 """Runs beside which others took more: which share of the trials, and how much of the CPUs was taken at most."""
 
 
@@ -121,4 +114,4 @@ def test_what_others_took_beside_the_server_is_far_below_the_limit(run: Path) ->
     shares = sorted(share for one in samples if (share := foreign_beside(one)) is not None)
     trials, most = OTHERS.get(run.name, (0.99, None))
     found = shares[min(int(trials * len(shares)), len(shares) - 1)]
-    assert found < 0.1 if most is None else found == pytest.approx(most, abs=0.005)
+    assert found < 0.12 if most is None else found == pytest.approx(most, abs=0.005)
