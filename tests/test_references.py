@@ -104,7 +104,7 @@ def test_a_stack_without_its_thread_pool_is_not_measured_on_it() -> None:
     assert "but 40 run at once" in reason
 
 
-OTHERS = {"variants-docker": (1, 0.44)}
+OTHERS = {"variants-docker": (1, 0.44), "standard-all-docker": (0.99, 0.112)}
 """Runs beside which others took more: which share of the trials, and how much of the CPUs was taken at most."""
 
 
@@ -114,4 +114,4 @@ def test_what_others_took_beside_the_server_is_far_below_the_limit(run: Path) ->
     shares = sorted(share for one in samples if (share := foreign_beside(one)) is not None)
     trials, most = OTHERS.get(run.name, (0.99, None))
     found = shares[min(int(trials * len(shares)), len(shares) - 1)]
-    assert found < 0.12 if most is None else found == pytest.approx(most, abs=0.005)
+    assert found < 0.1 if most is None else found == pytest.approx(most, abs=0.005)
