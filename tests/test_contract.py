@@ -2,8 +2,10 @@
 
 import contextlib
 import re
+import socket
 import threading
 import time
+from socketserver import TCPServer
 from typing import ClassVar
 from urllib.parse import parse_qsl
 
@@ -11,6 +13,7 @@ import pytest
 
 from lab import contract
 from lab.config.openapi import Parameter
+from lab.contract.ask import Check, judged, unlike_200
 from lab.contract.conform import BEHAVIOURS
 from lab.contract.live import clients_that_go, events_at_once, long_lived
 from lab.contract.methods import methods
@@ -44,6 +47,26 @@ def test_findings_are_grouped_by_path_a_few_shown_and_the_others_counted() -> No
         *(f"GET /db/one: {number}" for number in range(3)), "/db/one: and 6 more findings",
         *(f"GET /wait: {number}" for number in range(3)), "/wait: and 6 more findings",
     ]  # fmt: skip
+
+
+def test_the_checks_end_when_the_server_has() -> None:
+    class Mortal(Obedient):
+        def do_GET(self) -> None:
+            if self.path == "/fatal":
+                assert isinstance(self.server, TCPServer)
+                self.server.socket.shutdown(socket.SHUT_RDWR)
+                self.close_connection = True
+            else:
+                super().do_GET()
+
+    def fatal(address: str, _stack: Stack) -> list[contract.Finding]:
+        return judged("/fatal", "GET /fatal", unlike_200(address, Check("/fatal")))
+
+    with serving(Mortal) as url:
+        found = held(url, stack(), fatal, overlap)
+    assert len(found) == 2, "none of overlap"
+    assert found[0].startswith("GET /fatal: no answer")
+    assert found[1] == "the server has ended: what it said last is in its log"
 
 
 def test_a_path_that_is_declared_as_omitted_but_answers_is_found() -> None:

@@ -47,6 +47,7 @@ def test_users_are_busy_the_whole_window(driver: Driver) -> None:
 @remeasured
 def test_users_that_wait_for_the_server_do_not_wait_in_step(driver: Driver) -> None:
     """In step, all would have ended three times in a window of 0.9 s, and begun a fourth that counts for nobody."""
+
     async def answer_late(peer: Peer) -> None:
         while await peer.request():
             await asyncio.sleep(0.25)

@@ -70,7 +70,9 @@ def test_every_stack_takes_every_position_and_follows_every_other_equally_often(
 
 def test_a_block_and_the_next_one_have_opposite_orders_so_that_a_trend_favours_no_stack() -> None:
     for block in range(0, 12, 2):
-        row, back = ([trial.stack for trial in planned().block(one) if trial.scenario == "w"] for one in (block, block + 1))
+        row, back = (
+            [trial.stack for trial in planned().block(one) if trial.scenario == "w"] for one in (block, block + 1)
+        )
         assert row == back[::-1]
         assert len(row) == 4
 

@@ -99,6 +99,6 @@ def _order(arms: Sequence[str], seed: str, block: int) -> list[str]:
     (square, place), backwards = divmod(block // 2, pairs), block % 2
     random = Random(f"{seed}/{square}")
     names, shift = random.sample(list(arms), count), random.sample(range(pairs), pairs)[place]
-    to_and_fro = [place // 2 if place % 2 == 0 else count - (place + 1) // 2 for place in range(count)]
-    row = [names[(place + shift) % count] for place in to_and_fro]
+    to_and_fro = [step // 2 if step % 2 == 0 else count - (step + 1) // 2 for step in range(count)]
+    row = [names[(step + shift) % count] for step in to_and_fro]
     return row[::-1] if backwards else row

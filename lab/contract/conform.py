@@ -9,7 +9,7 @@ from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
 from lab.contract.abandoned import abandoned
-from lab.contract.ask import PROMISED, UNSERVED, Check, Finding, ask, opened
+from lab.contract.ask import PROMISED, SERVER, UNSERVED, Check, Finding, ask, connect, opened
 from lab.contract.durations import kept, large_bodies
 from lab.contract.framing import expects, head, pipelined
 from lab.contract.http2 import http2
@@ -40,8 +40,21 @@ def verify(base_url: str, stack: Stack) -> list[Finding]:
         stack = stack.model_copy(update={"omits": {**stack.omits, **dict.fromkeys(unserved, why)}})
         findings += [Finding(check.path, said) for check in checks_of(stack) for said in _wrong(connection, check)]
     for behaviour in BEHAVIOURS:
+        if findings and (gone := _gone(address)):
+            return [*findings, gone]
         findings += behaviour(address, stack)
     return findings
+
+
+def _gone(address: str) -> Finding | None:
+    """Say that nobody listens any more: one finding that explains the last ones, instead of one for each further check."""
+    try:
+        connect(address).close()
+    except ConnectionRefusedError:
+        return Finding(SERVER, "the server has ended: what it said last is in its log")
+    except OSError:
+        pass
+    return None
 
 
 def checks_of(stack: Stack) -> Iterator[Check]:
