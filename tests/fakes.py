@@ -139,7 +139,7 @@ class FakeRuntime:
     def lacks(self, _: str) -> str | None:
         return None
 
-    def prepare(self, services: Iterable[str]) -> None:
+    def prepare(self, services: Iterable[str], _: Iterable[Arm] = ()) -> None:
         self.step(f"prepare {' '.join(services)}")
 
     def not_applied(self, _: Iterable[str]) -> list[str]:

@@ -1,11 +1,14 @@
 """Variants of stacks: what they are called, what they may ask for, how they are started, and budgets for all stacks."""
 
+import contextlib
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from lab.analysis.comparison.contrasts import differing
 from lab.commands import bench
 from lab.config import selection, variants
 from lab.config.project import Project
@@ -19,7 +22,7 @@ from lab.report import contents, markdown
 from lab.report.view import view_of
 from lab.run import store
 from lab.run.servers import DATABASE, arm_of
-from lab.runtime import docker
+from lab.runtime import auto, docker
 from lab.settings.budget import expected
 from tests import playing
 from tests.conftest import assert_measured, lab, needs, needs_engine
@@ -74,6 +77,10 @@ def test_what_a_stack_declares_follows_the_budget_where_it_depends_on_it() -> No
         ("flask-gunicorn+", "there is no setting ''; choose from"),
         ("flask-gunicorn+slots=40", "flask-gunicorn has slots=40 already; leave it out"),
         ("flask-gunicorn+slots=8+slots=9", "names a setting twice"),
+        ("flask-gunicorn+python=one+python=two", "names a Python twice"),
+        ("flask-gunicorn+python=debian:trixie-slim", "flask-gunicorn has python=debian:trixie-slim already"),
+        ("flask-gunicorn+python=some.where/python:3.14", "python=some.where/python:3.14 is no image; write it like python=python:3"),
+        ("express+python=python:3.14", "express has no Python; leave python= out"),
         ("flask-sync+slots=8", "flask-sync has slots=1, whatever is asked for: the sync worker takes one request at a time"),
         ("express+slots=8", "express has slots=none, whatever is asked for: before libuv"),
         ("express+workers=2", "express has workers=1, whatever is asked for: .* Change db_pool, upstream_connections, "),
@@ -82,6 +89,17 @@ def test_what_a_stack_declares_follows_the_budget_where_it_depends_on_it() -> No
 def test_what_a_stack_cannot_be_asked_for_is_refused_with_the_choices(name: str, complaint: str) -> None:
     with pytest.raises(LabError, match=complaint):
         PROJECT.with_variants([name])
+
+
+def test_a_variant_may_have_the_python_of_another_image() -> None:
+    name = "flask-gunicorn+slots=8+python=python:3.14-slim"
+    project = PROJECT.with_variants([name, "flask-gunicorn+slots=8"])
+    assert project.services[name].variables["LAB_BASE_IMAGE"] == "python:3.14-slim"
+    assert str(project.services[name].image).endswith("-python-3-14-slim-flask")
+    assert differing(project.stacks[name], project.stacks["flask-gunicorn+slots=8"]) == ("python",)
+    arm = arm_of(f"{name}@aa", project.services)
+    with pytest.raises(LabError, match=r"slots=8.* asks for the Python of an image, and processes have none: use RUNTIME=docker"):
+        auto.runtime(project, "process").prepare([], [arm])
 
 
 def test_a_variant_of_no_stack_is_refused_as_any_other_name_and_the_choices_have_no_variants() -> None:
@@ -298,6 +316,31 @@ def test_each_server_takes_what_a_variant_asks_for(checkout: Path, variant: str)
     words = {"STACKS": variant, "RUNTIME": "process", "QUICK": "1", "LAB_SERVER_CPUS": ",".join(map(str, usable()[:2]))}
     done = lab(checkout, "verify", env=words)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+@needs_engine
+def test_a_variant_runs_from_the_image_that_it_names(checkout: Path, tmp_path: Path) -> None:
+    other = f"other-python:{COMPOSE_PROJECT}"
+    base = PROJECT.services["flask-gunicorn"].base_image
+    (tmp_path / "Dockerfile").write_text(f"FROM {base}\nRUN mkdir /is-the-other\n")
+    subprocess.run(["docker", "build", "--quiet", "--tag", other, tmp_path], check=True, capture_output=True, timeout=120)
+    missing = lab(checkout, "up", "--stack=flask-gunicorn+python=no-such-image", "--runtime=docker")
+    assert (missing.returncode, "the engine has no image no-such-image; call `docker pull" in missing.stderr) == (2, True)
+    name = f"flask-gunicorn+python={other}"
+    try:
+        done = lab(checkout, "up", f"--stack=flask-gunicorn,{name}", "--runtime=docker")
+        assert done.returncode == 0, done.stderr
+        with contextlib.closing(docker.connect()) as client:
+            served = {
+                container.labels["com.docker.compose.project"]: container.exec_run(["ls", "-d", "/is-the-other"]).exit_code
+                for container in client.containers.list()
+                if container.labels.get("com.docker.compose.service") == "flask-gunicorn"
+            }
+        assert sorted(served.values()) == [0, 2]
+    finally:
+        lab(checkout, "clean")
+        subprocess.run(["docker", "rmi", "--force", other], check=True, capture_output=True, timeout=60)
 
 
 @pytest.mark.slow

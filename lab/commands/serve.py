@@ -111,7 +111,7 @@ def _prepared(names: list[str], runtime_name: str, changed: Mapping[str, int]) -
             for name in (DATABASE, UPSTREAM, *(stack.name for stack in chosen)):
                 (logs / f"{name}.log").unlink(missing_ok=True)  # an error of this start must not show an earlier one's
             say.step(f"Preparing {', '.join(needed)} ({runtime.name}) …")
-            runtime.prepare(needed)
+            runtime.prepare(needed, [arm_of(stack.name, project.services) for stack in chosen])
             for sentence in (*quota.not_given(runtime.not_applied(needed)), *(f"Left out: {one}" for one in left_out)):
                 say.step(sentence)
             yield Prepared(project, runtime, chosen, logs, say)

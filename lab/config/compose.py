@@ -129,7 +129,7 @@ def _mapping(node: Any, where: str) -> dict[str, Any]:
 def _service(name: str, node: Any) -> Service:
     where = f"docker-compose.yml: service {name}"
     keys = _mapping(node, where)
-    own = {"name", "lock", "budget", "variables", "not_applied", "stop_grace_period_s"}
+    own = {"name", "lock", "base_image", "budget", "variables", "not_applied", "stop_grace_period_s"}
     honoured = set(Service.model_fields) - own | {"stop_grace_period"}
     if unknown := sorted(set(keys) - honoured - set(NOT_APPLIED)):
         raise LabError(
@@ -151,6 +151,7 @@ def _service(name: str, node: Any) -> Service:
     environment = _mapping(keys.get("environment", {}), f"{where}, environment")
     lock = arguments.get("LOCK")
     values["lock"] = f"locks/{lock}.txt" if lock else labels.get("lab.lock")
+    values["base_image"] = arguments.get("LAB_BASE_IMAGE") if lock else None
     values["environment"] = {key: str(value) for key, value in environment.items()}
     if "cpuset" in values:
         values["cpuset"] = parse_cpus(str(values["cpuset"]))
@@ -183,6 +184,7 @@ def _stack(name: str, service: Service) -> Stack:
             omits=_omits(labels.get("lab.omits", "")),
             exceptions=exceptions,
             budget={of_variable(key): value for key, value in service.budget.items() if of_variable(key) in SETTINGS},
+            base_image=service.base_image or "",
             guide=labels.get("lab.documented", ""),
             baseline=labels.get("lab.baseline") == "true" and name == service.name,
         )

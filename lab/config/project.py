@@ -84,7 +84,8 @@ class Project:
         budget = stack.budget | changed
         if not name.endswith(f"{VARIANT}{DOCUMENTED}"):  # a guide may want more workers than CPUs
             variants.refuse_workers(name, budget["workers"], self.cpus)
-        own = variants.variables(changed, budget, _defaults()) | {
+        image = variants.image_variables(variants.base_image(name, stack))
+        own = variants.variables(changed, budget, _defaults()) | image | {
             "LAB_PORT": str(stack.port + place * variants.PORT_OFFSET),
             "LAB_ARM": name.removeprefix(stack.name),
         }

@@ -7,7 +7,8 @@ from math import ceil
 from lab.errors import LabError
 from lab.host.machine import CpuPlan, cpu_list, usable
 from lab.model.effective import variable_of
-from lab.model.stack import DOCUMENTED, SETTINGS, VARIANT, Service, Stack
+from lab.model.stack import DOCUMENTED, PYTHON, SETTINGS, VARIANT, Service, Stack
+from lab.paths import COMPOSE_PROJECT
 
 MOST = 12
 """Variants of one run: with more of them, ports would be among those from which the kernel gives clients theirs."""
@@ -17,6 +18,8 @@ LIMITS = ("LAB_MEMORY_MB", "LAB_PIDS")
 """Variables of what a container may use at most."""
 _GUIDED = re.compile(r"(?:(?P<times>[1-9]\d*)\*)?cpus(?:\+(?P<more>\d+))?", re.ASCII)
 """A number of a deployment guide: `cpus`, `2*cpus+1`."""
+_IMAGE = re.compile(r"[a-z0-9][a-z0-9._-]*(?::\w[\w.-]*)?", re.ASCII)
+"""Name of an image without a registry, whose slashes would be folders in names of logs."""
 _WHOLE = re.compile(r"[1-9]\d{0,8}", re.ASCII)
 
 
@@ -43,10 +46,44 @@ def changes(name: str, stack: Stack, cpus: int) -> dict[str, int]:
     words = name.split(VARIANT)[1:]
     if words == [DOCUMENTED]:
         return _documented(name, stack, cpus)
-    asked = [_change(name, text, stack) for text in words]
+    asked = [_change(name, text, stack) for text in words if not _is_python(text)]
     if len(dict(asked)) < len(asked):
         raise LabError(f"{name} names a setting twice: leave one of them out.")
     return dict(asked)
+
+
+def _is_python(text: str) -> bool:
+    return text.partition("=")[0] == PYTHON
+
+
+def base_image(name: str, stack: Stack) -> str | None:
+    """Return the base image that a variant of a stack asks for; None where it is that of all.
+
+    Raises:
+        LabError: this is no name of an image, or the stack has no Python from its base image.
+    """
+    images = [text.partition("=")[2] for text in name.split(VARIANT)[1:] if _is_python(text)]
+    if not images:
+        return None
+    if not stack.base_image:
+        raise LabError(f"{name}: {stack.name} has no Python; leave {PYTHON}= out.")
+    if len(images) > 1:
+        raise LabError(f"{name} names a Python twice: leave one of them out.")
+    if not _IMAGE.fullmatch(images[0]):
+        raise LabError(
+            f"{name}: {PYTHON}={images[0]} is no image; write it like {PYTHON}=python:3.14-slim-trixie, and give one of another "
+            "registry such a name with `docker tag`."
+        )
+    if images[0] == stack.base_image:
+        raise LabError(f"{name}: {stack.name} has {PYTHON}={images[0]} already; leave it out, or choose another image.")
+    return images[0]
+
+
+def image_variables(image: str | None) -> dict[str, str]:
+    """Return the variables of docker-compose.yml that give a variant an image of its own, built from another one."""
+    if image is None:
+        return {}
+    return {"LAB_BASE_IMAGE": image, "LAB_PROJECT": f"{COMPOSE_PROJECT}-{re.sub('[^a-z0-9]+', '-', image.lower())}"}
 
 
 def _documented(name: str, stack: Stack, cpus: int) -> dict[str, int]:
@@ -69,7 +106,7 @@ def _documented(name: str, stack: Stack, cpus: int) -> dict[str, int]:
 def _change(name: str, text: str, stack: Stack) -> tuple[str, int]:
     setting, _, value = text.partition("=")
     if setting not in SETTINGS:
-        raise LabError(f"{name}: there is no setting {setting!r}; choose from {', '.join(SETTINGS)}.")
+        raise LabError(f"{name}: there is no setting {setting!r}; choose from {', '.join((*SETTINGS, PYTHON))}.")
     if exempt := stack.exceptions.get(setting):
         others = ", ".join(one for one in SETTINGS if one not in stack.exceptions)
         own = "none" if exempt.value is None else exempt.value

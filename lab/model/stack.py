@@ -30,6 +30,9 @@ with those of the last one, which the lab's question is about.
 SETTINGS = ("workers", "slots", "db_pool", "upstream_connections", "keep_alive_s", "backlog")
 """What of the equal budget may be changed, for one stack or for all; a variant names what it changes in this order."""
 
+PYTHON = "python"
+"""The interpreter, as the base image that has it: a variant may name another one behind its settings."""
+
 VARIANT = "+"
 """Begins each changed setting in the name of a variant: `a+workers=2+slots=200`."""
 
@@ -87,6 +90,8 @@ class Stack(Noun):
     """Setting -> the value that this stack declares instead of the equal budget's."""
     budget: dict[str, int] = Field(default_factory=dict)
     """Setting -> the value that it is to have; empty in older runs."""
+    base_image: str = ""
+    """What its image is built from, if that is where its Python comes from."""
     guide: str = ""
     """What its server's deployment guide gives, as the label `lab.documented` has it: `workers=2*cpus+1 slots=4`."""
     baseline: bool = False
@@ -123,6 +128,8 @@ class Stack(Noun):
             configured = {CONFIGURATION: f"as documented ({told})"}
         else:
             configured = {CONFIGURATION: EQUAL, **asked}
+        if self.base_image:
+            configured[PYTHON] = self.base_image
         return {factor: value for factor, value in declared.items() if value is not None} | configured
 
     def why_omitted(self, *paths: str) -> str | None:
@@ -162,6 +169,8 @@ class Service(Noun):
     labels: dict[str, str] = Field(default_factory=dict)
     profiles: tuple[str, ...] = ()
     image: str | None = None
+    base_image: str | None = None
+    """What its image is built from, with a Python or for one; None for an image of another kind."""
     lock: str | None = None
     """Lock file of its packages: that of the build argument LOCK, or of the label `lab.lock`."""
     budget: dict[str, int] = Field(default_factory=dict)

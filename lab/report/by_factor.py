@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lab.analysis.comparison.contrasts import differences, instead_of
 from lab.analysis.comparison.rows import Comparison
 from lab.analysis.validity.bounds import QUOTA
-from lab.model.stack import CONFIGURATION, FACTORS, SETTINGS, VARIANT, Stack
+from lab.model.stack import CONFIGURATION, FACTORS, PYTHON, SETTINGS, VARIANT, Stack
 from lab.report import words
 from lab.report.view import View
 
@@ -17,7 +17,7 @@ _WORDS = {
 }
 _PLACE = ("framework", "server", "model")
 """What a contrast is named after, or what goes without saying; the others tell it from the contrasts beside it."""
-_ORDER = (CONFIGURATION, *SETTINGS, *reversed(FACTORS))
+_ORDER = (CONFIGURATION, *SETTINGS, PYTHON, *reversed(FACTORS))
 """Changed settings come first: somebody asked for them."""
 MOST = 30
 """So many sentences on contrasts are read first; of more, a report hides them behind its table, and a terminal shows what differs."""
@@ -72,7 +72,7 @@ class Contrast:
 
     def sentence(self, row: Comparison) -> str:
         """Return what the factor changed in one scenario, with the interval."""
-        colon = ":" if self.factor in SETTINGS else ""
+        colon = ":" if self.factor in (*SETTINGS, PYTHON) else ""
         return f"{self.factor}{colon} {self.change}, {self.shared}, {row.scenario} at {words.load(row.load)}: {words.told(row)}."
 
     def _value(self, stack: Stack, other: Stack) -> str:

@@ -36,7 +36,7 @@ def prepare(context: Context, record: Record) -> None:
     needed = sorted({arm.service for arm in context.arms.values()} | {DATABASE, UPSTREAM})
     context.say.step(f"Preparing {', '.join(needed)} ({context.runtime.name}) …")
     context.runtime.stop_all()
-    context.runtime.prepare(needed)
+    context.runtime.prepare(needed, context.arms.values())
     for sentence in quota.not_given(context.runtime.not_applied(needed)):
         context.say.step(sentence)
     record.weigh(context.runtime, needed)

@@ -40,15 +40,20 @@ class DockerRuntime(Runtime):
         self._logs: dict[str, Path] = {}
         """Label -> log of an arm, written when it is stopped."""
 
-    def prepare(self, services: Iterable[str]) -> None:
-        """Build the images of the services whose inputs changed.
+    def prepare(self, services: Iterable[str], arms: Iterable[Arm] = ()) -> None:
+        """Build the images of the services whose inputs changed, and those of arms with a base image of their own.
 
         Raises:
-            LabError: with the end of the build's output.
+            LabError: with the end of the build's output, or the base image that is not here.
         """
         described, services = self._describe(self._variables), list(services)
         refuse_missing_locks(described[name] for name in services)
         _compose(["build", "--quiet", *services], COMPOSE_PROJECT, self._variables, _BUILD_TIMEOUT_S)
+        for project, variables, group in _by_project(arm for arm in arms if "LAB_BASE_IMAGE" in arm.variables):
+            if not engine.has_image(image := variables["LAB_BASE_IMAGE"]):
+                raise LabError(f"{group[0].label}: the engine has no image {image}; call `docker pull {image}`, or leave it out.")
+            names = [arm.service for arm in group]
+            _compose(["build", "--quiet", *names], project, self._variables | variables, _BUILD_TIMEOUT_S)
 
     def create(self, arms: Sequence[Arm], logs: Path) -> None:
         """See Runtime.create: Compose makes the containers here, since that takes longer than to start them."""

@@ -25,8 +25,12 @@ class Runtime(Protocol):
         del service
         return None
 
-    def prepare(self, services: Iterable[str]) -> None:
-        """Make what the services need before they can start (images); may take minutes."""
+    def prepare(self, services: Iterable[str], arms: Iterable[Arm] = ()) -> None:
+        """Make what the services need before they can start (images), and these arms of them; may take minutes.
+
+        Raises:
+            LabError: something is missing or cannot be made.
+        """
 
     def not_applied(self, services: Iterable[str]) -> list[str]:
         """Return the keys of docker-compose.yml that these services have and this runtime does not apply here."""

@@ -56,8 +56,8 @@ class ProcessRuntime(Runtime):
                 return f"{service} needs {need}, which is not on this machine; {fix}, or use RUNTIME=docker."
         return None
 
-    def prepare(self, services: Iterable[str]) -> None:
-        """Check that this machine has everything that the services need.
+    def prepare(self, services: Iterable[str], arms: Iterable[Arm] = ()) -> None:
+        """Check that this machine has everything that the services need; processes all have the environment's Python.
 
         Raises:
             LabError: names what is missing.
@@ -67,6 +67,9 @@ class ProcessRuntime(Runtime):
         for name in services:
             if lack := self.lacks(name):
                 raise LabError(lack)
+        for arm in arms:
+            if "LAB_BASE_IMAGE" in arm.variables:
+                raise LabError(f"{arm.label} asks for the Python of an image, and processes have none: use RUNTIME=docker.")
 
     def not_applied(self, services: Iterable[str]) -> list[str]:
         """See Runtime.not_applied: keys of containers alone, and a CPU quota where no control group can be made."""
