@@ -195,32 +195,36 @@ def designs(arms: int = 14) -> Iterator[str]:
 
 
 def windows(name: str) -> Iterator[str]:
-    """Yield the lines of a reference run: spread of a second inside a window, and of windows beside the other arms of their block."""
+    """Yield the lines of a reference run: spread of a half inside a window, and of windows beside the other arms of their block."""
     trials = view_of(RESULTS / "reference" / name).trials
-    for (scenario, load), seconds in _seconds(trials).items():
-        blocks = sorted(set[int].intersection(*(set(found) for found in seconds.values())))
-        logs = numpy.log([[found[block] for block in blocks] for found in seconds.values()])
+    for (scenario, load), halves in _halves(trials).items():
+        blocks = sorted(set[int].intersection(*(set(found) for found in halves.values())))
+        logs = numpy.log([[found[block] for block in blocks] for found in halves.values()])
         change = logs[..., 1] - logs[..., 0]
         inside = (change - change.mean(1, keepdims=True)).var(1, ddof=1).mean() / 2
-        one = (own(logs[..., 0]).mean() + own(logs[..., 1]).mean()) / 2
-        two = own(numpy.log(numpy.exp(logs).sum(-1))).mean()
-        shown = " | ".join(f"{100 * math.sqrt(max(0.0, part)):.1f}" for part in (inside, one, two, two - inside / 2))
+        half = (own(logs[..., 0]).mean() + own(logs[..., 1]).mean()) / 2
+        whole = own(numpy.log(numpy.exp(logs).sum(-1))).mean()
+        parts = (inside, half, whole, whole - inside / 2)
+        shown = " | ".join(f"{100 * math.sqrt(max(0.0, part)):.1f}" for part in parts)
         yield f"| {name} | {scenario} {load} | {len(logs)} x {len(blocks)} | {shown} |"
 
 
-def _seconds(trials: Iterable[Judged]) -> dict[tuple[str, str], dict[str, dict[int, list[int]]]]:
-    """Return the completions of both seconds of each valid window under closed load, by arm and block."""
-    found: dict[tuple[str, str], dict[str, dict[int, list[int]]]] = defaultdict(lambda: defaultdict(dict))
+def _halves(trials: Iterable[Judged]) -> dict[tuple[str, str], dict[str, dict[int, tuple[int, int]]]]:
+    """Return the completions of both halves of each valid window under closed load, by arm and block."""
+    found: dict[tuple[str, str], dict[str, dict[int, tuple[int, int]]]] = defaultdict(lambda: defaultdict(dict))
     for one in trials:
-        if isinstance(one.outcome, Sample) and one.verdict.result == "valid" and one.trial.load.kind == "closed":
-            counts = list(one.outcome.driven.completed_per_second[:2])
-            found[one.trial.scenario, str(one.trial.load)][one.trial.stack][one.trial.block] = counts
+        if not isinstance(one.outcome, Sample) or one.verdict.result != "valid" or one.trial.load.kind != "closed":
+            continue
+        if (halves := one.outcome.driven.completed_halves) and all(halves):
+            found[one.trial.scenario, str(one.trial.load)][one.trial.stack][one.trial.block] = halves
     return found
 
 
 def main() -> None:
     """Print the tables."""
-    print("| run | cell | arms x blocks | a second inside a window | 1 s | 2 s | 2 s without its seconds |")
+    print(
+        "| run | cell | arms x blocks | a half inside a window | half a window | window | window without its halves |"
+    )
     print("| --- | --- | --: | --: | --: | --: | --: |")
     for name in ("standard-docker", "standard-all-docker"):
         for line in windows(name):

@@ -104,6 +104,22 @@ def test_the_noise_of_a_noisy_arm_widens_its_own_interval_more_than_the_others()
     assert rough.error > 1.5 * calm.error
 
 
+def test_a_noisy_arm_does_not_hide_the_noise_of_two_quiet_ones() -> None:
+    """Requests of a real run: by their residuals, both measurements of the baseline had no noise at all."""
+    counts = {
+        "base": [1532, 1514, 1571, 1419, 1551, 1562, 1564, 1526],
+        "base@aa": [1586, 1540, 1531, 1237, 1543, 1557, 1514, 1459],
+        "flask": [1266, 1319, 1358, 1352, 1357, 1393, 1367, 1189],
+        "def": [1755, 1658, 1969, 1782, 1889, 1619, 1632, 1657],
+        "quart": [850, 756, 685, 352, 816, 796, 839, 678],
+    }
+    rows = compare([one for arm, values in counts.items() for one in seen(arm, [*map(float, values)])], "base")
+    aa = next(row for row in rows if row.is_aa)
+    assert aa.verdict == "inconclusive"
+    assert aa.lo is not None
+    assert aa.lo < 0.95
+
+
 def test_errors_are_exact_for_equal_noise_also_where_blocks_are_missing() -> None:
     """The mean square of the standard error is the variance of the mean."""
     random = np.random.default_rng(2)

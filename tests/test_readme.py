@@ -56,5 +56,16 @@ def test_a_quoted_run_begins_with_its_contrasts_under_the_first_closed_load(tmp_
     )
     assert list(docs_tables.contrasts(tmp_path, "closed:64")) == [f"- {said} 64 users: 2.", ""]
     assert docs_tables.contrast_table(tmp_path) == "| factor |\n| --- |\n"
+    rows = [
+        "| factor | contrast | load | json | wait |",
+        "| --- | --- | --- | --: | --: |",
+        "| loop | a | x | 1 | 2 |",
+        "| server | b | x | 3 | 4 |",
+    ]
+    (tmp_path / "report.md").write_text("\n".join([f"## {contents.CONTRASTS}", *rows]))
+    assert docs_tables.contrast_table(tmp_path, ["server"], ["wait"]).splitlines() == [
+        "| factor | contrast | load | wait |", "| --- | --- | --- | --: |", "| server | b | x | 4 |",
+    ]  # fmt: skip
     (tmp_path / "report.md").write_text("# A run\n\n## The rest\n\n- x at 64 users: 4.\n")
+    assert docs_tables.contrast_table(tmp_path) == ""
     assert list(docs_tables.contrasts(tmp_path, "closed:64")) == []

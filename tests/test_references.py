@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import resolution
 from lab.analysis.comparison.rows import MARGIN
 from lab.analysis.validity.use import foreign_beside
 from lab.model.loads import Load
 from lab.model.outcome import Sample
-from lab.paths import RESULTS
+from lab.paths import RESULTS, ROOT
 from lab.report import contents, markdown, write
 from lab.report.view import view_of
 from lab.run.store import RunFolder
@@ -22,6 +23,12 @@ Row = dict[str, str]
 def table(run: Path, name: str) -> list[Row]:
     with (run / name).open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("name", ["standard-docker", "standard-all-docker"])
+def test_the_docs_show_the_noise_of_the_committed_runs(name: str) -> None:
+    shown = (ROOT / "docs/resolution.md").read_text().splitlines()
+    assert [line for line in shown if line.startswith(f"| {name} |")] == list(resolution.windows(name))
 
 
 @pytest.fixture(params=RUNS, ids=lambda run: run.name)
@@ -106,7 +113,7 @@ def test_a_stack_without_its_thread_pool_is_not_measured_on_it() -> None:
     assert "but 40 run at once" in reason
 
 
-OTHERS = {"variants-docker": (1, 0.44), "standard-all-docker": (0.99, 0.112)}
+OTHERS = {"variants-docker": (1, 0.44), "standard-all-docker": (0.99, 0.119), "quick-docker": (0.99, 0.123)}
 """Runs beside which others took more: which share of the trials, and how much of the CPUs was taken at most."""
 
 

@@ -223,7 +223,9 @@ def test_blocks_that_were_rerun_are_counted(tmp_path: Path) -> None:
 def test_an_aa_arm_that_differs_is_warned_about(tmp_path: Path) -> None:
     found = [o for o in outcomes() if o.trial.stack != "base@aa"]
     odd = [sample(trial(block, "base@aa"), 1500 * WOBBLE[block]) for block in range(8)]
-    assert "distrust these verdicts" in written(tmp_path, [*found, *odd])["report.html"].read_text()
+    report = written(tmp_path, [*found, *odd])["report.md"].read_text()
+    assert "json, 8 users: the baseline came out different from itself in throughput, 1.5" in report
+    assert "Chance does so in at most one of 20 such comparisons, and this run has " in report
 
 
 def test_a_failure_shows_its_log_and_markup_in_it_stays_text(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 What a committed run says stands between `<!-- run results/reference/<name> -->` and `<!-- /run -->`, what the columns of a
 derived file mean between `<!-- columns <file> -->` and `<!-- /columns -->`, the factors of every stack between
-`<!-- stacks -->` and `<!-- /stacks -->`, and the table of a run's contrasts between `<!-- contrasts <run> -->` and `<!-- /contrasts -->`.
+`<!-- stacks -->` and `<!-- /stacks -->`, and the table of a run's contrasts between `<!-- contrasts <run> -->` and `<!-- /contrasts -->`,
+of some with `<!-- contrasts <run> <factors> <scenarios> -->`, each with commas.
 """
 
 import csv
@@ -22,11 +23,18 @@ from lab.report import contents, words
 from lab.run.store import RunFolder
 
 Row = Mapping[str, str]
+HEAD = 2
+"""Lines of the head of a table."""
+FIRST = 3
+"""Columns of a table of contrasts before those of the scenarios."""
 WIDTH = 150
 """Characters of a line of a document."""
 _COLUMNS = re.compile(r"(<!-- columns (?P<file>\S+) -->\n).*?(?P<end><!-- /columns -->)", re.DOTALL)
 _STACKS = re.compile(r"(<!-- stacks -->\n).*?(?P<end><!-- /stacks -->)", re.DOTALL)
-_CONTRASTS = re.compile(r"(<!-- contrasts (?P<run>\S+) -->\n).*?(?P<end><!-- /contrasts -->)", re.DOTALL)
+_CONTRASTS = re.compile(
+    r"(<!-- contrasts (?P<run>\S+)(?: (?P<factors>\S+) (?P<scenarios>\S+))? -->\n).*?(?P<end><!-- /contrasts -->)",
+    re.DOTALL,
+)
 _QUOTED = re.compile(r"(<!-- run (?P<run>\S+) -->\n).*?(?P<end><!-- /run -->)", re.DOTALL)
 
 
@@ -50,7 +58,7 @@ def quoted(text: str) -> str:
     """
     text = _COLUMNS.sub(lambda match: match[1] + _meanings(match["file"]) + match["end"], text)
     text = _STACKS.sub(lambda match: match[1] + _stacks() + match["end"], text)
-    text = _CONTRASTS.sub(lambda match: match[1] + contrast_table(ROOT / match["run"]) + match["end"], text)
+    text = _CONTRASTS.sub(lambda match: match[1] + _contrasts_of(match) + match["end"], text)
     return _QUOTED.sub(lambda match: match[1] + table(ROOT / match["run"]) + match["end"], text)
 
 
@@ -93,9 +101,19 @@ def contrasts(run: Path, load: str) -> Iterator[str]:
     yield from [*(fill(line, WIDTH, subsequent_indent="  ") for line in found), ""] if found else ()
 
 
-def contrast_table(run: Path) -> str:
-    """Return the table of a run's contrasts, as its report has it."""
-    return "".join(f"{line}\n" for line in _of_contrasts(run) if line.startswith("|"))
+def contrast_table(run: Path, factors: Sequence[str] = (), scenarios: Sequence[str] = ()) -> str:
+    """Return the table of a run's contrasts, as its report has it; without factors or scenarios, of all."""
+    lines = [line.strip("| ").split(" | ") for line in _of_contrasts(run) if line.startswith("|")]
+    heads = lines[0] if lines else []
+    wanted = [place for place, head in enumerate(heads) if place < FIRST or not scenarios or head in scenarios]
+    chosen = [row for place, row in enumerate(lines) if place < HEAD or not factors or row[0] in factors]
+    return "".join(f"| {' | '.join(row[place] for place in wanted)} |\n" for row in chosen)
+
+
+def _contrasts_of(match: re.Match[str]) -> str:
+    """Return the table that a marker asks for."""
+    factors, scenarios = (match[name].split(",") if match[name] else [] for name in ("factors", "scenarios"))
+    return contrast_table(ROOT / match["run"], factors, scenarios)
 
 
 def _of_contrasts(run: Path) -> list[str]:
@@ -120,7 +138,7 @@ def _lines(cells: Sequence[Row]) -> Iterator[str]:
     """Return a line for each scenario and stack, the highest throughput first; loads are one of each kind."""
     closed, opened = _load(cells, "closed"), _load(cells, "open") or _load(cells, "share")
     latency = (f" p50 ms, {opened} | p99 ms, {opened} |", " --: | --: |") if opened else ("", "")
-    yield f"| scenario | stack | requests/s, {closed} | 95 % interval | mean ms | CPU µs/request | bound by |{latency[0]}"
+    yield f"| scenario | stack | requests/s, {closed} | 95 % interval | mean ms, {closed} | CPU µs/request | bound by |{latency[0]}"
     yield f"| --- | --- | --: | --: | --: | --: | --- |{latency[1]}"
     beside = {(cell["scenario"], cell["stack"]): cell for cell in cells if cell["load"] == opened}
     own = [cell for cell in cells if cell["load"] == closed]

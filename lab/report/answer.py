@@ -26,7 +26,7 @@ def _contrasts(found: Sequence[Contrast]) -> Iterator[str]:
     for one in found:
         shown = [row for row in one.rows if row.verdict == "different" or not many]
         yield f"{one.factor}: {one.change}, {one.shared} ({one.names})"
-        yield from (f"  {row.scenario} at {words.load(row.load)}: {words.told(row)}" for row in shown)
+        yield from (f"  {row.scenario} at {words.load(row.load)}: {one.told(row)}" for row in shown)
         if rest := [row.scenario for row in one.rows if row not in shown]:
             yield f"  {words.listed(rest)}: equal or inconclusive"
 

@@ -1,7 +1,7 @@
 """What a report says first: pairs of stacks that differ in one factor, and what that factor changed."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from lab.analysis.comparison.contrasts import differences, instead_of
 from lab.analysis.comparison.rows import Comparison
@@ -32,6 +32,8 @@ class Contrast:
     reference: Stack
     rows: tuple[Comparison, ...]
     """The stack over its reference."""
+    bounds: Mapping[tuple[str, str, str], str] = field(default_factory=dict, repr=False)
+    """Scenario, load and stack -> what limited its throughput."""
 
     @property
     def change(self) -> str:
@@ -73,7 +75,18 @@ class Contrast:
     def sentence(self, row: Comparison) -> str:
         """Return what the factor changed in one scenario, with the interval."""
         colon = ":" if self.factor in (*SETTINGS, PYTHON) else ""
-        return f"{self.factor}{colon} {self.change}, {self.shared}, {row.scenario} at {words.load(row.load)}: {words.told(row)}."
+        return f"{self.factor}{colon} {self.change}, {self.shared}, {row.scenario} at {words.load(row.load)}: {self.told(row)}."
+
+    def told(self, row: Comparison) -> str:
+        """Return the ratio with its interval and what follows; and what else than the server's CPU limited a throughput."""
+        names = (self.stack.name, self.reference.name) if row.metric == "rps" else ()
+        found = {name: self.bounds.get((row.scenario, row.load, name), "") for name in names}
+        limits = {name: bound for name, bound in found.items() if bound not in ("", "server CPU")}
+        if len(limits) == 2 and len(set(limits.values())) == 1:
+            beside = f"both are bound by {next(iter(limits.values()))}"
+        else:
+            beside = words.listed([f"{name} is bound by {bound}" for name, bound in limits.items()])
+        return "; ".join(filter(None, [words.told(row), beside]))
 
     def _value(self, stack: Stack, other: Stack) -> str:
         """Return what a stack has of the factor, with what only its server leaves a choice of."""
@@ -90,20 +103,24 @@ class Contrast:
 def contrasts(view: View) -> list[Contrast]:
     """Return the contrasts of a run, ordered by factor; what a CPU quota kept from running is in none."""
     found: dict[tuple[str, str], list[Comparison]] = {}
+    bounds: dict[tuple[str, str, str], str] = {}
     for section in view.sections:
+        bounds |= {(line.cell.scenario, line.cell.load, line.cell.stack): line.cell.bound_by for line in section.lines}
         throttled = {line.cell.stack for line in section.lines if line.cell.bound_by == QUOTA}
         for row in section.comparisons:
             if row.is_contrast and row.metric == section.metric and not throttled & {row.stack, row.baseline}:
                 found.setdefault((row.stack, row.baseline), []).append(row)
     stacks = {stack.name: stack for stack in view.run.stacks}
-    made = [_contrast(stacks[stack], stacks[baseline], rows) for (stack, baseline), rows in found.items()]
+    made = [_contrast(stacks[stack], stacks[baseline], rows, bounds) for (stack, baseline), rows in found.items()]
     return sorted(made, key=lambda contrast: _ORDER.index(contrast.factor))
 
 
-def _contrast(stack: Stack, baseline: Stack, rows: Sequence[Comparison]) -> Contrast:
+def _contrast(
+    stack: Stack, baseline: Stack, rows: Sequence[Comparison], bounds: Mapping[tuple[str, str, str], str]
+) -> Contrast:
     asked, reference = instead_of(stack, baseline)
     directed = rows if asked is stack else [row.inverse for row in rows]
-    return Contrast(rows[0].factors[0], asked, reference, tuple(directed))
+    return Contrast(rows[0].factors[0], asked, reference, tuple(directed), bounds)
 
 
 def several(view: View) -> Iterator[str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from lab.model.outcome import Block
 from lab.model.stack import NOT_OPTIMIZED
+from lab.report import words
 from lab.report.view import View
 
 
@@ -31,10 +32,19 @@ def warnings(view: View) -> Iterator[str]:
     build = run.facts.get("machine", {}).get("python_build")
     if run.facts.get("runtime") == "process" and build == NOT_OPTIMIZED:
         yield f"The stacks ran on a Python that was built {NOT_OPTIMIZED}: one that was built with them is faster."
-    for section in view.sections:
-        for row in section.aa:
-            if row.verdict == "different":
-                yield f"{section.title}: the baseline came out different from itself; distrust these verdicts."
+    yield from _different_from_itself(view)
+
+
+def _different_from_itself(view: View) -> Iterator[str]:
+    """Yield where the A/A arm differs: by a fault of the machine or the lab, or by the chance that every verdict takes."""
+    rows = [(section.title, row) for section in view.sections for row in section.aa]
+    for title, row in rows:
+        if row.verdict == "different":
+            yield (
+                f"{title}: the baseline came out different from itself in {words.METRICS[row.metric]}, "
+                f"{words.ratio(row)}; distrust the verdicts on it there. Chance does so in at most one of 20 such "
+                f"comparisons, and this run has {len(rows)}."
+            )
 
 
 def _partial(view: View) -> Iterator[str]:

@@ -50,10 +50,27 @@ def chance(logs: Sequence[Sequence[float]], pairs: Sequence[tuple[int, Sequence[
     table = numpy.array(logs)
     arms, blocks = numpy.nonzero(~numpy.isnan(table))
     cells, design = table[arms, blocks], _Design.of(arms, blocks, pairs)
-    own = numpy.maximum(design.variances(design.squares(cells)), 0)
+    own = numpy.maximum(design.variances(design.squares(cells)), _least(table))
     deviations = numpy.sqrt(own) if own.any() else numpy.ones(len(own))
     equal = numpy.random.default_rng(seed).standard_normal((RUNS, len(cells))) * deviations[arms]
     return Chance(design.errors(cells), equal @ design.contrasts, design.errors(equal))
+
+
+def _least(table: Floats) -> Floats:
+    """Return what each arm's variance is at least: half of the smallest variance of its differences to another arm.
+
+    The variances of two arms add up to that of their differences, which holds no noise of a third. By the residuals, those
+    of two quiet arms beside a noisy one may come out as 0, and their interval would have no width. Shape (arms,).
+    """
+    differences = table[:, None] - table
+    known = ~numpy.isnan(differences)
+    counts = known.sum(axis=-1)
+    means = numpy.where(known, differences, 0).sum(axis=-1) / numpy.maximum(counts, 1)
+    squares = numpy.where(known, differences - means[..., None], 0) ** 2
+    variances = squares.sum(axis=-1) / numpy.maximum(counts - 1, 1)
+    others = (counts > 1) & ~numpy.eye(len(table), dtype=bool)
+    least: Floats = numpy.min(variances, axis=-1, where=others, initial=numpy.inf) / 2
+    return numpy.where(numpy.isinf(least), 0, least)
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,7 @@ class Digest:
         self.dropped = int(np.count_nonzero(self._within(np.frombuffer(recorder.dropped))))
         self.requests += self.dropped
         schedule = recorder.correct.schedule
-        self.scheduled = None if schedule is None else int(np.count_nonzero(self._within(schedule)))
+        self.scheduled = None if schedule is None else int(np.diff(np.searchsorted(schedule, (start_s, end_s)))[0])
 
     def _within(self, times: Times) -> NDArray[np.bool_]:
         return (self.start_s <= times) & (times < self.end_s)
