@@ -247,7 +247,7 @@ def test_a_run_is_resumed_with_the_words_that_it_was_begun_with_only(
     write_run(tmp_path / "it", run_facts([stack("a")], [scenario("json")], 8) | facts, [])
     monkeypatch.setattr(bench, "RESULTS", tmp_path)
     with pytest.raises(LabError, match=why):
-        bench.bench("", "", "", "", "it", None, given)
+        bench.bench("", "", "", "", "it", None, given, {})
 
 
 def test_a_report_repeats_the_words_that_the_run_was_given(tmp_path: Path) -> None:

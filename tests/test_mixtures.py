@@ -48,7 +48,10 @@ def test_an_id_means_the_same_mixture_again() -> None:
 
 
 def test_a_mixture_has_its_scenarios_with_weights_and_rates() -> None:
-    assert [(part.scenario.id, part.weight, part.rate) for part in found(BOTH).parts] == [("db/one", 3, None), ("json", 1, None)]
+    assert [(part.scenario.id, part.weight, part.rate) for part in found(BOTH).parts] == [
+        ("db/one", 3, None),
+        ("json", 1, None),
+    ]
     assert [(part.scenario.id, part.rate) for part in found("json=probe@50/s+crunch/inline").parts] == [
         ("json", 50),
         ("crunch/inline", None),
@@ -81,7 +84,8 @@ def test_a_mixture_that_means_nothing_is_refused_with_the_choices(text: str, sai
 def test_users_are_dealt_out_by_weight_and_each_scenario_has_one(weights: list[int], users: int) -> None:
     json = found("json")
     parts = tuple(
-        Part(scenario=json.model_copy(update={"id": f"json{place}"}), weight=weight) for place, weight in enumerate(weights)
+        Part(scenario=json.model_copy(update={"id": f"json{place}"}), weight=weight)
+        for place, weight in enumerate(weights)
     )
     mixed = json.model_copy(update={"id": "all", "parts": parts})
     amounts = [portion.load.amount for portion in mixtures.portions(mixed, Load(kind="closed", amount=users))]
@@ -182,12 +186,16 @@ def test_what_scenarios_do_to_each_other_is_the_ratio_inside_the_blocks() -> Non
 def test_a_scenario_that_was_not_measured_alone_shows_no_influence() -> None:
     mixed = [found(PROBED)]
     only = [one for one in probed(6) if one.trial.scenario == PROBED]
-    assert not influences(judged(with_portions(only, mixed), lambda _: Limits()), mixed, [Load.model_validate("closed:8")], ["a"])
+    assert not influences(
+        judged(with_portions(only, mixed), lambda _: Limits()), mixed, [Load.model_validate("closed:8")], ["a"]
+    )
 
 
 @remeasured
 def test_the_driver_asks_all_scenarios_at_once_and_keeps_their_latencies_apart(driver: Driver, tmp_path: Path) -> None:
-    slow = load_test(tmp_path, "path = '/slow'", "def check(self, body): return True").model_copy(update={"path": "/slow"})
+    slow = load_test(tmp_path, "path = '/slow'", "def check(self, body): return True").model_copy(
+        update={"path": "/slow"}
+    )
     asked: dict[bytes, int] = {}
 
     async def talk(peer: Peer) -> None:

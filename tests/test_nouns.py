@@ -23,11 +23,18 @@ VALUES: tuple[Noun, ...] = (
     Cell(stack="a", scenario="json", load="closed:8", blocks=6, outcome="valid"),
     costs([sample()])[0],
 )
-SCHEMAS = {type(value): TypeAdapter(type(value)).json_schema() for value in VALUES}
+def fields(noun: type[Noun]) -> dict[str, Any]:
+    """Name -> schema of each field; a noun that holds others of its kind refers to itself."""
+    schema = TypeAdapter(noun).json_schema()
+    found: dict[str, Any] = schema.get("$defs", {}).get(noun.__name__, schema)["properties"]
+    return found
+
+
+SCHEMAS = {type(value): fields(type(value)) for value in VALUES}
 NUMBERS = [
     (value, name)
     for value in VALUES
-    for name, schema in SCHEMAS[type(value)]["properties"].items()
+    for name, schema in SCHEMAS[type(value)].items()
     if "number" in str(schema) or "integer" in str(schema)
 ]
 IMPOSSIBLE = st.sampled_from([nan, inf, -inf]) | st.floats(max_value=0, exclude_max=True) | st.integers(max_value=-1)
@@ -35,7 +42,7 @@ IMPOSSIBLE = st.sampled_from([nan, inf, -inf]) | st.floats(max_value=0, exclude_
 
 def inside(value: Noun, name: str, number: float) -> Any:
     """The number as that field holds it: alone, in a list or under a name."""
-    schema = str(SCHEMAS[type(value)]["properties"][name])
+    schema = str(SCHEMAS[type(value)][name])
     if "'array'" in schema:
         return [number]
     return {"any": number} if "additionalProperties" in schema else number

@@ -63,7 +63,9 @@ def influences(
     seen: dict[tuple[str, str, str], dict[int, Sample]] = {}
     for one in trials:
         if one.sample and one.verdict.result == "valid":
-            seen.setdefault((one.trial.stack, one.trial.scenario, str(one.trial.load)), {})[one.trial.block] = one.sample
+            seen.setdefault((one.trial.stack, one.trial.scenario, str(one.trial.load)), {})[one.trial.block] = (
+                one.sample
+            )
     return [
         Influence(stack, portion.beside.id, portion.load, figures)
         for scenario in scenarios
@@ -81,7 +83,11 @@ def _changed(beside: Mapping[int, Sample], alone: Mapping[int, Sample]) -> dict[
     """Return the figures of the blocks that have both."""
     found = {}
     for metric, measure in _MEASURED.items():
-        both = [(a, b) for block in alone.keys() & beside.keys() if (a := measure(alone[block])) and (b := measure(beside[block]))]
+        both = [
+            (a, b)
+            for block in alone.keys() & beside.keys()
+            if (a := measure(alone[block])) and (b := measure(beside[block]))
+        ]
         before, after = (stats.geometric(values) for values in zip(*both, strict=True)) if both else (None, None)
         ratio = stats.geometric(b / a for a, b in both)
         if before and after and ratio:

@@ -128,7 +128,9 @@ def _trend(trials: Sequence[Judged]) -> Iterator[str]:
 def costs(trials: Iterable[Judged], cells: Iterable[Cell]) -> list[Cost]:
     """Return what every role used, of the cells that have numbers."""
     measured = {(cell.scenario, cell.load, cell.stack) for cell in cells if cell.rps is not None}
-    groups = _grouped(trial for trial in trials if trial.sample and not trial.sample.is_portion and trial.key in measured)
+    groups = _grouped(
+        trial for trial in trials if trial.sample and not trial.sample.is_portion and trial.key in measured
+    )
     return [row for group in groups for row in columns.costs(_samples(group))]
 
 

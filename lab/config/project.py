@@ -85,10 +85,14 @@ class Project:
         if not name.endswith(f"{VARIANT}{DOCUMENTED}"):  # a guide may want more workers than CPUs
             variants.refuse_workers(name, budget["workers"], self.cpus)
         image = variants.image_variables(variants.base_image(name, stack))
-        own = variants.variables(changed, budget, _defaults()) | image | {
-            "LAB_PORT": str(stack.port + place * variants.PORT_OFFSET),
-            "LAB_ARM": name.removeprefix(stack.name),
-        }
+        own = (
+            variants.variables(changed, budget, _defaults())
+            | image
+            | {
+                "LAB_PORT": str(stack.port + place * variants.PORT_OFFSET),
+                "LAB_ARM": name.removeprefix(stack.name),
+            }
+        )
         service = compose.read(COMPOSE_FILE, {**self.variables, **own})[stack.name]
         variants.refuse_literals(name, service, changed)
         return service.model_copy(update={"variables": own})

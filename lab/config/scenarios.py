@@ -6,7 +6,7 @@ A user class with a `path` is a scenario. Its id is that path without its first 
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 from urllib.parse import parse_qsl
 
 from pydantic import ConfigDict, Field, SkipValidation, ValidationError
@@ -73,6 +73,9 @@ class Declared(Noun):
         cpu_ms = self._cpu_ms(given)
         if cpu_ms is not None:
             params[ROUNDS] = None  # the run's start says how many
+        amounts: dict[str, Any] = {
+            name: self._amount(name, text, params) for name in _AMOUNTS if (text := getattr(self, name)) is not None
+        }
         return Scenario(
             id="?".join([self.name, *filter(None, ["&".join(unlike)])]),
             workload=self.workload,
@@ -86,9 +89,7 @@ class Declared(Noun):
             ),
             holds=self.holds,
             streams=self.streams,
-            **{
-                name: self._amount(name, text, params) for name in _AMOUNTS if (text := getattr(self, name)) is not None
-            },
+            **amounts,
         )
 
     def _amount(self, name: str, text: str, params: Mapping[str, object]) -> float:
@@ -159,7 +160,9 @@ def find(folder: Path, ids: Iterable[str]) -> tuple[Scenario, ...]:
     """
     available = declared_in(folder)
     scenarios = (
-        scenario for text in ids for scenario in (_named(text, available) if _is_one(text) else [_mixed(text, available)])
+        scenario
+        for text in ids
+        for scenario in (_named(text, available) if _is_one(text) else [_mixed(text, available)])
     )
     return tuple({scenario.id: scenario for scenario in scenarios}.values())
 
@@ -208,7 +211,9 @@ def _part(word: str, text: str, available: list[Declared]) -> Part:
         raise LabError(f"The mixture {text!r} has {read['id']!r}, which is several scenarios; choose one of {choices}.")
     scenario = found[0].scenario(read["id"].partition("?")[2])
     if scenario.cpu_ms is not None:
-        raise LabError(f"The mixture {text!r} has {scenario.id!r}: {CPU_MS} is for scenarios on their own; give {ROUNDS}.")
+        raise LabError(
+            f"The mixture {text!r} has {scenario.id!r}: {CPU_MS} is for scenarios on their own; give {ROUNDS}."
+        )
     rate = None if read["rate"] is None else int(read["rate"])
     return Part(scenario=scenario, weight=int(read["weight"] or found[0].weight), rate=rate)
 

@@ -89,7 +89,9 @@ def image_variables(image: str | None) -> dict[str, str]:
 def _documented(name: str, stack: Stack, cpus: int) -> dict[str, int]:
     """Return setting -> value of the deployment guide."""
     if not stack.guide:
-        raise LabError(f"{name}: docker-compose.yml has no lab.documented of {stack.name}; name its settings, as in +slots=200.")
+        raise LabError(
+            f"{name}: docker-compose.yml has no lab.documented of {stack.name}; name its settings, as in +slots=200."
+        )
     found = {}
     for text in stack.guide.split():
         setting, _, value = text.partition("=")

@@ -76,7 +76,9 @@ def _inodes(port: int) -> dict[str, int]:
     """Return inode -> port of the client, of the established connections to a port of this machine."""
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     own = f"{_LOCAL}:{port:04X}"
-    return {words[9]: int(words[2].partition(":")[2], 16) for words in lines if words[1] == own and words[3] == _ESTABLISHED}
+    return {
+        words[9]: int(words[2].partition(":")[2], 16) for words in lines if words[1] == own and words[3] == _ESTABLISHED
+    }
 
 
 def _sockets(pid: int) -> list[str]:

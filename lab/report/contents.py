@@ -72,11 +72,10 @@ def _sections(view: View, drawn: Collection[str]) -> Iterator[page.Section]:
         yield page.Section("What it takes to start", (table, page.Paragraph(" ".join(start.note(view.run)), "soft")))
     yield page.Section("How to read this", tuple(_how_to_read(view)))
     yield page.Section("How to reproduce this run", (page.Code((view.command,)),))
-    for title, found in facts.tables(view.run).items():
+    for title, known in facts.tables(view.run).items():
         heads = (page.Head("fact", numeric=False), page.Head("value", numeric=False))
-        yield page.Section(
-            title, (page.Table(title, heads, tuple(page.row(*fact) for fact in found.items()), "facts"),)
-        )
+        lines = tuple(page.row(*fact) for fact in known.items())
+        yield page.Section(title, (page.Table(title, heads, lines, "facts"),))
     if settings := facts.settings(view.run):
         yield page.Section("Settings", tuple(_settings(view, settings)))
     if not_valid := [judged for judged in view.trials if judged.verdict.result != "valid"]:
@@ -138,7 +137,9 @@ def _together(found: Sequence[Influence]) -> Iterator[page.Block]:
     heads = (STACK, page.Head("scenario", numeric=False), page.Head("its load", numeric=False))
     figures = (page.Head("throughput", "1/s"), page.Head("p50", "ms"), page.Head("p95", "ms"))
     rows = (
-        page.row(one.stack, one.beside, words.load(str(one.load)), *(_change(one.figures.get(name)) for name in _TOGETHER))
+        page.row(
+            one.stack, one.beside, words.load(str(one.load)), *(_change(one.figures.get(name)) for name in _TOGETHER)
+        )
         for one in found
     )
     yield page.Table(TOGETHER, (*heads, *figures), tuple(rows))
@@ -148,7 +149,7 @@ def _change(changed: Changed | None) -> page.Text:
     if changed is None:
         return page.Text(words.NOTHING)
     ratio = changed.ratio
-    interval = "" if ratio.lo is None else f" ({words.times(ratio.lo)} to {words.times(ratio.hi)})"
+    interval = "" if ratio.lo is None or ratio.hi is None else f" ({words.times(ratio.lo)} to {words.times(ratio.hi)})"
     return page.Text(
         f"{words.number(changed.alone)} to {words.number(changed.beside)}", f"{words.times(ratio.mean)} x{interval}"
     )

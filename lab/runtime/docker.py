@@ -51,7 +51,9 @@ class DockerRuntime(Runtime):
         _compose(["build", "--quiet", *services], COMPOSE_PROJECT, self._variables, _BUILD_TIMEOUT_S)
         for project, variables, group in _by_project(arm for arm in arms if "LAB_BASE_IMAGE" in arm.variables):
             if not engine.has_image(image := variables["LAB_BASE_IMAGE"]):
-                raise LabError(f"{group[0].label}: the engine has no image {image}; call `docker pull {image}`, or leave it out.")
+                raise LabError(
+                    f"{group[0].label}: the engine has no image {image}; call `docker pull {image}`, or leave it out."
+                )
             names = [arm.service for arm in group]
             _compose(["build", "--quiet", *names], project, self._variables | variables, _BUILD_TIMEOUT_S)
 

@@ -69,7 +69,9 @@ class ProcessRuntime(Runtime):
                 raise LabError(lack)
         for arm in arms:
             if "LAB_BASE_IMAGE" in arm.variables:
-                raise LabError(f"{arm.label} asks for the Python of an image, and processes have none: use RUNTIME=docker.")
+                raise LabError(
+                    f"{arm.label} asks for the Python of an image, and processes have none: use RUNTIME=docker."
+                )
 
     def not_applied(self, services: Iterable[str]) -> list[str]:
         """See Runtime.not_applied: keys of containers alone, and a CPU quota where no control group can be made."""

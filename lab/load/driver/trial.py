@@ -71,9 +71,7 @@ def _orders(order: Order) -> list[tuple[Order, bool]]:
     for place, (_, alone, load, is_probe) in enumerate(found):
         half = begins_late and load.kind == "open"
         update = {"scenario": alone, "load": load, "rate": None, "seed": order.seed + place}
-        orders.append(
-            (order.model_copy(update={**update, "warmup_s": order.warmup_s / (2 if half else 1)}), is_probe)
-        )
+        orders.append((order.model_copy(update={**update, "warmup_s": order.warmup_s / (2 if half else 1)}), is_probe))
     return orders or [(order, False)]
 
 
