@@ -23,6 +23,8 @@ VALUES: tuple[Noun, ...] = (
     Cell(stack="a", scenario="json", load="closed:8", blocks=6, outcome="valid"),
     costs([sample()])[0],
 )
+
+
 def fields(noun: type[Noun]) -> dict[str, Any]:
     """Name -> schema of each field; a noun that holds others of its kind refers to itself."""
     schema = TypeAdapter(noun).json_schema()

@@ -61,7 +61,7 @@ def test_summary_has_the_columns_of_the_results_contract(report: Mapping[str, Pa
         "stack,scenario,load,blocks,valid,outcome,reason,rps,rps_lo,rps_hi,mean_ms,p50_ms,p95_ms,p99_ms,error_rate,"
         "cpu_us_per_request,cpu_us_lo,cpu_us_hi,memory_mb,connects_per_request,other_cpus_busy,bound_by,"
         "first_event_p50_ms,first_event_p99_ms,event_gap_p50_ms,event_gap_p99_ms,streams_held,"
-        "reconnects_per_request,service_p99_ms,lag_p99_ms,expected_error_rate,offered_rps,all_served_s,in_flight,recovery_s,notes"
+        "reconnects_per_request,service_p99_ms,lag_p99_ms,expected_error_rate,offered_rps,all_served_s,in_flight,recovery_s,busiest_worker,notes"
     )
 
 

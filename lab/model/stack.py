@@ -127,7 +127,7 @@ class Stack(Noun):
             told = ", ".join(f"{setting}={value}" for setting, value in asked.items() if setting in guided)
             configured = {CONFIGURATION: f"as documented ({told})"}
         else:
-            configured = {CONFIGURATION: EQUAL, **asked}
+            configured = {CONFIGURATION: EQUAL, **asked} if asked else {}
         if self.base_image:
             configured[PYTHON] = self.base_image
         return {factor: value for factor, value in declared.items() if value is not None} | configured
