@@ -111,7 +111,7 @@ def test_a_stack_without_its_thread_pool_is_not_measured_on_it() -> None:
     assert "but 40 run at once" in reason
 
 
-OTHERS = {"variants-docker": (1, 0.44), "standard-all-docker": (0.99, 0.119), "quick-docker": (0.99, 0.123)}
+OTHERS = {"variants-docker": (1, 0.44), "standard-all-docker": (0.99, 0.119)}
 """Runs beside which others took more: which share of the trials, and how much of the CPUs was taken at most."""
 
 

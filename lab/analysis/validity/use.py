@@ -61,8 +61,8 @@ def foreign_beside(sample: Sample, other_cpus: int = 1) -> float | None:
     """Return the share of the CPUs beside the server's that was taken by something else than generator, database and upstream.
 
     The lab itself, interrupts and the engine are in it. In the reference runs it is below 0.1 in 99 of 100 trials; with 21
-    stacks, whose processes the lab reads (standard-all-docker), and where somebody edited texts meanwhile (quick-docker), 0.12,
-    and where the engine wrote a stack's access log (variants-docker) up to 0.44.
+    stacks, whose processes the lab reads (standard-all-docker), 0.12, and where the engine wrote a stack's access log
+    (variants-docker) up to 0.44.
     """
     own = _own_beside(sample, other_cpus)
     return None if sample.other_cores_busy is None or own is None else sample.other_cores_busy - own
