@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import resolution
 from lab.analysis.comparison.rows import MARGIN
 from lab.analysis.validity.use import foreign_beside
 from lab.model.outcome import Sample
-from lab.paths import RESULTS, ROOT
+from lab.paths import RESULTS
 from lab.report import contents, markdown, write
 from lab.report.view import view_of
 from lab.run.store import RunFolder
@@ -22,12 +21,6 @@ Row = dict[str, str]
 def table(run: Path, name: str) -> list[Row]:
     with (run / name).open(newline="") as file:
         return list(csv.DictReader(file))
-
-
-@pytest.mark.parametrize("name", ["standard-docker", "standard-all-docker"])
-def test_the_docs_show_the_noise_of_the_committed_runs(name: str) -> None:
-    shown = (ROOT / "docs/resolution.md").read_text().splitlines()
-    assert [line for line in shown if line.startswith(f"| {name} |")] == list(resolution.windows(name))
 
 
 @pytest.fixture(params=RUNS, ids=lambda run: run.name)
@@ -72,6 +65,11 @@ def test_every_interval_holds_its_ratio_and_agrees_with_its_verdict(run: Path) -
         if row["verdict"] == "different":
             assert lo > 1 or hi < 1
             assert not 1 / margin <= ratio <= margin
+
+
+def test_an_interval_has_no_width_only_where_all_counts_are_equal(run: Path) -> None:
+    flat = [row for row in table(run, "comparisons.csv") if row["lo"] and row["lo"] == row["hi"]]
+    assert all(row["ratio"] == "1" for row in flat)
 
 
 def test_the_mean_of_a_closed_load_is_what_littles_law_says(run: Path) -> None:
