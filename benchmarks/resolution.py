@@ -194,7 +194,23 @@ def designs(arms: int = 14) -> Iterator[str]:
         yield f"| {blocks} blocks, baseline {baselines} x | {trials:.1f} | {shown} |"
 
 
-def windows(name: str) -> Iterator[str]:
+def noise() -> Iterator[str]:
+    """Yield the table of the noise of the committed runs."""
+    heads = (
+        "a half inside a window",
+        "half a window",
+        "window",
+        "window without its halves",
+        "median arm",
+        "noisiest arm",
+    )
+    yield f"| run | cell | arms x blocks | {' | '.join(heads)} |"
+    yield f"| --- | --- | --: |{' --: |' * len(heads)}"
+    for name in ("standard-docker", "standard-all-docker"):
+        yield from _windows(name)
+
+
+def _windows(name: str) -> Iterator[str]:
     """Yield the lines of a reference run: spread of a half inside a window, and of windows beside the other arms of their block."""
     trials = view_of(RESULTS / "reference" / name).trials
     for (scenario, load), halves in _halves(trials).items():
@@ -203,8 +219,9 @@ def windows(name: str) -> Iterator[str]:
         change = logs[..., 1] - logs[..., 0]
         inside = (change - change.mean(1, keepdims=True)).var(1, ddof=1).mean() / 2
         half = (own(logs[..., 0]).mean() + own(logs[..., 1]).mean()) / 2
-        whole = own(numpy.log(numpy.exp(logs).sum(-1))).mean()
-        parts = (inside, half, whole, whole - inside / 2)
+        arms = own(numpy.log(numpy.exp(logs).sum(-1)))
+        whole = arms.mean()
+        parts = (inside, half, whole, whole - inside / 2, numpy.median(arms), arms.max())
         shown = " | ".join(f"{100 * math.sqrt(max(0.0, part)):.1f}" for part in parts)
         yield f"| {name} | {scenario} {load} | {len(logs)} x {len(blocks)} | {shown} |"
 
@@ -222,13 +239,8 @@ def _halves(trials: Iterable[Judged]) -> dict[tuple[str, str], dict[str, dict[in
 
 def main() -> None:
     """Print the tables."""
-    print(
-        "| run | cell | arms x blocks | a half inside a window | half a window | window | window without its halves |"
-    )
-    print("| --- | --- | --: | --: | --: | --: | --: |")
-    for name in ("standard-docker", "standard-all-docker"):
-        for line in windows(name):
-            print(line, flush=True)
+    for line in noise():
+        print(line, flush=True)
     for arms, blocks in ((14, 6), (4, 6), (3, 6)):
         for line in table(arms, blocks):
             print(line, flush=True)

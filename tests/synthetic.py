@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from lab.calibrate.result import TruthTest
 from lab.model.histogram import Histogram
 from lab.model.loads import Load
 from lab.model.outcome import OUTCOME, Driven, Failure, Outcome, Sample, Usage
 from lab.model.stack import Stack
 from lab.model.workload import Profile, Scenario, Trial
+from lab.report.view import view_of
+from lab.report.write import write_report
 from lab.run import jsonlines
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -133,3 +136,26 @@ def _measured(block: int, arm: str, scenario_: str, rps: float) -> Outcome:
         errors = {"status 500": round(rps * 2)}
         return sample(of, rps, completed=0, latency=histogram({}), errors=errors)
     return sample(of, rps)
+
+
+def written(folder: Path, found: list[Outcome] | None = None, blocks: int = 8, **facts: Any) -> dict[str, Path]:
+    """Files of a report by name."""
+    run = write_run(
+        folder / "20260504T120000Z-quick", run_facts(STACKS, SCENARIOS, blocks, **facts), found or outcomes()
+    )
+    return {path.name: path for path in write_report(view_of(run))}
+
+
+def a_truth_test(waited_ms: float = 0.0) -> TruthTest:
+    same = {"p50": 5.0, "p90": 5.0, "p99": 5.0}
+    return TruthTest(
+        mode="constant",
+        load=Load(kind="closed", amount=8),
+        requests=2000,
+        truth_ms=same,
+        reported_ms=same,
+        lag_ms={},
+        errors={},
+        generator_waited_ms=waited_ms,
+        latency="",
+    )

@@ -106,9 +106,13 @@ def test_a_contrast_is_told_in_the_direction_of_the_question_with_its_interval(t
     assert said.startswith(
         "handlers `async def` instead of `def`, FastAPI on Uvicorn, json at 8 users: 2.00 times the throughput ("
     )
-    assert said.endswith("), faster; both are bound by offered rate.")
+    assert said.endswith("), faster; not bound by the server's CPU: offered rate (all).")
     slots = {("json", "closed:8", "on-async"): "server CPU", ("json", "closed:8", "on-def"): "server slots"}
-    assert replace(found[0], bounds=slots).told(row).endswith("), faster; on-def is bound by server slots")
+    assert (
+        replace(found[0], bounds=slots)
+        .told(row)
+        .endswith("), faster; not bound by the server's CPU: server slots (on-def)")
+    )
 
 
 def test_a_server_is_named_with_the_parser_that_only_it_leaves_a_choice_of() -> None:

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import resolution
 from lab.analysis.comparison.rows import MARGIN
 from lab.analysis.validity.use import foreign_beside
 from lab.model.loads import Load
 from lab.model.outcome import Sample
-from lab.paths import RESULTS, ROOT
+from lab.paths import RESULTS
 from lab.report import contents, markdown, write
 from lab.report.view import view_of
 from lab.run.store import RunFolder
@@ -23,12 +22,6 @@ Row = dict[str, str]
 def table(run: Path, name: str) -> list[Row]:
     with (run / name).open(newline="") as file:
         return list(csv.DictReader(file))
-
-
-@pytest.mark.parametrize("name", ["standard-docker", "standard-all-docker"])
-def test_the_docs_show_the_noise_of_the_committed_runs(name: str) -> None:
-    shown = (ROOT / "docs/resolution.md").read_text().splitlines()
-    assert [line for line in shown if line.startswith(f"| {name} |")] == list(resolution.windows(name))
 
 
 @pytest.fixture(params=RUNS, ids=lambda run: run.name)
@@ -75,6 +68,11 @@ def test_every_interval_holds_its_ratio_and_agrees_with_its_verdict(run: Path) -
             assert not 1 / margin <= ratio <= margin
 
 
+def test_an_interval_has_no_width_only_where_all_counts_are_equal(run: Path) -> None:
+    flat = [row for row in table(run, "comparisons.csv") if row["lo"] and row["lo"] == row["hi"]]
+    assert all(row["ratio"] == "1" for row in flat)
+
+
 def test_the_mean_of_a_closed_load_is_what_littles_law_says(run: Path) -> None:
     """Users over requests per second; runs of which some users were never served before the window know less."""
     for cell in table(run, "summary.csv"):
@@ -113,7 +111,7 @@ def test_a_stack_without_its_thread_pool_is_not_measured_on_it() -> None:
     assert "but 40 run at once" in reason
 
 
-OTHERS = {"variants-docker": (1, 0.44), "standard-all-docker": (0.99, 0.119), "quick-docker": (0.99, 0.123)}
+OTHERS = {"variants-docker": (1, 0.44), "standard-all-docker": (0.99, 0.119)}
 """Runs beside which others took more: which share of the trials, and how much of the CPUs was taken at most."""
 
 

@@ -4,22 +4,19 @@ import csv
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
 from lab.host import machine
 from lab.model.loads import Load
-from lab.model.outcome import Block, Outcome
+from lab.model.outcome import Outcome
 from lab.model.stack import NOT_OPTIMIZED, OPTIMIZED
-from lab.report import answer, caveats
+from lab.report import answer
 from lab.report.view import view_of
 from lab.report.write import write_report
 from tests.synthetic import (
-    NOON,
     SCENARIOS,
-    SPEEDS,
     STACKS,
     WOBBLE,
     failure,
@@ -31,15 +28,8 @@ from tests.synthetic import (
     stack,
     trial,
     write_run,
+    written,
 )
-
-
-def written(folder: Path, found: list[Outcome] | None = None, blocks: int = 8, **facts: Any) -> dict[str, Path]:
-    """Files of a report by name."""
-    run = write_run(
-        folder / "20260504T120000Z-quick", run_facts(STACKS, SCENARIOS, blocks, **facts), found or outcomes()
-    )
-    return {path.name: path for path in write_report(view_of(run))}
 
 
 @pytest.fixture(scope="module")
@@ -205,29 +195,6 @@ def test_open_load_shows_latency_in_the_first_table(tmp_path: Path) -> None:
     assert "first p50 8.00, p99 8.00 ms, 1.00 x" in answer
 
 
-def test_an_interrupted_run_says_how_far_it_came(tmp_path: Path) -> None:
-    found = [outcome for outcome in outcomes() if outcome.trial.block < 7]
-    report = written(tmp_path, found[:-2], ended_at=None)
-    for name in ("report.md", "report.html"):
-        assert (
-            "Partial run: 6 of at least 8 blocks were measured whole before it was stopped." in report[name].read_text()
-        )
-
-
-def test_blocks_that_were_rerun_are_counted(tmp_path: Path) -> None:
-    again = [sample(trial(0, arm, scenario_.id, attempt=1)) for arm in SPEEDS for scenario_ in SCENARIOS]
-    report = written(tmp_path, [*outcomes(), *again])
-    assert "11 trials of interrupted or noisy blocks were measured again" in report["report.md"].read_text()
-
-
-def test_an_aa_arm_that_differs_is_warned_about(tmp_path: Path) -> None:
-    found = [o for o in outcomes() if o.trial.stack != "base@aa"]
-    odd = [sample(trial(block, "base@aa"), 1500 * WOBBLE[block]) for block in range(8)]
-    report = written(tmp_path, [*found, *odd])["report.md"].read_text()
-    assert "json, 8 users: the baseline came out different from itself in throughput, 1.5" in report
-    assert "Chance does so in at most one of 20 such comparisons, and this run has " in report
-
-
 def test_a_failure_shows_its_log_and_markup_in_it_stays_text(tmp_path: Path) -> None:
     found: list[Outcome] = [failure(trial(block, "first"), log_tail=("<b>Boom</b> | bar",)) for block in range(8)]
     report = written(tmp_path, found + [sample(trial(block, "base")) for block in range(8)])
@@ -328,23 +295,6 @@ def test_an_omission_covers_a_path_or_all_below_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("runtime", "build", "said"),
-    [
-        ("process", NOT_OPTIMIZED, True),
-        ("docker", NOT_OPTIMIZED, False),
-        ("process", OPTIMIZED, False),
-    ],
-)
-def test_a_report_says_that_processes_ran_on_a_slow_python(
-    tmp_path: Path, runtime: str, build: str, said: bool
-) -> None:
-    facts = run_facts([stack("a")], [scenario("json")], 1, runtime=runtime, machine={"python_build": build})
-    run = write_run(tmp_path / "run", facts, [sample(trial(0))])
-    write_report(view_of(run))
-    assert ("The stacks ran on a Python that was built without" in (run / "report.md").read_text()) == said
-
-
-@pytest.mark.parametrize(
     ("arguments", "build"),
     [
         ("'--enable-optimizations' '--with-lto'", OPTIMIZED),
@@ -380,18 +330,6 @@ def test_markup_from_a_run_stays_text_in_markdown(tmp_path: Path) -> None:
     assert "&lt;img src=x" in text
     assert "````\n```\n<b>\n````" in text
     assert "<" not in text.replace("````\n```\n<b>\n````", "")
-
-
-@pytest.mark.parametrize(
-    ("noisy", "said"), [([4], "block 5 counts although noisy"), ([1, 4], "blocks 2, 5 count although noisy")]
-)
-def test_noisy_blocks_that_count_are_named_and_not_counted(noisy: list[int], said: str) -> None:
-    found = [
-        Block(block=number, attempt=0, started_at=NOON, overhead_s=1, reference_before_s=1e-3, reference_after_s=1e-3,
-              noise="The reference workload was off." if number in noisy else "")
-        for number in range(6)
-    ]  # fmt: skip
-    assert f"Of 6 blocks, {said}" in list(caveats.noisy_blocks(found))[1]
 
 
 def test_a_stack_that_a_quota_kept_from_running_is_throttled_and_not_slow(tmp_path: Path) -> None:

@@ -80,13 +80,8 @@ class Contrast:
     def told(self, row: Comparison) -> str:
         """Return the ratio with its interval and what follows; and what else than the server's CPU limited a throughput."""
         names = (self.stack.name, self.reference.name) if row.metric == "rps" else ()
-        found = {name: self.bounds.get((row.scenario, row.load, name), "") for name in names}
-        limits = {name: bound for name, bound in found.items() if bound not in ("", "server CPU")}
-        if len(limits) == 2 and len(set(limits.values())) == 1:
-            beside = f"both are bound by {next(iter(limits.values()))}"
-        else:
-            beside = words.listed([f"{name} is bound by {bound}" for name, bound in limits.items()])
-        return "; ".join(filter(None, [words.told(row), beside]))
+        limits = words.not_by_cpu({name: self.bounds.get((row.scenario, row.load, name), "") for name in names})
+        return f"{words.told(row)}; not bound by the server's CPU: {limits}" if limits else words.told(row)
 
     def _value(self, stack: Stack, other: Stack) -> str:
         """Return what a stack has of the factor, with what only its server leaves a choice of."""

@@ -81,12 +81,4 @@ def not_by_cpu(chapter: Chapter) -> str:
     if chapter.by:  # what is not full is the point of them
         return ""
     (section,) = chapter.sections
-    bound = sorted((line.cell for line in section.lines if line.cell.bound_by), key=lambda cell: cell.bound_by)
-    groups = {
-        bound_by: [cell.stack for cell in group] for bound_by, group in groupby(bound, lambda cell: cell.bound_by)
-    }
-    return "; ".join(
-        f"{bound_by} ({', '.join(stacks) if len(stacks) < len(bound) or len(bound) == 1 else 'all'})"
-        for bound_by, stacks in groups.items()
-        if bound_by != "server CPU"
-    )
+    return words.not_by_cpu({line.cell.stack: line.cell.bound_by for line in section.lines})

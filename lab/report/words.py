@@ -88,6 +88,19 @@ def modified(text: str, load: Load) -> str:
     return ", ".join(filter(None, [text, think, connections, arrivals]))
 
 
+def not_by_cpu(bounds: Mapping[str, str]) -> str:
+    """Return what else than the server's CPU bounded stacks, by stack: `offered rate (a, b); server slots (c)`."""
+    known = {stack: bound for stack, bound in bounds.items() if bound}
+    groups: dict[str, list[str]] = {}
+    for stack, bound in sorted(known.items(), key=lambda item: item[1]):
+        groups.setdefault(bound, []).append(stack)
+    return "; ".join(
+        f"{bound} ({', '.join(stacks) if len(stacks) < len(known) or len(known) == 1 else 'all'})"
+        for bound, stacks in groups.items()
+        if bound != "server CPU"
+    )
+
+
 def listed(names: Sequence[str]) -> str:
     """Return `a, b and c`."""
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

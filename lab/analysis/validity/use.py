@@ -66,8 +66,8 @@ def foreign_beside(sample: Sample, other_cpus: int = 1, *, shared: bool = False)
     """Return the share of the CPUs beside the server's that was taken by something else than generator, database and upstream.
 
     The lab itself, interrupts and the engine are in it. In the reference runs it is below 0.1 in 99 of 100 trials; with 21
-    stacks, whose processes the lab reads (standard-all-docker), and where somebody edited texts meanwhile (quick-docker), 0.12,
-    and where the engine wrote a stack's access log (variants-docker) up to 0.44.
+    stacks, whose processes the lab reads (standard-all-docker), 0.12, and where the engine wrote a stack's access log
+    (variants-docker) up to 0.44.
 
     Args:
         shared: whether the server runs there too; then all that it used counts as used there.
