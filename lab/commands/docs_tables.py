@@ -3,7 +3,8 @@
 What a committed run says stands between `<!-- run results/reference/<name> -->` and `<!-- /run -->`, what the columns of a
 derived file mean between `<!-- columns <file> -->` and `<!-- /columns -->`, the factors of every stack between
 `<!-- stacks -->` and `<!-- /stacks -->`, and the table of a run's contrasts between `<!-- contrasts <run> -->` and `<!-- /contrasts -->`,
-of some with `<!-- contrasts <run> <factors> <scenarios> -->`, each with commas.
+of some with `<!-- contrasts <run> <factors> <scenarios> -->`, each with commas. `<!-- cells <run> <columns> -->` (until `<!-- /cells -->`) has
+every cell of a run with these columns of summary.csv, and `<!-- table <run> <heading> -->` the table of a section of its report.
 """
 
 import csv
@@ -11,7 +12,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import fill
-from typing import Any
 
 from lab.analysis import columns
 from lab.config.project import Project
@@ -35,6 +35,8 @@ _CONTRASTS = re.compile(
     r"(<!-- contrasts (?P<run>\S+)(?: (?P<factors>\S+) (?P<scenarios>\S+))? -->\n).*?(?P<end><!-- /contrasts -->)",
     re.DOTALL,
 )
+_CELLS = re.compile(r"(<!-- cells (?P<run>\S+) (?P<columns>\S+) -->\n).*?(?P<end><!-- /cells -->)", re.DOTALL)
+_TABLE = re.compile(r"(<!-- table (?P<run>\S+) (?P<heading>[^>]+) -->\n).*?(?P<end><!-- /table -->)", re.DOTALL)
 _QUOTED = re.compile(r"(<!-- run (?P<run>\S+) -->\n).*?(?P<end><!-- /run -->)", re.DOTALL)
 
 
@@ -47,7 +49,7 @@ def readme() -> Exit:
 
 def quoting_files() -> list[Path]:
     """Return the files that may have such tables."""
-    return [ROOT / "README.md", ROOT / "results/README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return [ROOT / "README.md", ROOT / "results/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def quoted(text: str) -> str:
@@ -58,6 +60,10 @@ def quoted(text: str) -> str:
     """
     text = _COLUMNS.sub(lambda match: match[1] + _meanings(match["file"]) + match["end"], text)
     text = _STACKS.sub(lambda match: match[1] + _stacks() + match["end"], text)
+    text = _CELLS.sub(
+        lambda match: match[1] + cells(ROOT / match["run"], match["columns"].split(",")) + match["end"], text
+    )
+    text = _TABLE.sub(lambda match: match[1] + report_table(ROOT / match["run"], match["heading"]) + match["end"], text)
     text = _CONTRASTS.sub(lambda match: match[1] + _contrasts_of(match) + match["end"], text)
     return _QUOTED.sub(lambda match: match[1] + table(ROOT / match["run"]) + match["end"], text)
 
@@ -84,26 +90,72 @@ def _meanings(file: str) -> str:
 
 def table(run: Path) -> str:
     """Return when and where a run was made, its contrasts, and its cells: throughput under closed, latency under open load."""
-    facts = RunFolder(run).read_run()
+    found = _summary(run)
+    name = run.relative_to(ROOT)
+    origin = f"{_measured(run, found)}\nThe run: [{name}]({name}/report.md)."
+    return "\n".join([origin, "", *contrasts(run, _load(found, "closed")), *_lines(found), ""])
+
+
+def _summary(run: Path) -> list[Row]:
+    """Return the cells of a run, as summary.csv has them."""
     try:
-        with (run / "summary.csv").open() as rows:
-            cells = list(csv.DictReader(rows))
+        with (run / "summary.csv").open(newline="") as rows:
+            return list(csv.DictReader(rows))
     except FileNotFoundError:
         raise LabError(f"{run} has no summary.csv: `make report` derives it.") from None
-    return "\n".join([_origin(run, facts, cells), "", *contrasts(run, _load(cells, "closed")), *_lines(cells), ""])
+
+
+def cells(run: Path, wanted: Sequence[str]) -> str:
+    """Return when and where a run was made, and every cell with these columns of summary.csv, an interval beside its estimate."""
+    found = _summary(run)
+    shown = [column for column in columns.COLUMNS if column.name in wanted]
+    heads = (
+        f"{column.title} {column.unit.partition(',')[0]}".strip() if column.title else column.name for column in shown
+    )
+    lines = (
+        " | ".join([row["scenario"], row["load"], row["stack"], *(_with_interval(row, column) for column in shown)])
+        for row in sorted(
+            found, key=lambda row: (row["scenario"], Load.model_validate(row["load"]).amount, row["load"])
+        )
+    )
+    table = [
+        f"| scenario | load | stack | {' | '.join(heads)} |",
+        "| --- " * (3 + len(shown)) + "|",
+        *(f"| {line} |" for line in lines),
+    ]
+    return "\n".join([_measured(run, found), "", *table, ""])
+
+
+def _with_interval(row: Row, column: columns.Column) -> str:
+    if column.measure is None:
+        return row[column.name]
+    estimate, *bounds = (_short(row[name]) for name in column.names)
+    return f"{estimate} ({' to '.join(bounds)})" if all(bounds) and bounds else estimate
+
+
+def report_table(run: Path, heading: str) -> str:
+    """Return the table of a section of a run's report.
+
+    Raises:
+        LabError: the report has no such section.
+    """
+    lines = [line for line in _section(run, heading) if line.startswith("|")]
+    if not lines:
+        raise LabError(f"{run}/report.md has no table under {heading!r}.")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def contrasts(run: Path, load: str) -> Iterator[str]:
     """Yield what the run's report says of its contrasts under a load, as a list in Markdown; nothing where it has none."""
     if not load:
         return
-    found = [line for line in _of_contrasts(run) if line.startswith("- ") and f" at {words.load(load)}: " in line]
+    found = [line for line in _section(run) if line.startswith("- ") and f" at {words.load(load)}: " in line]
     yield from [*(fill(line, WIDTH, subsequent_indent="  ") for line in found), ""] if found else ()
 
 
 def contrast_table(run: Path, factors: Sequence[str] = (), scenarios: Sequence[str] = ()) -> str:
     """Return the table of a run's contrasts, as its report has it; without factors or scenarios, of all."""
-    lines = [line.strip("| ").split(" | ") for line in _of_contrasts(run) if line.startswith("|")]
+    lines = [line.strip("| ").split(" | ") for line in _section(run) if line.startswith("|")]
     heads = lines[0] if lines else []
     wanted = [place for place, head in enumerate(heads) if place < FIRST or not scenarios or head in scenarios]
     chosen = [row for place, row in enumerate(lines) if place < HEAD or not factors or row[0] in factors]
@@ -116,21 +168,21 @@ def _contrasts_of(match: re.Match[str]) -> str:
     return contrast_table(ROOT / match["run"], factors, scenarios)
 
 
-def _of_contrasts(run: Path) -> list[str]:
-    """Return the lines of a report on contrasts."""
-    section = (run / "report.md").read_text().partition(f"## {contents.CONTRASTS}\n")[2]
+def _section(run: Path, heading: str = contents.CONTRASTS) -> list[str]:
+    """Return the lines of a section of a report, that on contrasts without another heading."""
+    section = (run / "report.md").read_text().partition(f"## {heading}\n")[2]
     return section.partition("\n## ")[0].splitlines()
 
 
-def _origin(run: Path, facts: Mapping[str, Any], cells: Sequence[Mapping[str, str]]) -> str:
-    machine = facts["machine"]
+def _measured(run: Path, cells: Sequence[Row]) -> str:
+    """Return when, where and how a run was made."""
+    facts = RunFolder(run).read_run()
+    machine, profile = facts["machine"], facts["profile"]
     where = f"{machine['cpus']} CPUs ({machine.get('cpu', 'unknown')}), {machine['system']}"
-    profile = facts["profile"]
-    name = run.relative_to(ROOT)
     blocks = max(int(cell["blocks"]) for cell in cells)  # a run with a target of precision adds some to the profile's
     return (
         f"Measured {facts['started_at'][:10]} on a machine of {where}, runtime {facts['runtime']}, profile {profile['name']}: "
-        f"{blocks} blocks, windows of {profile['window_s']:g} s.\nThe run: [{name}]({name}/report.md)."
+        f"{blocks} blocks, windows of {profile['window_s']:g} s."
     )
 
 
