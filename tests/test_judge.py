@@ -171,6 +171,8 @@ def test_short_waits_have_no_ceiling() -> None:
         ("offered rate", {"other_cores_busy": 0.95, "of": OPEN}, Limits()),
         ("offered rate", {"other_cores_busy": 0.95, "rps": 1200}, Limits(wait_ms=50)),
         ("offered rate", {"usage": usage(server=1.4)}, Limits(server_cpus=2)),
+        ("server CPU", {"usage": usage(server=1.14)}, Limits(server_cpus=2, slots=40, is_locked=True)),
+        ("server slots", {"usage": usage(server=1.14)}, Limits(server_cpus=2, slots=40)),
         ("server slots", {"rps": 790}, SLOTS),
         ("server slots", {"rps": 600}, SLOTS),
         ("server slots", {"usage": usage(server=0.8)}, Limits(slots=1)),
@@ -269,6 +271,8 @@ def test_a_lag_that_is_a_large_part_of_the_p99_is_said_with_its_amount() -> None
 def test_a_mean_far_above_the_p50_is_named_because_a_few_connections_are_served_at_once() -> None:
     """Flask on gevent, json: p50 0.5 ms, mean 27 ms."""
     uneven = sample(trial(load="closed:64"), rps=1_185, latency=histogram({0.5: 2_300, 872.6: 70}))
+    thinking = uneven.driven.model_copy(update={"thinking_s": 1.0})
+    assert not judge(uneven.model_copy(update={"driven": thinking}), Limits()).notes
     (note,) = judge(uneven, Limits()).notes
     assert note.kind is Kind.UNEVEN
     assert note.amount == pytest.approx(52.5, rel=0.02)

@@ -20,10 +20,12 @@ from lab.model.loads import Load
 from lab.model.outcome import Outcome, Sample
 from lab.model.workload import Part, Profile, Scenario
 from lab.paths import LOADTESTS
+from lab.report import caveats
+from lab.report.view import view_of
 from tests.conftest import remeasured
 from tests.driving import JSON, drive, load_test, order
 from tests.server import Peer, Server
-from tests.synthetic import failure, histogram, sample, stack, trial
+from tests.synthetic import failure, histogram, run_facts, sample, stack, trial, write_run
 
 BOTH = "db/one*3+json"
 PROBED = "crunch/inline+json=probe@50/s"
@@ -152,24 +154,35 @@ def probed(blocks: int) -> list[Outcome]:
     return made
 
 
-def test_each_scenario_of_a_mixture_is_a_row_of_its_own_without_a_share_of_the_cpu_time() -> None:
-    whole, first, second, *_ = with_portions(probed(1), [found(PROBED)])
+def test_a_probe_is_a_row_of_its_own_without_a_share_of_the_cpu_time() -> None:
+    """What it is beside is the only other scenario, which the mixture's own row has."""
+    whole, probe, *_ = with_portions(probed(1), [found(PROBED)])
     assert isinstance(whole, Sample)
-    assert isinstance(first, Sample)
-    assert isinstance(second, Sample)
-    assert first.trial.scenario == "crunch/inline beside json=probe@50/s, closed:8"
-    assert (second.trial.scenario, str(second.trial.load)) == ("json beside crunch/inline, closed:8", "open:50")
-    assert second.offered_rps == 50
-    assert (whole.is_portion, first.is_portion, second.is_portion) == (False, True, True)
+    assert isinstance(probe, Sample)
+    assert (probe.trial.scenario, str(probe.trial.load)) == ("json beside crunch/inline, closed:8", "open:50")
+    assert probe.offered_rps == 50
+    assert (whole.is_portion, probe.is_portion) == (False, True)
+    shown = mixtures.shown([found(PROBED)], [Load.model_validate("closed:8")])
+    assert [row.scenario.id for row in shown] == [PROBED, probe.trial.scenario, "crunch/inline", "json"]
 
 
 def test_a_mixture_that_failed_fails_each_of_its_scenarios() -> None:
-    outcomes = list(with_portions([failure(trial(scenario=PROBED))], [found(PROBED)]))
+    outcomes = list(with_portions([failure(trial(scenario=BOTH))], [found(BOTH)]))
     assert [(one.kind, one.trial.scenario) for one in outcomes] == [
-        ("failure", PROBED),
-        ("failure", "crunch/inline beside json=probe@50/s, closed:8"),
-        ("failure", "json beside crunch/inline, closed:8"),
+        ("failure", BOTH),
+        ("failure", "db/one beside json, closed:8"),
+        ("failure", "json beside db/one*3, closed:8"),
     ]
+
+
+def test_a_run_of_mixtures_is_whole_when_each_trial_was_measured(tmp_path: Path) -> None:
+    mixed = found(PROBED)
+    facts = run_facts([stack("a")], [mixed], 6, ended_at="2026-05-04T12:01:00Z", trials_per_block=3)
+    view = view_of(write_run(tmp_path / "run", facts, probed(6)))
+    assert len(view.measured) == 18
+    assert not list(caveats.warnings(view))
+    view = view_of(write_run(tmp_path / "run", facts, probed(6)[:-1]))
+    assert [one.partition(":")[0] for one in caveats.warnings(view)] == ["Partial run"]
 
 
 def test_what_scenarios_do_to_each_other_is_the_ratio_inside_the_blocks() -> None:

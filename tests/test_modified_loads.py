@@ -55,6 +55,14 @@ def test_users_that_think_ask_as_often_as_answer_and_think_time_allow(driver: Dr
     assert (driven.connects, driven.errors) == (0, {})
 
 
+def test_users_who_do_not_think_have_no_think_time(driver: Driver) -> None:
+    """The last of those who begin again spread over an answer's 0.3 s do so inside the window."""
+    with Server(after(0.3)) as server:
+        driven = drive(driver, order(server.port, "closed:40", warmup_s=0, window_s=0.6))
+    assert driven.completed
+    assert driven.thinking_s == 0
+
+
 @pytest.mark.parametrize("warmup_s", [0, 0.1])
 @remeasured
 def test_users_that_think_are_not_in_step(driver: Driver, warmup_s: float) -> None:

@@ -1,6 +1,7 @@
 """Variants of stacks: what they are called, what they may ask for, how they are started, and budgets for all stacks."""
 
 import contextlib
+import csv
 import json
 import subprocess
 from dataclasses import replace
@@ -302,6 +303,28 @@ def test_a_variant_is_measured_beside_its_stack(checkout: Path, runtime: str) ->
     assert f"STACKS={few},{usual}" in report
     for name in (f"contract/{few}.log", f"block-00/{few}@aa.log"):
         assert (run / "logs" / name).exists()
+
+
+@pytest.mark.slow
+@needs(None if len(usable()) > 1 else "two workers need two CPUs")
+def test_what_each_worker_did_is_measured(checkout: Path, runtime: str) -> None:
+    """Users under closed load, of whom each keeps its connection, and with it the worker that accepted it."""
+    cpus = ",".join(map(str, usable()[:2]))
+    words = {"STACKS": "fastapi-uvicorn+workers=2", "SCENARIOS": "json", "LOADS": "closed:64", "WINDOW": "1"}
+    env = {"PROFILE": "smoke", "RUN": "it", "RUNTIME": runtime, "LAB_SERVER_CPUS": cpus, **words}
+    assert_measured(lab(checkout, "bench", env=env))
+    lines = (checkout / "results/it/trials.jsonl").read_text().splitlines()
+    samples = [one for one in map(OUTCOME.validate_json, lines) if isinstance(one, Sample)]
+    assert samples
+    for one in samples:
+        server = one.usage["server"]
+        assert len(server.workers) == 2
+        assert sum(worker.completed for worker in server.workers) == one.driven.completed
+        used_s = sum(worker.cpu_s or 0 for worker in server.workers)
+        assert used_s == pytest.approx(server.cpu_s, rel=0.1)
+        assert all((worker.memory_bytes or 0) > 20e6 for worker in server.workers)
+    with (checkout / "results/it/summary.csv").open(newline="") as file:
+        assert all(0.5 <= float(row["busiest_worker"]) <= 1 for row in csv.DictReader(file))
 
 
 @pytest.mark.slow

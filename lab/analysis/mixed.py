@@ -26,6 +26,8 @@ def _apart(outcome: Outcome, mixture: Scenario) -> Iterator[Outcome]:
     found = portions(mixture, outcome.trial.load)
     driven = outcome.driven.portions if isinstance(outcome, Sample) else ()
     for place, portion in enumerate(found):
+        if portion.beside is mixture:
+            continue
         trial = outcome.trial.model_copy(update={"scenario": portion.beside.id, "load": portion.load})
         if not isinstance(outcome, Sample):
             yield outcome.model_copy(update={"trial": trial})

@@ -32,22 +32,29 @@ class Workers:
         self._ports: dict[int, int] = {}
         self._memory: dict[int, int | None] = {}
 
+    def read_connections(self) -> None:
+        """Read which process has which of the client's ports; called before the window, since clients close soon after it."""
+        inodes = _inodes(self._port)
+        for pid in self._pids():
+            self._ports |= {inodes[inode]: pid for inode in _sockets(pid) if inode in inodes}
+
     def read(self) -> None:
         """Read the CPU time of each process; takes about 0.1 ms for each."""
         found = {}
-        with suppress(OSError, KeyError):
-            for pid in processes.pids_of(self._target):
-                with suppress(OSError):
-                    found[pid] = time.clock_gettime((~pid << 3) | 2)
+        for pid in self._pids():
+            with suppress(OSError):
+                found[pid] = processes.own_s(pid)
         self._reads.append(_Read(time.monotonic(), found))
 
-    def read_connections(self) -> None:
-        """Read which process has which of the client's ports, and its memory; where a process may not be read, it has none."""
-        inodes = _inodes(self._port)
-        for pid in self._reads[-1].cpu_s:
-            held = [inodes[inode] for inode in _sockets(pid) if inode in inodes]
-            self._ports |= dict.fromkeys(held, pid)
-            self._memory[pid] = readings.memory_bytes(Target(pid=pid, contained=False)) if held else None
+    def read_memory(self) -> None:
+        """Read the memory of each process that has a connection."""
+        for pid in {*self._ports.values()}:
+            self._memory[pid] = readings.memory_bytes(Target(pid=pid, contained=False))
+
+    def _pids(self) -> list[int]:
+        with suppress(OSError, KeyError):
+            return processes.pids_of(self._target)
+        return []
 
     def seen(self, window_s: float, completed: Mapping[int, int]) -> tuple[Worker, ...]:
         """Return what each worker did, the busiest first; none where it cannot be told which process has a connection.
@@ -65,7 +72,9 @@ class Workers:
         return tuple(
             Worker(
                 completed=count,
-                cpu_s=(after.cpu_s[pid] - before.cpu_s[pid]) * scale if pid in before.cpu_s else None,
+                cpu_s=(after.cpu_s[pid] - before.cpu_s[pid]) * scale
+                if pid in before.cpu_s.keys() & after.cpu_s
+                else None,
                 memory_bytes=self._memory.get(pid),
             )
             for pid, count in sorted(served.items(), key=lambda item: -item[1])

@@ -22,6 +22,7 @@ class Portion(NamedTuple):
     """One scenario of a mixture: beside the others, and the same load alone."""
 
     beside: Scenario
+    """The mixture itself for the only one that is no probe: what it measured is then the mixture's own outcome."""
     alone: Scenario
     load: Load
     is_probe: bool
@@ -41,13 +42,16 @@ def portions(mixture: Scenario, load: Load) -> list[Portion]:
     """Return what each scenario of a mixture gets of a load: its share by weight, or its own rate; none of another scenario."""
     if not mixture.parts:
         return []
-    amounts = _shared(load.amount, [part.weight if part.rate is None else 0 for part in mixture.parts])
+    weights = [part.weight if part.rate is None else 0 for part in mixture.parts]
+    amounts, is_only = _shared(load.amount, weights), len(list(filter(None, weights))) == 1
     found = []
     for part, amount in zip(mixture.parts, amounts, strict=True):
         alone, others = part.scenario, "+".join(one.word for one in mixture.parts if one is not part)
         found.append(
             Portion(
-                beside=alone.model_copy(update={"id": f"{alone.id} beside {others}, {load}"}),
+                beside=mixture
+                if is_only and part.rate is None
+                else alone.model_copy(update={"id": f"{alone.id} beside {others}, {load}"}),
                 alone=alone,
                 load=load.model_copy(update={"amount": amount})
                 if part.rate is None
@@ -89,7 +93,7 @@ def shown(scenarios: Sequence[Scenario], loads: Sequence[Load]) -> Iterator[Row]
     for group in measured(scenarios, loads):
         first, *alone = group
         yield first
-        yield from (Row(portion.beside, portion.load) for portion in portions(*first))
+        yield from (Row(one.beside, one.load) for one in portions(*first) if one.beside is not first.scenario)
         yield from alone
 
 

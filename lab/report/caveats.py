@@ -21,7 +21,7 @@ def warnings(view: View) -> Iterator[str]:
             f"Server and generator shared CPU {', '.join(map(str, both))}: each took time from the other, and more from a faster "
             "stack. Compare the stacks of this run with each other alone."
         )
-    if again := len(run.outcomes) - len(view.trials):
+    if again := len(run.outcomes) - len(view.measured):
         yield f"{again} trials of interrupted or noisy blocks were measured again; the last whole attempt counts."
     yield from noisy_blocks(run.blocks)
     if run.cut_lines:
@@ -49,7 +49,7 @@ def _different_from_itself(view: View) -> Iterator[str]:
 
 def _partial(view: View) -> Iterator[str]:
     """Yield why this is no whole run: some planned trial of a block did not end in any outcome, or it was stopped."""
-    sizes = Counter(judged.trial.block for judged in view.trials)
+    sizes = Counter(judged.trial.block for judged in view.measured)
     whole = view.run.facts.get("trials_per_block", max(sizes.values(), default=0))
     measured, planned = sum(size == whole for size in sizes.values()), view.run.profile.blocks
     if measured < planned or not view.run.facts.get("ended_at"):

@@ -38,6 +38,11 @@ class View:
         """Return the trials that count with their verdicts."""
         return summary.judged(with_portions(self.run.outcomes, self.run.scenarios), self._limits)
 
+    @cached_property
+    def measured(self) -> list[Judged]:
+        """Return those that were measured, without what single scenarios of mixtures did in them."""
+        return [one for one in self.trials if one.trial.scenario not in self._alone]
+
     def _limits(self, trial: Trial) -> Limits:
         """Return what a trial could do at most; the slots of a scenario beside others are theirs too."""
         known = self.run.limits[trial.stack.removesuffix(AA)]
@@ -52,6 +57,7 @@ class View:
             for scenario in self.run.scenarios
             for load in self.run.profile.loads
             for portion in mixtures.portions(scenario, load)
+            if portion.beside is not scenario
         }
 
     @cached_property
@@ -148,8 +154,8 @@ class View:
 
 
 def _quoted(text: str) -> str:
-    """Quote for a shell: a question mark would be a pattern."""
-    return f"'{text}'" if "?" in text else text
+    """Quote for a shell, to which a question mark and an asterisk are patterns."""
+    return f"'{text}'" if set("?*") & set(text) else text
 
 
 def _best_first(line: Line) -> tuple[int, float, str]:

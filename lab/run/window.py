@@ -71,13 +71,15 @@ class Window:
         """
         _sleep_until(start_s - AHEAD_S)
         self._others.append(self._read_others())
+        if self._workers:
+            self._workers.read_connections()
         self._read_server(start_s)
         self._look_between(start_s, end_s)
         self._read_server(end_s)
-        if self._workers:
-            self._workers.read_connections()
         self._others.append(self._read_others())
         self._memory = {role: readings.memory_bytes(target) for role, target in self._targets.items()}
+        if self._workers:
+            self._workers.read_memory()
 
     def disturbance(self) -> str:
         """Return what disturbed the server since the window was made, empty where nothing did.

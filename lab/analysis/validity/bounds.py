@@ -1,5 +1,6 @@
 """What limited a trial: a CPU, a quota, the slots, a stall that no CPU explains, or only the load that was offered."""
 
+from math import inf
 from typing import Literal
 
 from lab.analysis.validity.limits import Limits, ceiling_per_s
@@ -57,8 +58,10 @@ def _quota_reached(sample: Sample, limits: Limits) -> bool:
 
 
 def _server_full(sample: Sample, limits: Limits) -> bool:
-    """Return whether all its CPUs are full of its own work, or just one for each worker: an interpreter with a global lock cannot use more.
+    """Return whether all its CPUs are full of its own work, or one for each worker, which cannot use more.
 
+    One thread alone uses just one CPU. Threads of an interpreter with a global lock use somewhat more, in the kernel and to pass
+    the lock on, and get no further.
     Interrupts that the server causes are counted to the CPU and not to it, so of a full CPU most is enough; where
     others filled it, the trial is invalid (FOREIGN) and the server was not the bound. What the hypervisor took was not
     there to be filled.
@@ -67,7 +70,8 @@ def _server_full(sample: Sample, limits: Limits) -> bool:
     stolen = sample.server_stolen or 0
     if (sample.server_cores_busy or 0) >= FULL * (1 - stolen) and share >= MOST * limits.server_cpus:
         return True
-    return share >= FULL * limits.server_cpus or FULL <= share / limits.workers <= 1.05
+    most = inf if limits.is_locked else 1.05
+    return share >= FULL * limits.server_cpus or FULL <= share / limits.workers <= most
 
 
 def _slots_full(sample: Sample, limits: Limits) -> bool:

@@ -17,6 +17,8 @@ class Limits(Noun):
     slots: float | None = None
     wait_ms: float = 0
     workers: int = 1
+    is_locked: bool = False
+    """Whether only one thread of a worker computes at a time, as with Python's global lock."""
     server_cpus: int = 1
     other_cpus: int = 1
     shares_cpus: bool = False
@@ -32,6 +34,7 @@ def limits_of(
         slots=min(_gates(stack, scenario, settings), default=None),
         wait_ms=scenario.waits_ms,
         workers=_number(settings, "workers") or 1,
+        is_locked=bool(stack.base_image),
         server_cpus=max(1, len(cpu_plan.get("server", ()))),
         other_cpus=max(1, len(cpu_plan.get("others", ()))),
         shares_cpus=not set(cpu_plan.get("server", ())).isdisjoint(cpu_plan.get("others", ())),

@@ -19,7 +19,7 @@ QUOTA_NAMED = 0.01
 LAG = 0.15
 """Share of the p99 latency from which on the generator's lag (p99) is named."""
 UNEVEN = 5
-"""Closed load: how many times its p50 a mean latency may be before it is named."""
+"""Closed load without think time, which lets queues come and go: how many times its p50 a mean latency may be before it is named."""
 
 
 class Kind(Enum):
@@ -54,7 +54,7 @@ def _throttled(sample: Sample, _: Limits) -> float | None:
 
 
 def _served_unevenly(sample: Sample, _: Limits) -> float | None:
-    if sample.trial.load.kind == "open":
+    if sample.trial.load.kind == "open" or sample.driven.thinking_s:
         return None
     latency = Histogram.decode(sample.driven.latency)
     mean_us, p50_us = latency.mean_us(), latency.percentile_us(50)

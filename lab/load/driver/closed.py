@@ -92,7 +92,7 @@ class Closed:
         """Return how many users vanished without a reason; their requests are missing from every figure."""
         return self.users - self.ended - len(self.crashes)
 
-    def _await_others(self, place: float, latency_s: float) -> None:
+    def _await_others(self, place: float, latency_s: float, *, thinks: bool) -> None:
         """Note that a user has been served; return when it is to begin again: `place` says how many do before it (0 to 1)."""
         self._shortest_s = min(self._shortest_s, latency_s)
         self._unserved -= 1
@@ -100,7 +100,8 @@ class Closed:
             self._all_served.set()
         if self.think_s or not self._ramp_ended.is_set():
             self._ramp_ended.wait()
-            self._rest(place * self._spread_s)
+            wait = self._rest if thinks else gevent.sleep
+            wait(place * self._spread_s)
 
     def _rest(self, seconds: float) -> bool:
         """Do nothing for so long, or until the window ends; return whether it lasts longer (a timer may wake a little early)."""
@@ -142,7 +143,7 @@ class Closed:
                     gevent.sleep(0)  # a refused connection comes back at once and would let nobody else run
                 if not is_served and (reason is None or reason.startswith("status ")):
                     is_served = True
-                    self._await_others(place, end_s - start_s)
+                    self._await_others(place, end_s - start_s, thinks=pause is not None)
                 elif pause and is_served and not self._rest(pause()):
                     return
                 start_s = monotonic()
