@@ -193,7 +193,7 @@ def test_more_connections_than_the_database_takes_are_refused() -> None:
     usual = list(PROJECT.stacks.values())
     selection.refuse_connections([*usual, PROJECT.stacks["fastapi-uvicorn"]], database)
     wide = PROJECT.with_budget({"db_pool": 50}).stacks.values()
-    with pytest.raises(LabError, match=r"have \d+ connections to PostgreSQL together, .* it takes 490"):
+    with pytest.raises(LabError, match=r"have \d+ connections to PostgreSQL together, .* it takes 990"):
         selection.refuse_connections(wide, database)
 
 

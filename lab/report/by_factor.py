@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from lab.analysis.comparison.contrasts import differences, instead_of
 from lab.analysis.comparison.rows import Comparison
 from lab.analysis.validity.bounds import QUOTA
-from lab.model.stack import CONFIGURATION, FACTORS, PYTHON, SETTINGS, VARIANT, Stack
+from lab.model.stack import CONFIGURATION, DOCUMENTED, FACTORS, PYTHON, SETTINGS, VARIANT, Stack
 from lab.report import words
 from lab.report.view import View
 
@@ -48,7 +48,7 @@ class Contrast:
         """
         (service, *own), (other, *others) = (stack.name.split(VARIANT) for stack in (self.stack, self.reference))
         place, how = ([service], []) if service == other else self._in_common()
-        how += [asked for asked in own if asked in others]
+        how += ["documented settings" if asked == DOCUMENTED else asked for asked in own if asked in others]
         return " ".join(filter(None, [*place, f"with {words.listed(how)}" if how else ""]))
 
     def _in_common(self) -> tuple[list[str], list[str]]:

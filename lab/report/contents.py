@@ -99,7 +99,8 @@ def _contrasts(view: View, found: Sequence[Contrast]) -> Iterator[page.Block]:
 
 def _table_of_contrasts(view: View, found: Sequence[Contrast]) -> page.Table:
     """Return a row for each contrast and load, a column for each scenario."""
-    loads, scenarios = list(map(str, view.run.profile.loads)), [one.id for one in view.run.scenarios]
+    loads = list(dict.fromkeys(section.load for section in view.sections))
+    scenarios = list(dict.fromkeys(section.scenario.id for section in view.sections))
     rows = [(one, load, {row.scenario: row for row in one.rows if row.load == load}) for one in found for load in loads]
     shown = [scenario for scenario in scenarios if any(scenario in cells for _, _, cells in rows)]
     heads = [page.Head(title, numeric=False) for title in ("factor", "contrast", "load")]

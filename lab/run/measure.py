@@ -45,7 +45,7 @@ class Bench:
             if label in self.unhealthy:
                 return self._failure(trial, started_at, self.unhealthy[label], lab_fault=label in self.blameless)
         try:
-            window, order = self._window(trial.stack), self._order(trial, rate)
+            window, order = self._window(trial), self._order(trial, rate)
             driven = self.driver.run(order, window.watch)
             if isinstance(driven, Failed):
                 return self._unanswered(trial, started_at, driven, window)
@@ -99,13 +99,16 @@ class Bench:
             window_s=trial.window_s,
             timeout_s=trial.timeout_s,
             seed=trial.seed,
-            by_port=self._has_workers(trial.stack) and trial.load.kind == "closed" and not trial.load.new_connections,
+            by_port=self._tells_workers(trial),
         )
 
-    def _has_workers(self, label: str) -> bool:
-        return self.context.stacks[label.removesuffix(AA)].workers > 1
+    def _tells_workers(self, trial: Trial) -> bool:
+        """Return whether each connection of the load stays with one of several workers."""
+        stack, load = self.context.stacks[trial.stack.removesuffix(AA)], trial.load
+        return stack.workers > 1 and not stack.keeps_none and load.kind == "closed" and not load.new_connections
 
-    def _window(self, label: str) -> Window:
+    def _window(self, trial: Trial) -> Window:
+        label = trial.stack
         roles: dict[Role, Target] = {
             "server": self.targets[label],
             "generator": Target(pid=self.driver.pid, contained=False),
@@ -113,5 +116,5 @@ class Bench:
             "upstream": self.targets[UPSTREAM],
         }
         idle = [target for other, target in self.targets.items() if other not in (label, DATABASE, UPSTREAM)]
-        shared_port = self.context.arms[label].port if self._has_workers(label) else None
+        shared_port = self.context.arms[label].port if self._tells_workers(trial) else None
         return self.context.world.window(roles, idle, self.context.cpus, self.monitor, shared_port)

@@ -4,7 +4,7 @@ from math import inf
 from typing import Literal
 
 from lab.analysis.validity.limits import Limits, ceiling_per_s
-from lab.analysis.validity.use import at_once, cpu_share, generator_share, quota_share, stall_ms
+from lab.analysis.validity.use import at_once, cpu_share, generator_share, quota_share, stall_ms, users_queue
 from lab.model.outcome import Sample
 
 Bound = Literal[
@@ -24,6 +24,9 @@ MEANING: dict[Bound, str] = {
 }
 FULL = 0.9
 """Share of a CPU, or of a ceiling, from which on it counts as reached."""
+NEARLY_FULL = 0.75
+"""The same for the server's CPUs while users wait for each other and nothing else is full: threads that pass on an interpreter's
+lock, or workers with unlike shares of the users, leave some of each CPU idle."""
 MOST = 0.6
 """Share of a full CPU that the server itself must have used to count as what filled it."""
 
@@ -39,7 +42,7 @@ def bound_by(sample: Sample, limits: Limits) -> Bound:
         return ""
     if _quota_reached(sample, limits):
         return QUOTA
-    if _server_full(sample, limits):
+    if _server_full(sample, limits, FULL):
         return "server CPU"
     if _slots_full(sample, limits):
         return "server slots"
@@ -50,14 +53,16 @@ def bound_by(sample: Sample, limits: Limits) -> Bound:
             return "upstream"
     if stall_ms(sample, limits):
         return "stall"
-    return "server slots" if _users_queue(sample, limits) else "offered rate"
+    if _server_nearly_full(sample, limits):
+        return "server CPU"
+    return "server slots" if _more_users_than_slots(sample, limits) else "offered rate"
 
 
 def _quota_reached(sample: Sample, limits: Limits) -> bool:
     return (quota_share(sample) or 0) >= THROTTLED and not _load_served(sample, limits)
 
 
-def _server_full(sample: Sample, limits: Limits) -> bool:
+def _server_full(sample: Sample, limits: Limits, full: float) -> bool:
     """Return whether all its CPUs are full of its own work, or one for each worker, which cannot use more.
 
     One thread alone uses just one CPU. Threads of an interpreter with a global lock use somewhat more, in the kernel and to pass
@@ -68,10 +73,22 @@ def _server_full(sample: Sample, limits: Limits) -> bool:
     """
     share = cpu_share(sample, "server") or 0
     stolen = sample.server_stolen or 0
-    if (sample.server_cores_busy or 0) >= FULL * (1 - stolen) and share >= MOST * limits.server_cpus:
+    if (sample.server_cores_busy or 0) >= full * (1 - stolen) and share >= MOST * limits.server_cpus:
         return True
     most = inf if limits.is_locked else 1.05
-    return share >= FULL * limits.server_cpus or FULL <= share / limits.workers <= most
+    return share >= full * limits.server_cpus or full <= share / limits.workers <= most
+
+
+def _server_nearly_full(sample: Sample, limits: Limits) -> bool:
+    """Return whether users wait for the server's CPUs rather than for slots: one on each CPU, or slots that are fuller."""
+    if limits.slots is not None and limits.slots <= limits.server_cpus:
+        return False
+    slots_taken = _rps(sample) / (ceiling_per_s(limits) or inf)
+    return (
+        slots_taken < (cpu_share(sample, "server") or 0) / limits.server_cpus
+        and users_queue(sample, limits)
+        and _server_full(sample, limits, NEARLY_FULL)
+    )
 
 
 def _slots_full(sample: Sample, limits: Limits) -> bool:
@@ -82,7 +99,7 @@ def _slots_full(sample: Sample, limits: Limits) -> bool:
     return _rps(sample) >= FULL * ceiling
 
 
-def _users_queue(sample: Sample, limits: Limits) -> bool:
+def _more_users_than_slots(sample: Sample, limits: Limits) -> bool:
     """Return whether more users ask at once than there are slots: some always wait, and further users change nothing."""
     return sample.trial.load.kind == "closed" and limits.slots is not None and at_once(sample) > limits.slots
 

@@ -125,6 +125,19 @@ def _rounds(sample: Sample, limits: Limits) -> float:
     return 1 if limits.slots is None else max(1, at_once(sample) / limits.slots)
 
 
+def users_queue(sample: Sample, limits: Limits) -> bool:
+    """Return whether users wait for each other: requests take more than twice their waits and the CPU time of all roles.
+
+    That many users are beyond the point from which on more of them bring no throughput (asymptotic bounds: Denning and Buzen,
+    The Operational Analysis of Queueing Network Models, 1978).
+    """
+    load, driven = sample.trial.load, sample.driven
+    if load.kind == "open" or not driven.completed:
+        return False
+    own_s = limits.wait_ms / 1e3 * driven.completed + _kept_busy(sample) * driven.window_s
+    return driven.in_flight_s > 2 * own_s
+
+
 def at_once(sample: Sample) -> float:
     """Return how many requests are in flight: all users that do not think, else the mean over the window."""
     load, driven = sample.trial.load, sample.driven
