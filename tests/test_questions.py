@@ -171,3 +171,20 @@ def test_probe() -> None:
             assert float(row["p50_ms"]) > 3 * figure(run, "p50_ms", row["stack"], "json", probe)
         elif row["scenario"] == "json":
             assert float(row["p50_ms"]) < 1.1
+
+
+def test_documented() -> None:
+    run, guide, gevent = "documented", "+documented", "flask-gevent"
+    memory_mb = {
+        stack: f"{figure(run, 'memory_mb', stack, 'json'):.0f}"
+        for stack in (FASTAPI, FASTAPI + guide, gevent, gevent + guide)
+    }
+    assert_said(
+        run,
+        [
+            f"FastAPI with four has {times(ratio(run, FASTAPI + guide, FASTAPI, 'json'))} times the throughput for `json`, and takes "
+            f"{memory_mb[FASTAPI + guide]} MB of memory instead of {memory_mb[FASTAPI]}",
+            f"have {times(ratio(run, FLASK + guide, FLASK, 'wait'))} times the throughput of one with 40 for `wait`",
+            f"({times(ratio(run, gevent + guide, gevent, 'wait'))} times), for {memory_mb[gevent + guide]} MB instead of {memory_mb[gevent]}.",
+        ],
+    )

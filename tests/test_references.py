@@ -74,12 +74,14 @@ def test_an_interval_has_no_width_only_where_all_counts_are_equal(run: Path) -> 
 
 
 def test_the_mean_of_a_closed_load_is_what_littles_law_says(run: Path) -> None:
-    """Users over requests per second; runs of which some users were never served before the window know less."""
+    """N = X (R + Z); runs of which some users were never served before the window know less, and so do windows of few answers."""
+    window_s = RunFolder(run).read_run()["profile"]["window_s"]
     for cell in table(run, "summary.csv"):
         if cell["load"].startswith("closed:") and cell["outcome"] == "valid" and cell["all_served_s"]:
             load = Load.model_validate(cell["load"])
-            mean_ms = load.amount / float(cell["rps"]) * 1e3 - load.think_ms
-            assert math.log(float(cell["mean_ms"]) / mean_ms) == pytest.approx(0, abs=0.1)
+            in_flight = float(cell["rps"]) * (float(cell["mean_ms"]) + load.think_ms) / 1e3
+            few = float(cell["mean_ms"]) + load.think_ms > window_s * 1e3 / 4
+            assert math.log(in_flight / load.amount) == pytest.approx(0, abs=0.16 if few else 0.1)
 
 
 @pytest.mark.parametrize(
@@ -111,14 +113,22 @@ def test_a_stack_without_its_thread_pool_is_not_measured_on_it() -> None:
     assert "but 40 run at once" in reason
 
 
-OTHERS = {"variants-docker": (1, 0.44), "standard-all-docker": (0.99, 0.119)}
+OTHERS = {
+    "variants-docker": (1, 0.44),
+    "standard-all-docker": (0.99, 0.119),
+    "threads": (0.99, 0.133),
+    "documented": (0.99, 0.103),
+    "keep-alive": (0.99, 0.17),
+}
 """Runs beside which others took more: which share of the trials, and how much of the CPUs was taken at most."""
 
 
 def test_what_others_took_beside_the_server_is_far_below_the_limit(run: Path) -> None:
     """lab/analysis/validity/use.py says these figures."""
+    shared = run.name == "workers"
     samples = [one for one in RunFolder(run).outcomes() if isinstance(one, Sample)]
-    shares = sorted(share for one in samples if (share := foreign_beside(one)) is not None)
+    other_cpus = 2 if shared else 1
+    shares = sorted(share for one in samples if (share := foreign_beside(one, other_cpus, shared=shared)) is not None)
     trials, most = OTHERS.get(run.name, (0.99, None))
     found = shares[min(int(trials * len(shares)), len(shares) - 1)]
     assert found < 0.1 if most is None else found == pytest.approx(most, abs=0.005)
