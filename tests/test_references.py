@@ -74,14 +74,20 @@ def test_an_interval_has_no_width_only_where_all_counts_are_equal(run: Path) -> 
 
 
 def test_the_mean_of_a_closed_load_is_what_littles_law_says(run: Path) -> None:
-    """N = X (R + Z); runs of which some users were never served before the window know less, and so do windows of few answers."""
+    """N = X (R + Z); runs of which some users were never served before the window know less, and so do windows
+    of few answers, or in which throughput was not steady."""
     window_s = RunFolder(run).read_run()["profile"]["window_s"]
     for cell in table(run, "summary.csv"):
-        if cell["load"].startswith("closed:") and cell["outcome"] == "valid" and cell["all_served_s"]:
+        if (
+            cell["load"].startswith("closed:")
+            and cell["outcome"] == "valid"
+            and cell["all_served_s"]
+            and "Throughput" not in cell["notes"]
+        ):
             load = Load.model_validate(cell["load"])
             in_flight = float(cell["rps"]) * (float(cell["mean_ms"]) + load.think_ms) / 1e3
-            few = float(cell["mean_ms"]) + load.think_ms > window_s * 1e3 / 4
-            assert math.log(in_flight / load.amount) == pytest.approx(0, abs=0.16 if few else 0.1)
+            few = float(cell["mean_ms"]) + load.think_ms > window_s * 1e3 / 5
+            assert math.log(in_flight / load.amount) == pytest.approx(0, abs=0.2 if few else 0.1)
 
 
 @pytest.mark.parametrize(
