@@ -26,7 +26,9 @@ def measured(checkout: Path, stacks: str, scenario: str, loads: str) -> Path:
 
 def rows(run: Path) -> list[dict[str, str]]:
     with (run / "summary.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
+        found = list(csv.DictReader(file))
+    assert [row["reason"] for row in found if row["outcome"] != "valid"] == []
+    return found
 
 
 @remeasured

@@ -323,6 +323,8 @@ def test_what_each_worker_did_is_measured(checkout: Path, runtime: str) -> None:
         used_s = sum(worker.cpu_s or 0 for worker in server.workers)
         assert used_s == pytest.approx(server.cpu_s, rel=0.1)
         assert all((worker.memory_bytes or 0) > 20e6 for worker in server.workers)
+    facts = json.loads((checkout / "results/it/run.json").read_text())
+    assert "--workers 2" in facts["settings"]["fastapi-uvicorn+workers=2"]["command"]["value"]
     with (checkout / "results/it/summary.csv").open(newline="") as file:
         assert all(0.5 <= float(row["busiest_worker"]) <= 1 for row in csv.DictReader(file))
 

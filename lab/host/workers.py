@@ -93,7 +93,8 @@ def _inodes(port: int) -> dict[int, int]:
     """Return inode -> port of the client, of the established IPv4 connections to a port of this machine (sock_diag(7)).
 
     The kernel leaves out what is closed already: /proc/net/tcp also lists the tens of thousands that a load of new connections
-    leaves in TIME_WAIT, and reading it takes longer than a window.
+    leaves in TIME_WAIT, and reading it takes longer than a window. Pyroute2 needs 0.1 ms for each, which is too much for the
+    pools and users of a run shortly before a window.
 
     Raises:
         OSError: this kernel does not say.

@@ -7,10 +7,7 @@ from pydantic import Field, TypeAdapter, model_validator
 from lab.model.loads import Load
 from lab.model.noun import Noun
 from lab.model.outcome import Driven
-from lab.model.workload import Scenario
-
-LONGEST_RAMP = 20.0
-"""Closed load: how many times the warm-up it may take until every user has been served."""
+from lab.model.workload import LONGEST_RAMP, Scenario
 
 
 class Order(Noun):

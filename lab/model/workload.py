@@ -13,6 +13,8 @@ Gate = Literal["worker", "slots", Pool]
 """What a request holds while it waits: the worker (it blocks the event loop, where there is one), one of the stack's
 threads, or a connection of a pool that all requests share."""
 MOST_BLOCKS = 100
+LONGEST_RAMP = 20
+"""Closed load: how many times the warm-up it may take until every user has been served."""
 SHORTEST_BURST_S = 3
 """Of a window: a third of it has ten of the parts whose latency says when a stack has recovered."""
 

@@ -9,6 +9,7 @@ from typing import Any
 from lab.model.effective import NAMES, recorded
 from lab.model.outcome import Sample
 from lab.model.stack import Setting
+from lab.model.workload import LONGEST_RAMP
 from lab.report import page, words
 from lab.report.read import Run
 
@@ -34,7 +35,9 @@ def setup(run: Run) -> Iterator[str]:
     yield f"{blocks} block{'s' * (blocks != 1)}, in each of them every stack, scenario and load once:"
     # runs of earlier versions do not record whether windows began when all users were served
     waited = any(isinstance(one, Sample) and one.driven.all_served_s is not None for one in run.outcomes)
-    longer = ", and until every user was served once," if waited else ""
+    longer = (
+        f", until every user was served once or {LONGEST_RAMP * profile.warmup_s:g} s had passed," if waited else ""
+    )
     yield f"{profile.warmup_s:g} s of warm-up{longer} and {profile.window_s:g} s measured."
 
 

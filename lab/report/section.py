@@ -161,13 +161,16 @@ class Section:
 
     @property
     def late(self) -> list[str]:
-        """Say which stacks needed longer than the warm-up until they had served every user once."""
-        served = {line.cell.stack: line.cell.amount("all_served_s") for line in self.lines}
+        """Say which stacks needed longer than the warm-up until they had served every user once, and which had not."""
+        served = {line.cell.stack: line.cell.amount("all_served_s") for line in self.lines if line.cell.valid}
+        known = any(after_s is not None for after_s in served.values())
         return [
             f"{stack}: it took {words.number(after_s, 2)} s until each of the {words.users(self.offered)} had been answered once; the "
             "window began after that."
+            if after_s is not None
+            else f"{stack}: in some block the window began before each of the {words.users(self.offered)} had been answered once."
             for stack, after_s in served.items()
-            if after_s is not None and after_s > self.warmup_s
+            if (known if after_s is None else after_s > self.warmup_s)
         ]
 
     @property

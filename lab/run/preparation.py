@@ -84,7 +84,7 @@ def _wrong_paths(context: Context, arm: Arm, logs: Path) -> dict[str, str]:
 
 
 def _settings(context: Context, arm: Arm, healthy: bool) -> Settings:
-    service = context.services[arm.service]
+    service = context.services[arm.label]
     try:
         if healthy:
             return context.world.settings(service, context.runtime.target(arm.label), arm.port)

@@ -18,9 +18,10 @@ class Closed:
 
     They begin spread evenly over the first half of the warm-up: a thousand connections in one instant would measure the server's
     backlog. Each is answered once, well or not, and waits until all are: some servers accept one connection per turn of their
-    event loop, and the turns get longer with each user that asks on. Then they begin again, spread over the shortest time in which
-    one of them was answered, since users in step would wait in step; half a warm-up follows, or that time if it is longer. Users
-    that think begin again over one think time: from then on they come as evenly as they do in the long run.
+    event loop, and the turns get longer with each user that asks on. Then they begin again, spread over the time that it took to
+    answer all of them: users in step would wait in step, and slots that were taken at once would be free at once. Half a warm-up
+    follows, or that time if it is longer. Users that think begin again over one think time: from then on they come as evenly as
+    they do in the long run.
     """
 
     def __init__(self, recorder: Recorder, order: Order) -> None:
@@ -66,7 +67,7 @@ class Closed:
             return start_s
         if self._all_served.wait(max(0.0, self.began_s + self.longest_ramp_s - monotonic())):
             self.all_served_s = monotonic() - self.began_s
-            self._spread_s = self.think_s or max(self._shortest_s, self.ramp_s / 2)
+            self._spread_s = self.think_s or max(self._shortest_s, self.all_served_s - self.ramp_s, self.ramp_s / 2)
         return max(start_s, monotonic() + max(self._spread_s, self.settling_s))
 
     def settle(self, start_s: float) -> None:
