@@ -24,11 +24,18 @@ SLOTS = Limits(slots=40, wait_ms=50)
 
 
 def usage(
-    server: float = 0.2, generator: float = 0.2, database: float = 0.0, upstream: float = 0.0
+    server: float = 0.2, generator: float = 0.2, database: float | None = 0.0, upstream: float = 0.0
 ) -> dict[str, Usage]:
-    """Roles that kept so many CPUs busy during the window of 2 s."""
+    """Roles that kept so many CPUs busy during the window of 2 s; None where that is not known."""
     shares = {"server": server, "generator": generator, "database": database, "upstream": upstream}
-    return {role: Usage(cpu_s=2 * share) for role, share in shares.items()}
+    return {role: Usage(cpu_s=None if share is None else 2 * share) for role, share in shares.items()}
+
+
+def test_what_no_role_used_is_the_database_s_where_its_processes_came_and_went() -> None:
+    found = sample(CLOSED, usage=usage(generator=0.03, database=None), other_cores_busy=1.0)
+    assert judge(found, Limits()).result == "valid"
+    known = found.model_copy(update={"usage": usage(generator=0.03, database=0.1)})
+    assert judge(known, Limits()).cause is Cause.FOREIGN_BESIDE
 
 
 def test_a_clean_trial_is_valid() -> None:
@@ -193,6 +200,7 @@ def test_short_waits_have_no_ceiling() -> None:
         ("offered rate", {"usage": usage(generator=0.5, database=0.9)}, Limits(other_cpus=3)),
         ("generator", {"usage": usage(generator=0.95)}, Limits(other_cpus=3)),
         ("upstream", {"usage": usage(upstream=0.95), "other_cores_busy": 0.4}, Limits(other_cpus=3)),
+        ("database", {"usage": usage(generator=0.03, database=None), "other_cores_busy": 1.0}, Limits()),
         ("offered rate", {"usage": usage(upstream=0.95), "of": OPEN}, Limits(other_cpus=3)),
         ("offered rate", {}, Limits()),
         ("", {"completed": 0}, Limits()),

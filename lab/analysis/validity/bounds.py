@@ -4,7 +4,15 @@ from math import inf
 from typing import Literal
 
 from lab.analysis.validity.limits import Limits, ceiling_per_s
-from lab.analysis.validity.use import at_once, cpu_share, generator_share, quota_share, stall_ms, users_queue
+from lab.analysis.validity.use import (
+    at_once,
+    cpu_share,
+    database_share,
+    generator_share,
+    quota_share,
+    stall_ms,
+    users_queue,
+)
 from lab.model.outcome import Sample
 
 Bound = Literal[
@@ -48,7 +56,7 @@ def bound_by(sample: Sample, limits: Limits) -> Bound:
         return "server slots"
     if not _load_served(sample, limits):
         if (generator_share(sample, limits.other_cpus) or 0) > FULL:
-            return _largest_beside_server(sample)
+            return _largest_beside_server(sample, limits)
         if (cpu_share(sample, "upstream") or 0) >= FULL:  # one process on one thread: further CPUs do not help it
             return "upstream"
     if stall_ms(sample, limits):
@@ -117,9 +125,11 @@ def _rps(sample: Sample) -> float:
     return sample.driven.completed / sample.driven.window_s
 
 
-def _largest_beside_server(sample: Sample) -> Bound:
+def _largest_beside_server(sample: Sample, limits: Limits) -> Bound:
     """Return which role filled the generator's core; unless it was clearly another role, the generator could not run freely."""
-    roles: tuple[Literal["database", "upstream"], ...] = ("database", "upstream")
-    largest = max(roles, key=lambda role: cpu_share(sample, role) or 0)
-    share = cpu_share(sample, largest) or 0
-    return largest if share > max(FULL / 2, cpu_share(sample, "generator") or 0) else "generator"
+    shares: dict[Bound, float] = {
+        "database": database_share(sample, limits.other_cpus),
+        "upstream": cpu_share(sample, "upstream") or 0,
+    }
+    largest = max(shares, key=lambda role: shares[role])
+    return largest if shares[largest] > max(FULL / 2, cpu_share(sample, "generator") or 0) else "generator"

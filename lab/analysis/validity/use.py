@@ -26,6 +26,15 @@ def cpu_share(sample: Sample, role: Role) -> float | None:
     return None if usage is None or usage.cpu_s is None else usage.cpu_s / sample.driven.window_s
 
 
+def database_share(sample: Sample, other_cpus: int = 1) -> float:
+    """Return the CPUs that the database kept busy: where too many of its processes came and went to tell, what no role used."""
+    known = cpu_share(sample, "database")
+    if known is not None or "database" not in sample.usage:
+        return known or 0
+    others = sum(cpu_share(sample, role) or 0 for role in ("generator", "upstream"))
+    return max(0.0, (sample.other_cores_busy or 0) * other_cpus - others)
+
+
 def generator_share(sample: Sample, other_cpus: int = 1) -> float | None:
     """Return how busy the generator's core was, by all that runs on it; of several CPUs no less than the generator alone."""
     alone, together = cpu_share(sample, "generator"), _own_beside(sample, other_cpus)
@@ -39,7 +48,7 @@ def _own_beside(sample: Sample, other_cpus: int) -> float | None:
     alone = cpu_share(sample, "generator")
     if alone is None:
         return None
-    return (alone + (cpu_share(sample, "database") or 0) + (cpu_share(sample, "upstream") or 0)) / other_cpus
+    return (alone + database_share(sample, other_cpus) + (cpu_share(sample, "upstream") or 0)) / other_cpus
 
 
 def quota_share(sample: Sample) -> float | None:
