@@ -53,8 +53,9 @@ def test_scenarios_beside_each_other_are_measured_in_one_run(checkout: Path, run
         ("crunch/inline", "closed:8"),
         ("json", "open:50"),
     }
-    both = [float(rows[name]["rps"]) for name in list(rows)[:3]]
-    assert both[0] == pytest.approx(both[1] + both[2], rel=0.01)
+    parts = (("db/one beside json, closed:8", "closed:6"), ("json beside db/one*3, closed:8", "closed:2"))
+    together = sum(float(rows[name]["rps"]) for name in parts)
+    assert float(rows[mixed, "closed:8"]["rps"]) == pytest.approx(together, rel=0.01)
     alone, beside = rows["json", "open:50"], rows["json beside crunch/inline, closed:8", "open:50"]
     assert float(beside["p50_ms"]) > 3 * float(alone["p50_ms"])
     assert "## What scenarios do to each other" in report
