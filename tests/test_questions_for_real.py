@@ -15,13 +15,16 @@ Rows = dict[tuple[str, str], dict[str, str]]
 
 
 def measured(checkout: Path, runtime: str, **words: str) -> tuple[Rows, str]:
-    """The valid rows of fastapi-uvicorn by scenario and load, and the report."""
+    """The valid rows of fastapi-uvicorn by scenario and load, and the report; no row is invalid."""
     run = checkout / f"results/asked-{next(ATTEMPTS)}"
     env = {"PROFILE": "smoke", "RUNTIME": runtime, "RUN": run.name, "STACKS": "fastapi-uvicorn", **words}
     assert_measured(lab(checkout, "bench", env=env))
     with (run / "summary.csv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["outcome"] == "valid"]
-    return {(row["scenario"], row["load"]): row for row in rows}, (run / "report.md").read_text()
+        rows = list(csv.DictReader(file))
+    disturbed = [row for row in rows if row["outcome"] == "invalid"]
+    assert not disturbed, disturbed
+    found = {(row["scenario"], row["load"]): row for row in rows if row["outcome"] == "valid"}
+    return found, (run / "report.md").read_text()
 
 
 @remeasured

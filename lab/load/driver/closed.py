@@ -18,10 +18,10 @@ class Closed:
 
     They begin spread evenly over the first half of the warm-up: a thousand connections in one instant would measure the server's
     backlog. Each is answered once, well or not, and waits until all are: some servers accept one connection per turn of their
-    event loop, and the turns get longer with each user that asks on. Then they begin again, spread over the time that it took to
-    answer all of them: users in step would wait in step, and slots that were taken at once would be free at once. Half a warm-up
-    follows, or that time if it is longer. Users that think begin again over one think time: from then on they come as evenly as
-    they do in the long run.
+    event loop, and the turns get longer with each user that asks on. Then they begin again, spread over the time in which
+    all were answered once the last had begun: users in step would wait in step, and slots that were taken at once would be free
+    at once. Half a warm-up follows, or that time if it is longer. Users that think begin again over one think time: from then on
+    they come as evenly as they do in the long run.
     """
 
     def __init__(self, recorder: Recorder, order: Order) -> None:
@@ -41,8 +41,6 @@ class Closed:
         self.all_served_s: float | None = None
         """From the start of the load until each user had been answered once."""
         self._unserved = order.users
-        self._shortest_s = order.window_s
-        """In which a user had its first answer."""
         self._spread_s = self.think_s
         """Over which users begin again."""
         self._all_served = Event()
@@ -67,7 +65,8 @@ class Closed:
             return start_s
         if self._all_served.wait(max(0.0, self.began_s + self.longest_ramp_s - monotonic())):
             self.all_served_s = monotonic() - self.began_s
-            self._spread_s = self.think_s or max(self._shortest_s, self.all_served_s - self.ramp_s, self.ramp_s / 2)
+            last_began_s = self.ramp_s * (1 - 1 / self.users)
+            self._spread_s = self.think_s or max(self.all_served_s - last_began_s, self.ramp_s / 2)
         return max(start_s, monotonic() + max(self._spread_s, self.settling_s))
 
     def settle(self, start_s: float) -> None:
@@ -93,9 +92,8 @@ class Closed:
         """Return how many users vanished without a reason; their requests are missing from every figure."""
         return self.users - self.ended - len(self.crashes)
 
-    def _await_others(self, place: float, latency_s: float, *, thinks: bool) -> None:
+    def _await_others(self, place: float, *, thinks: bool) -> None:
         """Note that a user has been served; return when it is to begin again: `place` says how many do before it (0 to 1)."""
-        self._shortest_s = min(self._shortest_s, latency_s)
         self._unserved -= 1
         if not self._unserved:
             self._all_served.set()
@@ -144,7 +142,7 @@ class Closed:
                     gevent.sleep(0)  # a refused connection comes back at once and would let nobody else run
                 if not is_served and (reason is None or reason.startswith("status ")):
                     is_served = True
-                    self._await_others(place, end_s - start_s, thinks=pause is not None)
+                    self._await_others(place, thinks=pause is not None)
                 elif pause and is_served and not self._rest(pause()):
                     return
                 start_s = monotonic()

@@ -127,10 +127,11 @@ class Digest:
         return self._within(due) if self.is_open else (due < self.end_s) & (due + latency >= self.start_s)
 
     def _count(self, sample: NDArray[np.bool_], due: Times, latency: Times) -> None:
-        """Count requests, correct or not, and the time in the window for which they were in flight."""
+        """Count requests, correct or not, and the time for which they were in flight in the window."""
         self.requests += int(np.count_nonzero(sample))
         ends = due + latency
-        self.in_flight_s += float(np.maximum(np.minimum(ends, self.end_s) - np.maximum(due, self.start_s), 0).sum())
+        in_window_s = np.minimum(ends, self.end_s) - np.maximum(due, self.start_s)
+        self.in_flight_s += float(np.maximum(in_window_s, 0).sum())
         if not self.is_open:
             self.starved += int(np.count_nonzero((due < self.start_s) & (ends >= self.end_s)))
 
