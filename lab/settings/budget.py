@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
-from lab.config import compose
 from lab.config.scenarios import all_of
 from lab.model.effective import NAMES, of_variable, variable_of
-from lab.model.stack import SETTINGS, Service, Setting, SettingValue, Stack
+from lab.model.stack import Service, Setting, SettingValue, Stack
 from lab.model.workload import POOLS
-from lab.paths import COMPOSE_FILE, LOADTESTS
+from lab.paths import LOADTESTS
 
 MEASURED_WITHIN_S = 2.5
 """Servers look for idle connections every second or so, on a machine that is busy with the others."""
@@ -30,12 +29,9 @@ def expected(service: Service) -> dict[str, SettingValue]:
 
 def _unequal(stack: Stack, service: Service, settings: Mapping[str, Setting]) -> Iterator[str]:
     budget = expected(service)
-    for name, exception in stack.exceptions.items():
+    for name in stack.exceptions:
         if name not in budget:
             yield f"{stack.name} declares an exception of {name}, of which there is no budget ({', '.join(budget)})"
-        elif exception.value == budget[name] and not _is_asked_for(name, budget[name]):
-            line = f"{name}={_declared(exception.value)}"
-            yield f"{stack.name} declares {line} as an exception, which is the budget: delete that line of lab.exceptions"
     for name in (name for name in budget if name in settings and not _is_needless(name, stack, settings)):
         allowed = [budget[name], *([stack.exceptions[name].value] if name in stack.exceptions else [])]
         if not any(_agrees(settings[name], value) for value in allowed):
@@ -55,11 +51,6 @@ def not_taken(service: Service, label: str, settings: Mapping[str, Setting]) -> 
         for name in budget
         if name in asked and name in settings and not _agrees(settings[name], budget[name])
     ]
-
-
-def _is_asked_for(name: str, value: SettingValue) -> bool:
-    """Return whether a value of the budget is another than the file has: only for this run may it be what an exception says."""
-    return name in SETTINGS and value != compose.defaults(COMPOSE_FILE, [variable_of(name)])[variable_of(name)]
 
 
 def _is_needless(name: str, stack: Stack, settings: Mapping[str, Setting]) -> bool:
