@@ -36,7 +36,7 @@ def test_waits_one_by_one_are_seen_even_where_all_answers_come_together() -> Non
             kind = type(self)
             kind.waiting += 1
             with self.turn:
-                time.sleep(0.2 if query == "ms=200" else 0)
+                time.sleep(0.2 if query == "ms=200" else 0)  # the server's answer takes this long: no test waits for it
             kind.waiting -= 1
             until(lambda: kind.waiting == 0)
             super().wait(query.replace("ms=200", "ms=0"))

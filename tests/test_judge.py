@@ -119,6 +119,11 @@ def test_what_stays_inside_the_limits_is_valid(changes: dict[str, Any]) -> None:
     assert judge(sample(**changes), Limits()).result == "valid"
 
 
+def test_the_stack_that_should_have_been_idle_and_took_most_is_named() -> None:
+    reason = judge(sample(CLOSED, idle_cpu_s=0.2, least_idle="b"), Limits()).reason
+    assert reason.startswith("The idle stacks' servers took 10 % of a core, b most of it, during the window;")
+
+
 def test_errors_that_an_experiment_expects_are_no_failure() -> None:
     full = sample(CLOSED, requests=2500, errors={"status 503": 500})
     assert judge(full, Limits()).result == "failed"

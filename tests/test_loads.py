@@ -1,6 +1,7 @@
 """The text of a load with its modifiers, sweeps, and what LOADS, WINDOW and BLOCKS put in the place of a profile's own."""
 
 import json
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from lab.model.loads import Load, swept
 from lab.model.workload import Profile, Trial
 from lab.paths import LOADTESTS
 from lab.report.view import view_of
+from tests.playing import play
 from tests.synthetic import run_facts, sample, scenario, stack, trial, write_run
 
 USERS = st.builds(
@@ -127,6 +129,14 @@ def test_a_sweep_begins_and_ends_where_it_says_and_no_step_is_more_than_twice(fi
 def test_a_sweep_that_does_not_rise_is_refused(text: str) -> None:
     with pytest.raises(ValidationError, match=f"there is no load '{text}': a sweep goes from few users to more"):
         profile(text)
+
+
+def test_a_sweep_is_measured_whole_in_every_block(tmp_path: Path) -> None:
+    ran = play(tmp_path / "run", loads=["closed:1..8"])
+    found = Counter((o.trial.block, o.trial.stack, str(o.trial.load)) for o in ran.outcomes)
+    loads = [f"closed:{users}" for users in (1, 2, 4, 8)]
+    assert found == {(block, arm, load): 1 for block in (0, 1) for arm in ("a", "b", "a@aa") for load in loads}
+    assert [load["amount"] for load in ran.facts["profile"]["loads"]] == [1, 2, 4, 8]
 
 
 def test_a_load_that_is_named_twice_is_measured_once() -> None:

@@ -73,7 +73,7 @@ def test_threads() -> None:
         run,
         [
             f"{rps[10]} requests/s with 10 of them, {rps[40]} with 40, {rps[100]} with 100, {rps[300]} with 300, and no more with 1,000.",
-            f"1,000 threads take {number(more_mb, 2)} MB more memory than 40 and {times(cpu)} times the CPU time of a request that waits",
+            f"{number(more_mb, 2)} MB more memory than 40, and no more CPU time for a request that waits ({times(cpu)} times)",
             f"more of them bring nothing (100 instead of 40: {times(more)} times)",
             f"100 connections bring 300 threads {times(pooled)} times",
         ],

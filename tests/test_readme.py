@@ -9,7 +9,7 @@ from benchmarks import http_clients
 from lab.commands import docs_tables
 from lab.errors import LabError
 from lab.paths import ROOT
-from lab.report import contents
+from lab.report import effects
 
 
 @pytest.mark.parametrize("file", docs_tables.quoting_files(), ids=lambda path: path.name)
@@ -51,7 +51,7 @@ def test_the_table_of_http_clients_is_what_was_measured() -> None:
 def test_a_quoted_run_begins_with_its_contrasts_under_the_first_closed_load(tmp_path: Path) -> None:
     said = "handlers `async def` instead of `def`, FastAPI on Uvicorn, json at"
     (tmp_path / "report.md").write_text(
-        f"# A run\n\n## {contents.CONTRASTS}\n\n| factor |\n| --- |\n\n- {said} 64 users: 2.\n- {said} 8 users: 3.\n\n"
+        f"# A run\n\n## {effects.CONTRASTS}\n\n| factor |\n| --- |\n\n- {said} 64 users: 2.\n- {said} 8 users: 3.\n\n"
         "## The rest\n\n- x at 64 users: 4.\n"
     )
     assert list(docs_tables.contrasts(tmp_path, "closed:64")) == [f"- {said} 64 users: 2.", ""]
@@ -62,7 +62,7 @@ def test_a_quoted_run_begins_with_its_contrasts_under_the_first_closed_load(tmp_
         "| loop | a | x | 1 | 2 |",
         "| server | b | x | 3 | 4 |",
     ]
-    (tmp_path / "report.md").write_text("\n".join([f"## {contents.CONTRASTS}", *rows]))
+    (tmp_path / "report.md").write_text("\n".join([f"## {effects.CONTRASTS}", *rows]))
     assert docs_tables.contrast_table(tmp_path, ["server"], ["wait"]).splitlines() == [
         "| factor | contrast | load | wait |", "| --- | --- | --- | --: |", "| server | b | x | 4 |",
     ]  # fmt: skip

@@ -16,6 +16,8 @@ from lab.report.view import view_of
 from lab.run.store import RunFolder
 
 RUNS = sorted(path.parent for path in (RESULTS / "reference").glob("*/run.json"))
+LARGE_BYTES = 2_000_000
+"""Of trials.jsonl: a run of more takes several seconds for each test."""
 Row = dict[str, str]
 
 
@@ -24,7 +26,13 @@ def table(run: Path, name: str) -> list[Row]:
         return list(csv.DictReader(file))
 
 
-@pytest.fixture(params=RUNS, ids=lambda run: run.name)
+def is_large(run: Path) -> bool:
+    return (run / "trials.jsonl").stat().st_size > LARGE_BYTES
+
+
+@pytest.fixture(
+    params=[pytest.param(run, id=run.name, marks=[pytest.mark.slow] if is_large(run) else []) for run in RUNS]
+)
 def run(request: pytest.FixtureRequest) -> Path:
     return Path(request.param)
 
@@ -122,8 +130,8 @@ def test_a_stack_without_its_thread_pool_is_not_measured_on_it() -> None:
 OTHERS = {
     "variants-docker": (1, 0.44),
     "standard-all-docker": (0.99, 0.119),
-    "threads": (0.99, 0.133),
-    "documented": (0.99, 0.103),
+    "threads": (0.99, 0.13),
+    "documented": (0.99, 0.196),
     "keep-alive": (0.99, 0.17),
 }
 """Runs beside which others took more: which share of the trials, and how much of the CPUs was taken at most."""

@@ -124,8 +124,9 @@ COLUMNS: tuple[Column, ...] = (
     Column("connects_per_request", "share of the requests sent in the window for which a connection was opened: 0 with perfect "
            "keep-alive, 1 where the server closes after each response; empty in runs of format 1",
            lambda of: stats.per_request(of.samples, lambda driven: driven.connects), "connects", "/request", "numbers", digits=2),
-    Column("other_cpus_busy", "share of the CPUs outside the server's that was busy: generator, database, upstream and whatever else "
-           "ran there", lambda of: stats.middle(sample.other_cores_busy for sample in of.measured), "other CPUs", "busy", "numbers",
+    Column("other_cpus_busy", "share of the CPUs of generator, database and upstream that was busy, with whatever else ran there, "
+           "and with the server where it shares them",
+           lambda of: stats.middle(sample.other_cores_busy for sample in of.measured), "other CPUs", "busy", "numbers",
            is_share=True),
     Column("bound_by", "CPU quota, server CPU, server slots, generator, database, upstream, stall, or offered rate"),
     Column("first_event_p50_ms", "streams: median time from the request to the first event",

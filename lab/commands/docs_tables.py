@@ -19,7 +19,7 @@ from lab.errors import Exit, LabError
 from lab.model.loads import Family, Load
 from lab.model.stack import FACTORS
 from lab.paths import ROOT
-from lab.report import contents, words
+from lab.report import effects, words
 from lab.run.store import RunFolder
 
 Row = Mapping[str, str]
@@ -29,15 +29,10 @@ FIRST = 3
 """Columns of a table of contrasts before those of the scenarios."""
 WIDTH = 150
 """Characters of a line of a document."""
-_COLUMNS = re.compile(r"(<!-- columns (?P<file>\S+) -->\n).*?(?P<end><!-- /columns -->)", re.DOTALL)
-_STACKS = re.compile(r"(<!-- stacks -->\n).*?(?P<end><!-- /stacks -->)", re.DOTALL)
-_CONTRASTS = re.compile(
-    r"(<!-- contrasts (?P<run>\S+)(?: (?P<factors>\S+) (?P<scenarios>\S+))? -->\n).*?(?P<end><!-- /contrasts -->)",
+_MARKED = re.compile(
+    r"(<!-- (?P<word>columns|stacks|contrasts|cells|table|run)(?: (?P<rest>[^>]+?))? -->\n).*?(?P<end><!-- /(?P=word) -->)",
     re.DOTALL,
 )
-_CELLS = re.compile(r"(<!-- cells (?P<run>\S+) (?P<columns>\S+) -->\n).*?(?P<end><!-- /cells -->)", re.DOTALL)
-_TABLE = re.compile(r"(<!-- table (?P<run>\S+) (?P<heading>[^>]+) -->\n).*?(?P<end><!-- /table -->)", re.DOTALL)
-_QUOTED = re.compile(r"(<!-- run (?P<run>\S+) -->\n).*?(?P<end><!-- /run -->)", re.DOTALL)
 
 
 def readme() -> Exit:
@@ -58,14 +53,25 @@ def quoted(text: str) -> str:
     Raises:
         LabError: it quotes a run that is not there.
     """
-    text = _COLUMNS.sub(lambda match: match[1] + _meanings(match["file"]) + match["end"], text)
-    text = _STACKS.sub(lambda match: match[1] + _stacks() + match["end"], text)
-    text = _CELLS.sub(
-        lambda match: match[1] + cells(ROOT / match["run"], match["columns"].split(",")) + match["end"], text
-    )
-    text = _TABLE.sub(lambda match: match[1] + report_table(ROOT / match["run"], match["heading"]) + match["end"], text)
-    text = _CONTRASTS.sub(lambda match: match[1] + _contrasts_of(match) + match["end"], text)
-    return _QUOTED.sub(lambda match: match[1] + table(ROOT / match["run"]) + match["end"], text)
+    return _MARKED.sub(lambda match: match[1] + _written(match["word"], match["rest"] or "") + match["end"], text)
+
+
+def _written(word: str, rest: str) -> str:
+    """Return the table that a marker asks for."""
+    first, _, others = rest.partition(" ")
+    match word:
+        case "columns":
+            return _meanings(first)
+        case "stacks":
+            return _stacks()
+        case "cells":
+            return cells(ROOT / first, others.split(","))
+        case "table":
+            return report_table(ROOT / first, others)
+        case "contrasts":
+            return contrast_table(ROOT / first, *(names.split(",") for names in others.split()))
+        case _:
+            return table(ROOT / first)
 
 
 def _stacks() -> str:
@@ -162,13 +168,7 @@ def contrast_table(run: Path, factors: Sequence[str] = (), scenarios: Sequence[s
     return "".join(f"| {' | '.join(row[place] for place in wanted)} |\n" for row in chosen)
 
 
-def _contrasts_of(match: re.Match[str]) -> str:
-    """Return the table that a marker asks for."""
-    factors, scenarios = (match[name].split(",") if match[name] else [] for name in ("factors", "scenarios"))
-    return contrast_table(ROOT / match["run"], factors, scenarios)
-
-
-def _section(run: Path, heading: str = contents.CONTRASTS) -> list[str]:
+def _section(run: Path, heading: str = effects.CONTRASTS) -> list[str]:
     """Return the lines of a section of a report, that on contrasts without another heading."""
     section = (run / "report.md").read_text().partition(f"## {heading}\n")[2]
     return section.partition("\n## ")[0].splitlines()

@@ -123,6 +123,8 @@ class Sample(Noun):
     """Open load: requests per second that the schedule was drawn for (burst: the capacity); None in closed load, and in older runs."""
     idle_cpu_s: Amount | None = None
     """CPU time of the other stacks' servers during the window; they should be idle."""
+    least_idle: str | None = None
+    """Which of them took most of it; None in older runs."""
     server_cores_busy: Amount | None = None
     """Share (0 to 1) of the server's CPUs that was busy during the window, by all processes on them (/proc/stat)."""
     other_cores_busy: Amount | None = None

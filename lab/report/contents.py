@@ -6,16 +6,13 @@ from typing import TypeVar
 
 from lab.analysis import columns
 from lab.analysis.comparison.paired import MIN_BLOCKS
-from lab.analysis.comparison.rows import Comparison
-from lab.analysis.mixed import Changed, Influence
 from lab.analysis.summary import Judged
 from lab.model.cell import Figure, Value
 from lab.model.loads import Load
 from lab.model.outcome import Failure, Role
-from lab.report import by_factor, caveats, facts, page, precision, short, start, words
-from lab.report.by_factor import Contrast
+from lab.report import by_factor, caveats, effects, facts, page, precision, short, start, words
 from lab.report.read import Run
-from lab.report.section import NOT_SUPPORTED, Chapter, Line, Section, headline, tone
+from lab.report.section import NOT_SUPPORTED, Chapter, Line, Section
 from lab.report.view import View
 
 T = TypeVar("T")
@@ -39,12 +36,8 @@ HOW_TO_READ = (
     "Not supported: the stack does not offer this technique.",
     "Memory is read at the end of the window and depends on what ran before in the block.",
 )
-CONTRASTS = "What one factor changes"
-TOGETHER = "What scenarios do to each other"
-STACK = page.Head("stack", numeric=False)
 AMOUNTS = {"share": page.Head("share", "of its own capacity"), "users": page.Head("users")}
 PICTURES = {"share": "Latency by rate", "users": "Throughput and latency by users", "": "Throughput and latency"}
-_TOGETHER = ("rps", "p50_ms", "p95_ms")
 A_SWEEP = "Where throughput no longer rises with the users, more of them only wait longer. In the picture a hollow mark is a failed cell."
 
 
@@ -59,10 +52,10 @@ def of(view: View, drawn: Collection[str]) -> page.Page:
 
 def _sections(view: View, drawn: Collection[str]) -> Iterator[page.Section]:
     if told := by_factor.contrasts(view):
-        yield page.Section(CONTRASTS, tuple(_contrasts(view, told)))
+        yield page.Section(effects.CONTRASTS, tuple(effects.of_factors(view, told)))
     yield page.Section("The short answer", tuple(_short_answer(view)))
     if found := view.influences:
-        yield page.Section(TOGETHER, tuple(_together(found)))
+        yield page.Section(effects.TOGETHER, tuple(effects.of_others(found)))
     for one in view.chapters:
         blocks = tuple(_chapter(one, view.run, one.slug in drawn))
         yield page.Section(one.scenario.id, blocks, one.load_words, one.slug)
@@ -80,80 +73,6 @@ def _sections(view: View, drawn: Collection[str]) -> Iterator[page.Section]:
         yield page.Section("Settings", tuple(_settings(view, settings)))
     if not_valid := [judged for judged in view.trials if judged.verdict.result != "valid"]:
         yield page.Section("Trials that are not valid", tuple(_not_valid(not_valid)))
-
-
-def _contrasts(view: View, found: Sequence[Contrast]) -> Iterator[page.Block]:
-    """Yield all contrasts in one table, and each as a sentence; a run of many stacks has too many sentences to read first."""
-    yield page.Paragraph(
-        "Two stacks that differ in one factor: the ratio is what that factor changes. The contrasts of a scenario are decided "
-        "together, apart from the pairs that differ in several factors."
-    )
-    yield _table_of_contrasts(view, found)
-    sentences = page.Bullets(tuple(page.Item(one.sentence(row)) for one in found for row in one.rows))
-    many = len(sentences.items) > by_factor.MOST
-    yield page.Details("Each of them as a sentence", (sentences,)) if many else sentences
-    if forced := [page.Item(f"{one.forced}.", one.names) for one in found if one.forced]:
-        yield page.Paragraph("What else differs, because a stack cannot have the equal budget:")
-        yield page.Bullets(tuple(forced))
-
-
-def _table_of_contrasts(view: View, found: Sequence[Contrast]) -> page.Table:
-    """Return a row for each contrast and load, a column for each scenario."""
-    loads = list(dict.fromkeys(section.load for section in view.sections))
-    scenarios = list(dict.fromkeys(section.scenario.id for section in view.sections))
-    rows = [(one, load, {row.scenario: row for row in one.rows if row.load == load}) for one in found for load in loads]
-    shown = [scenario for scenario in scenarios if any(scenario in cells for _, _, cells in rows)]
-    heads = [page.Head(title, numeric=False) for title in ("factor", "contrast", "load")]
-    return page.Table(
-        CONTRASTS,
-        (*heads, *map(page.Head, shown)),
-        tuple(
-            page.row(
-                one.factor,
-                (page.Text(one.change, one.shared), page.Text("", one.names)),
-                page.Text(words.load(load), words.METRICS[headline(load)]),
-                *(_ratio(cells.get(scenario)) for scenario in shown),
-            )
-            for one, load, cells in rows
-            if cells
-        ),
-        style="contrasts",
-    )
-
-
-def _ratio(row: Comparison | None) -> page.Text:
-    """Return a ratio with its verdict and, small, its interval."""
-    if row is None:
-        return page.Text(words.NOTHING)
-    verdict = words.label(row).partition(" within")[0]
-    return page.Text(f"{words.times(row.ratio)} x {verdict}", words.interval(row).strip(), tone(row))
-
-
-def _together(found: Sequence[Influence]) -> Iterator[page.Block]:
-    """Yield what each scenario of a mixture had alone and beside the others, in one table."""
-    yield page.Paragraph(
-        "Each scenario of a mixture had the same users, or the same rate, alone and beside the others in each block. The ratio is "
-        "that of the two inside the block, with its 95 % interval over blocks; it is not adjusted for the other rows."
-    )
-    heads = (STACK, page.Head("scenario", numeric=False), page.Head("its load", numeric=False))
-    figures = (page.Head("throughput", "1/s"), page.Head("p50", "ms"), page.Head("p95", "ms"))
-    rows = (
-        page.row(
-            one.stack, one.beside, words.load(str(one.load)), *(_change(one.figures.get(name)) for name in _TOGETHER)
-        )
-        for one in found
-    )
-    yield page.Table(TOGETHER, (*heads, *figures), tuple(rows))
-
-
-def _change(changed: Changed | None) -> page.Text:
-    if changed is None:
-        return page.Text(words.NOTHING)
-    ratio = changed.ratio
-    interval = "" if ratio.lo is None or ratio.hi is None else f" ({words.times(ratio.lo)} to {words.times(ratio.hi)})"
-    return page.Text(
-        f"{words.number(changed.alone)} to {words.number(changed.beside)}", f"{words.times(ratio.mean)} x{interval}"
-    )
 
 
 def _short_answer(view: View) -> Iterator[page.Block]:
@@ -223,7 +142,7 @@ def _filled(shown: Shown[T], rows: Sequence[T], names: Iterable[str | page.Text]
     """Return a table's heads and rows, without the columns that no row has anything for."""
     filled = {head: show for head, show in shown.items() if any(show(one).text != words.NOTHING for one in rows)}
     cells = (page.row(name, *(show(one) for show in filled.values())) for name, one in zip(names, rows, strict=True))
-    return (STACK, *filled), tuple(cells)
+    return (page.STACK, *filled), tuple(cells)
 
 
 def _of_rows(shown: Shown[Line], chapter: Chapter, found: Sequence[tuple[Section, Line]]) -> Filled:
@@ -252,7 +171,7 @@ def _numbers(chapter: Chapter, baseline: str) -> page.Table:
         for one, line in without
     ]
     others += [page.row(stack, NOT_SUPPORTED, outcome="unsupported") for stack in section.not_supported]
-    shown = heads if known else (STACK, page.Head("outcome", numeric=False))
+    shown = heads if known else (page.STACK, page.Head("outcome", numeric=False))
     return page.Table(f"Numbers of {chapter.title}", shown, (*rows, *others))
 
 

@@ -23,6 +23,9 @@ class Head:
     numeric: bool = True
 
 
+STACK = Head("stack", numeric=False)
+
+
 @dataclass(frozen=True)
 class Row:
     """A row of a table; one with fewer cells than the table has heads ends there."""

@@ -115,6 +115,6 @@ class Bench:
             "database": self.targets[DATABASE],
             "upstream": self.targets[UPSTREAM],
         }
-        idle = [target for other, target in self.targets.items() if other not in (label, DATABASE, UPSTREAM)]
+        idle = {other: self.targets[other] for other in self.targets if other not in (label, DATABASE, UPSTREAM)}
         shared_port = self.context.arms[label].port if self._tells_workers(trial) else None
         return self.context.world.window(roles, idle, self.context.cpus, self.monitor, shared_port)

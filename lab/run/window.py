@@ -39,7 +39,7 @@ class Window:
     def __init__(
         self,
         targets: Mapping[Role, Target],
-        idle: Iterable[Target],
+        idle: Mapping[str, Target],
         cpus: CpuPlan,
         monitor: Monitor,
         shared_port: int | None = None,
@@ -47,15 +47,16 @@ class Window:
         """Prepare the readings.
 
         Args:
+            idle: servers that run and are not loaded, by arm.
             shared_port: of a server of several workers, which are then told apart.
         """
         self._targets, self._cpus, self._monitor = targets, cpus, monitor
         self._span, self._used_before = Span(cpus.server), readings.cpu(targets["server"])
-        self._idle = [target for target in idle if not has_ended(target.pid)]
+        self._idle = {arm: target for arm, target in idle.items() if not has_ended(target.pid)}
         self._turnover = Turnover(targets["server"])
         others = [target.pid for role, target in targets.items() if role != "server"]
         self._groups = noise.own_groups(
-            targets["server"].pid, [os.getpid(), *others, *(target.pid for target in self._idle)]
+            targets["server"].pid, [os.getpid(), *others, *(target.pid for target in self._idle.values())]
         )
         self._workers = None if shared_port is None else Workers(targets["server"], shared_port)
         self._servers: list[_Server] = []
@@ -101,7 +102,7 @@ class Window:
             usage["server"] = usage["server"].model_copy(update={"workers": workers})
         return {
             "usage": usage,
-            "idle_cpu_s": self._idle_cpu_s(),
+            **self._seen_idle(),
             "server_cores_busy": self._mean(readings.busy_share, self._cpus.server),
             "other_cores_busy": self._mean(readings.busy_share, self._cpus.others),
             "stolen": max(self._shares(readings.stolen_share, (*self._cpus.server, *self._cpus.others)), default=None),
@@ -122,7 +123,7 @@ class Window:
     def _read_others(self) -> "_Others":
         return _Others(
             roles={role: _reading(role, target) for role, target in self._targets.items() if role != "server"},
-            idle=[readings.cpu(target) for target in self._idle],
+            idle={arm: readings.cpu(target) for arm, target in self._idle.items()},
             server_throttled_s=noise.throttled_in(self._groups),
             lab_throttled_s=noise.throttled_s(),
         )
@@ -150,11 +151,14 @@ class Window:
         used["database"] = used["database"].model_copy(update={"connections": max(self._connections, default=None)})
         return used
 
-    def _idle_cpu_s(self) -> float | None:
-        """Return the CPU time of the servers that ran and were not loaded; None where that of one is not known."""
-        used_s = list(map(readings.used_s, *(others.idle for others in self._others)))
-        known_s = [one_s for one_s in used_s if one_s is not None]
-        return sum(known_s) if self._idle and len(known_s) == len(used_s) else None
+    def _seen_idle(self) -> dict[str, Any]:
+        """Return the CPU time of the servers that ran and were not loaded, where that of all is known, and which took most."""
+        before, after = (others.idle for others in self._others)
+        used_s = {arm: readings.used_s(before[arm], after[arm]) for arm in self._idle}
+        known_s = {arm: one_s for arm, one_s in used_s.items() if one_s is not None}
+        if not known_s or len(known_s) < len(used_s):
+            return {}
+        return {"idle_cpu_s": sum(known_s.values()), "least_idle": max(known_s, key=lambda arm: known_s[arm])}
 
     def _shares(self, share: Share, cpus: Iterable[int]) -> list[float]:
         before, after = self._servers
@@ -180,7 +184,7 @@ class _Others:
 
     roles: dict[Role, readings.Reading]
     """Without the server."""
-    idle: list[Accounts | None]
+    idle: dict[str, Accounts | None]
     """Of each server that is not loaded."""
     server_throttled_s: float | None
     """By a quota on a control group that holds the server and nothing else of the run."""

@@ -151,7 +151,8 @@ def _others_not_idle(sample: Sample, _: Limits) -> str | None:
     share = (sample.idle_cpu_s or 0) / sample.driven.window_s
     if share <= NOT_IDLE:
         return None
-    return f"The idle stacks' servers took {100 * share:.0f} % of a core during the window"
+    most = f", {sample.least_idle} most of it," if sample.least_idle else ""
+    return f"The idle stacks' servers took {100 * share:.0f} % of a core{most} during the window"
 
 
 def _steps(sample: Sample) -> float:

@@ -1,0 +1,88 @@
+"""What changes a stack's figures: one factor (contrasts), or the scenarios that run at the same time (mixtures)."""
+
+from collections.abc import Iterator, Sequence
+
+from lab.analysis.comparison.rows import Comparison
+from lab.analysis.mixed import Changed, Influence
+from lab.report import by_factor, page, words
+from lab.report.by_factor import Contrast
+from lab.report.section import headline, tone
+from lab.report.view import View
+
+CONTRASTS = "What one factor changes"
+TOGETHER = "What scenarios do to each other"
+_FIGURES = ("rps", "p50_ms", "p95_ms")
+
+
+def of_factors(view: View, found: Sequence[Contrast]) -> Iterator[page.Block]:
+    """Yield all contrasts in one table, and each as a sentence; a run of many stacks has too many sentences to read first."""
+    yield page.Paragraph(
+        "Two stacks that differ in one factor: the ratio is what that factor changes. The contrasts of a scenario are decided "
+        "together, apart from the pairs that differ in several factors."
+    )
+    yield _table_of_contrasts(view, found)
+    sentences = page.Bullets(tuple(page.Item(one.sentence(row)) for one in found for row in one.rows))
+    many = len(sentences.items) > by_factor.MOST
+    yield page.Details("Each of them as a sentence", (sentences,)) if many else sentences
+    if forced := [page.Item(f"{one.forced}.", one.names) for one in found if one.forced]:
+        yield page.Paragraph("What else differs, because a stack cannot have the equal budget:")
+        yield page.Bullets(tuple(forced))
+
+
+def _table_of_contrasts(view: View, found: Sequence[Contrast]) -> page.Table:
+    """Return a row for each contrast and load, a column for each scenario."""
+    loads = list(dict.fromkeys(section.load for section in view.sections))
+    scenarios = list(dict.fromkeys(section.scenario.id for section in view.sections))
+    rows = [(one, load, {row.scenario: row for row in one.rows if row.load == load}) for one in found for load in loads]
+    shown = [scenario for scenario in scenarios if any(scenario in cells for _, _, cells in rows)]
+    heads = [page.Head(title, numeric=False) for title in ("factor", "contrast", "load")]
+    return page.Table(
+        CONTRASTS,
+        (*heads, *map(page.Head, shown)),
+        tuple(
+            page.row(
+                one.factor,
+                (page.Text(one.change, one.shared), page.Text("", one.names)),
+                page.Text(words.load(load), words.METRICS[headline(load)]),
+                *(_ratio(cells.get(scenario)) for scenario in shown),
+            )
+            for one, load, cells in rows
+            if cells
+        ),
+        style="contrasts",
+    )
+
+
+def _ratio(row: Comparison | None) -> page.Text:
+    """Return a ratio with its verdict and, small, its interval."""
+    if row is None:
+        return page.Text(words.NOTHING)
+    verdict = words.label(row).partition(" within")[0]
+    return page.Text(f"{words.times(row.ratio)} x {verdict}", words.interval(row).strip(), tone(row))
+
+
+def of_others(found: Sequence[Influence]) -> Iterator[page.Block]:
+    """Yield what scenarios do to each other: what each of a mixture had alone and beside the others, in one table."""
+    yield page.Paragraph(
+        "Each scenario of a mixture had the same users, or the same rate, alone and beside the others in each block. The ratio is "
+        "that of the two inside the block, with its 95 % interval over blocks; it is not adjusted for the other rows."
+    )
+    heads = (page.STACK, page.Head("scenario", numeric=False), page.Head("its load", numeric=False))
+    figures = (page.Head("throughput", "1/s"), page.Head("p50", "ms"), page.Head("p95", "ms"))
+    rows = (
+        page.row(
+            one.stack, one.beside, words.load(str(one.load)), *(_change(one.figures.get(name)) for name in _FIGURES)
+        )
+        for one in found
+    )
+    yield page.Table(TOGETHER, (*heads, *figures), tuple(rows))
+
+
+def _change(changed: Changed | None) -> page.Text:
+    if changed is None:
+        return page.Text(words.NOTHING)
+    ratio = changed.ratio
+    interval = "" if ratio.lo is None or ratio.hi is None else f" ({words.times(ratio.lo)} to {words.times(ratio.hi)})"
+    return page.Text(
+        f"{words.number(changed.alone)} to {words.number(changed.beside)}", f"{words.times(ratio.mean)} x{interval}"
+    )
