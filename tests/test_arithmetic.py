@@ -23,9 +23,13 @@ def measured(checkout: Path, stacks: str, scenario: str, loads: str) -> Path:
     return checkout / "results" / run
 
 
-def rows(run: Path) -> list[dict[str, str]]:
+def table(run: Path) -> list[dict[str, str]]:
     with (run / "summary.csv").open(newline="") as file:
-        found = list(csv.DictReader(file))
+        return list(csv.DictReader(file))
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    found = table(run)
     assert [row["reason"] for row in found if row["outcome"] != "valid"] == []
     return found
 
@@ -41,18 +45,32 @@ def test_threads_answer_as_often_as_users_and_slots_allow(checkout: Path) -> Non
     assert p50_ms == pytest.approx({39: 50, 45: 56.25, 60: 75, 100: 125}, rel=0.06)
 
 
-@remeasured
 def test_every_stack_answers_as_often_as_its_pool_allows(checkout: Path) -> None:
     """64 users on 20 connections, each held for 100 ms; three stacks declare another number of them.
 
-    Flask's async views connect for each request, for which the database of some machines has too little CPU time.
+    Flask's async views connect for each request, for which the database of some machines has too little CPU time. Stacks that
+    the machine disturbed are measured again.
     """
-    run = measured(checkout, "all", "db/one?ms=100", "closed:64")
-    limits = json.loads((run / "run.json").read_text())["limits"]
-    found = [row for row in rows(run) if (row["stack"], row["bound_by"]) != ("flask-async", "database")]
-    slots = {row["stack"]: limits[row["stack"]][row["scenario"]]["slots"] for row in found}
-    assert {stack for stack, gate in slots.items() if gate != 20} <= {"flask-sync", "flask-async", "laravel"}
-    assert {row["stack"]: float(row["rps"]) for row in found} == pytest.approx(
-        {stack: gate / 0.1 for stack, gate in slots.items()}, rel=0.06
+    found: dict[str, tuple[float, float, str]] = {}
+    stacks = "all"
+    for _ in range(8):
+        run = measured(checkout, stacks, "db/one?ms=100", "closed:64")
+        limits = json.loads((run / "run.json").read_text())["limits"]
+        seen = table(run)
+        found |= {
+            row["stack"]: (float(row["rps"]), limits[row["stack"]][row["scenario"]]["slots"], row["bound_by"])
+            for row in seen
+            if row["outcome"] == "valid"
+        }
+        assert [row["reason"] for row in seen if row["outcome"] == "failed"] == []
+        stacks = ",".join(row["stack"] for row in seen if row["stack"] not in found)
+        if not stacks:
+            break
+    assert stacks == "", "disturbed each time"
+    if found["flask-async"][2] == "database":
+        del found["flask-async"]
+    assert {stack for stack, (_, gate, _) in found.items() if gate != 20} <= {"flask-sync", "flask-async", "laravel"}
+    assert {stack: rps for stack, (rps, _, _) in found.items()} == pytest.approx(
+        {stack: gate / 0.1 for stack, (_, gate, _) in found.items()}, rel=0.06
     )
-    assert {row["bound_by"] for row in found} == {"server slots"}
+    assert {bound for _, _, bound in found.values()} == {"server slots"}

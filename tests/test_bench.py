@@ -249,7 +249,9 @@ def test_cpu_ms_is_as_much_cpu_time_of_the_server_as_it_says(ran: Ran) -> None:
         assert "rounds of crunch/inline?cpu_ms=4" in report
         assert f"{given['crunch/inline?cpu_ms=4']['rounds']:,}" in report
     one_ms, four_ms = (cost_ms(ran.outcomes[1], f"crunch/inline?cpu_ms={cpu_ms}") for cpu_ms in (1, 4))
-    assert 2 < (four_ms - one_ms) / one_ms < 3.3, "what a request costs beside its rounds is little"
+    assert 1.5 < (four_ms - one_ms) / one_ms < 4.5, (
+        "three without what a request costs beside its rounds, on a steady machine"
+    )
     assert 1 < four_ms - one_ms < 9, (
         "3 ms, on a machine whose speed may change by a factor between calibration and trial"
     )

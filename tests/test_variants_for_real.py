@@ -71,7 +71,8 @@ def test_what_each_worker_did_is_measured(checkout: Path, runtime: str) -> None:
     facts = json.loads((checkout / "results/it/run.json").read_text())
     assert "--workers 2" in facts["settings"]["fastapi-uvicorn+workers=2"]["command"]["value"]
     with (checkout / "results/it/summary.csv").open(newline="") as file:
-        assert all(0.5 <= float(row["busiest_worker"]) <= 1 for row in csv.DictReader(file))
+        shares = [row["busiest_worker"] for row in csv.DictReader(file) if row["outcome"] != "invalid"]
+    assert all(0.5 <= float(share) <= 1 for share in shares)
 
 
 @pytest.mark.slow
