@@ -52,6 +52,16 @@ if not first.exists():
 http.server.HTTPServer(("127.0.0.1", port), Health).serve_forever()
 """
 )
+SECOND_WORKER_LATER = (
+    SERVES
+    + """
+if not os.fork():
+    while time.process_time() < 0.5: pass
+    first.touch()
+    time.sleep(60)
+http.server.HTTPServer(("127.0.0.1", port), Health).serve_forever()
+"""
+)
 MUTE = "import time; print('mute', flush=True); time.sleep(60)"
 BROKEN = "import no_such_module"
 
@@ -60,7 +70,7 @@ BROKEN = "import no_such_module"
 def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProcessRuntime]:
     """A runtime whose services are called after the code that they run."""
     monkeypatch.setattr(process, "COMPOSE_PROJECT", f"test-{os.getpid()}")
-    codes = {"busy": BUSY, "mute-at-first": MUTE_AT_FIRST, "mute": MUTE, "broken": BROKEN}
+    codes = {"busy": BUSY, "mute-at-first": MUTE_AT_FIRST, "mute": MUTE, "broken": BROKEN, "later": SECOND_WORKER_LATER}
 
     def described(variables: dict[str, str]) -> dict[str, Service]:
         words = (variables.get("LABEL", ""), variables.get("PORT", ""), str(tmp_path / "first"))
@@ -105,6 +115,13 @@ def test_time_and_cpu_time_of_a_start_are_its_own(started: Start) -> None:
     assert all(0.3 <= used_s < 2 for used_s in found.start_cpu_s.values())
     assert len(found.start_cpu_s) == 3
     assert all(after_s >= 0.3 for after_s in found.healthy_after_s.values())
+
+
+def test_a_server_of_two_workers_is_awaited_until_both_are_up(runtime: ProcessRuntime, tmp_path: Path) -> None:
+    (arm,) = arms(["later"])
+    found = start(runtime, [arm.model_copy(update={"workers": 2})], tmp_path, [CPU])
+    assert found.unhealthy == {}
+    assert (tmp_path / "first").exists()
 
 
 @pytest.mark.slow

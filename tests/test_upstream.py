@@ -13,6 +13,7 @@ from http.client import HTTPConnection
 import pytest
 
 from lab.paths import ROOT
+from services.upstream.app import app
 from stacks.shared import relay
 from stacks.shared.upstream import UpstreamError, delay_path, stream_path
 from stacks.shared.upstream_async import Upstream as AsyncUpstream
@@ -117,6 +118,21 @@ def test_a_chat_completion_is_streamed_as_events_that_end_with_done(address: str
 def test_every_technique_answers_with_every_call(client: OnThreads, technique: tuple[str, ...]) -> None:
     name, *numbers = technique
     assert client.call(name, delay_path(0, 0), *numbers) == {"answers": [{"waited_ms": "00000"}] * 3}
+
+
+def test_a_stream_ends_when_its_client_has_gone() -> None:
+    """A contract check leaves hundreds of them, which would take CPU time from the first trials."""
+    sent: list[object] = []
+    messages = iter([{"type": "http.request"}, {"type": "http.disconnect"}])
+
+    async def receive() -> dict[str, str]:
+        return next(messages)
+
+    async def send(message: object) -> None:
+        sent.append(message)
+
+    asyncio.run(app({"type": "http", "path": "/stream", "query_string": b"chunks=10000&ms=0"}, receive, send))
+    assert len(sent) < 5
 
 
 def test_calls_at_once_overlap(client: OnThreads) -> None:

@@ -193,6 +193,7 @@ class Arm(Noun):
     service: str
     port: int
     variables: dict[str, str] = Field(default_factory=dict)
+    workers: int = 1
 
 
 class Target(Noun):

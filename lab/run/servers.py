@@ -19,11 +19,18 @@ def arm_of(label: str, services: Mapping[str, Service]) -> Arm:
     service = services[label.removesuffix(AA)]
     if service.port is None:
         raise LabError(f"docker-compose.yml: service {service.name} has no label lab.port, so the lab cannot reach it.")
+    arm = Arm(
+        label=label,
+        service=service.name,
+        port=service.port,
+        variables=service.variables,
+        workers=service.budget.get("LAB_WORKERS", 1),
+    )
     if not label.endswith(AA):
-        return Arm(label=label, service=service.name, port=service.port, variables=service.variables)
+        return arm
     port = service.port + AA_PORT_OFFSET
     own = {"LAB_PORT": str(port), "LAB_ARM": label.removeprefix(service.name)}
-    return Arm(label=label, service=service.name, port=port, variables=service.variables | own)
+    return arm.model_copy(update={"port": port, "variables": service.variables | own})
 
 
 @contextlib.contextmanager

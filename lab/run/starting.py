@@ -18,6 +18,10 @@ _LONGER = 3
 """A start that failed on a disturbed machine gets so many times the time."""
 _GIVES_UP_AFTER_S = 4
 """No server ends for lack of CPU time sooner: Uvicorn's supervisor waits 5 s for a worker's heartbeat, Gunicorn's 30 s."""
+_IDLE_SHARE = 0.2
+"""A server that uses less of a CPU has started all its workers: importing an application takes a whole one."""
+_LOOK_EVERY_S = 0.1
+_ALL_WITHIN_S = 5
 
 
 @dataclass
@@ -104,6 +108,8 @@ def _start_alone(
     if not attempt.reason:
         started.healthy_after_s[label] = attempt.after_s
         started.start_cpu_s |= {} if attempt.cpu_s is None else {label: attempt.cpu_s}
+        if arm.workers > 1:
+            _await_all_workers(_Use(runtime, label))
         return
     if died(runtime, label) is None:
         runtime.stop([label])  # it would take CPU time from those that are measured
@@ -124,13 +130,24 @@ def _attempt(runtime: Runtime, arm: Arm, cpus: Collection[int], within_s: float)
     return _Attempt(told, bool(disturbance), after_s, use.cpu_s)
 
 
+def _await_all_workers(use: "_Use") -> None:
+    """Wait until a server is idle: its first worker answers while others start, and would get all connections of a load."""
+    use.look()
+    until_s = use.began_s + _ALL_WITHIN_S
+    while use.cpu_s is not None and time.monotonic() < until_s:
+        used_s, seen_s = use.cpu_s, use.seen_s
+        time.sleep(_LOOK_EVERY_S)
+        if use.look() or use.cpu_s - used_s < _IDLE_SHARE * (use.seen_s - seen_s):
+            return
+
+
 class _Use:
     """The CPU time of an arm, as far as it was seen running."""
 
     def __init__(self, runtime: Runtime, label: str) -> None:
         self._runtime = runtime
         self._label = label
-        self.began_s = self._seen_s = time.monotonic()
+        self.began_s = self.seen_s = time.monotonic()
         self.cpu_s: float | None = None
         """None where it was never read."""
 
@@ -141,9 +158,9 @@ class _Use:
         except LabError as error:
             return str(error)
         if used_s is not None:
-            self.cpu_s, self._seen_s = used_s, time.monotonic()
+            self.cpu_s, self.seen_s = used_s, time.monotonic()
         return None
 
     def most_s(self, unseen_cpus: int) -> float:
         """Return what it can have used at most: all of its CPUs since it was last seen."""
-        return (self.cpu_s or 0) + (time.monotonic() - self._seen_s) * unseen_cpus
+        return (self.cpu_s or 0) + (time.monotonic() - self.seen_s) * unseen_cpus

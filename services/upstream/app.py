@@ -29,7 +29,7 @@ class Load:
     calls = 0
 
 
-async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
     """Serve a request; Uvicorn accepts that `lifespan` is not supported."""
     if scope["type"] != "http":
         raise NotImplementedError(f"{scope['type']} is not served")
@@ -42,7 +42,7 @@ async def app(scope: Scope, _receive: Receive, send: Send) -> None:
         case "/delay":
             await delay(send, numbers)
         case "/stream":
-            await stream(send, numbers)
+            await stream(receive, send, numbers)
         case "/health":
             await respond(send, 200, {"status": "ok", "stack": NAME})
         case _:
@@ -73,11 +73,28 @@ async def delay(send: Send, numbers: Numbers) -> None:
     await respond(send, 200, {"waited_ms": f"{numbers['ms']:05d}"})
 
 
-async def stream(send: Send, numbers: Numbers) -> None:
-    """Send a chat completion, word by word."""
+async def stream(receive: Receive, send: Send, numbers: Numbers) -> None:
+    """Send a chat completion, word by word, until the client goes: Uvicorn would take the rest of it without a word."""
+    gone = asyncio.create_task(disconnected(receive))
+    try:
+        await send_words(send, numbers, gone)
+    finally:
+        gone.cancel()
+
+
+async def disconnected(receive: Receive) -> None:
+    """Return when the client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def send_words(send: Send, numbers: Numbers, gone: "asyncio.Task[None]") -> None:
+    """Send the events of a stream."""
     await start(send, 200, "text/event-stream")
     for index in range(numbers["chunks"]):
         await asyncio.sleep(numbers["ms"] / 1000)
+        if gone.done():
+            return
         part = {"type": "text", "text": f"word {index:05d} "}
         event = {"choices": [{"index": 0, "delta": {"content": [part]}}]}
         await send({"type": "http.response.body", "body": b"data: %b\n\n" % encode(event), "more_body": True})
