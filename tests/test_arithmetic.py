@@ -45,6 +45,7 @@ def test_threads_answer_as_often_as_users_and_slots_allow(checkout: Path) -> Non
     assert p50_ms == pytest.approx({39: 50, 45: 56.25, 60: 75, 100: 125}, rel=0.06)
 
 
+@pytest.mark.timeout(2 * PATIENCE_S)
 def test_every_stack_answers_as_often_as_its_pool_allows(checkout: Path) -> None:
     """64 users on 20 connections, each held for 100 ms; three stacks declare another number of them.
 

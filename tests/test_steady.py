@@ -102,6 +102,7 @@ def test_windows_of_older_runs_are_halved_where_they_have_an_even_number_of_seco
     assert halves_of(sample(completed_halves=(5, 6), completed_per_second=(11,), window_s=1).driven) == (5, 6)
 
 
+@pytest.mark.slow
 def test_node_still_speeds_up_in_the_committed_run_and_nobody_else_does() -> None:
     """Its just-in-time compiler was not done after a warm-up of 0.15 s; docs/method.md says by how much it speeds up."""
     cells = view_of(ROOT / "results/reference/standard-all-docker").cells
