@@ -195,14 +195,14 @@ def listener() -> Iterator[Callable[[int], None]]:
 
 
 def remeasured(test: Callable[P, None]) -> Callable[P, None]:
-    """Let a test that measures fail only where each of eight attempts fails: other programs disturb some, a fault is in all.
+    """Let a test that measures fail only where each of five attempts fails: other programs disturb some, a fault is in all.
 
     Only for tests of times and rates: whatever holds at any speed is tested without it.
     """
 
     @functools.wraps(test)
     def attempts(*args: P.args, **kwargs: P.kwargs) -> None:
-        for _ in range(7):
+        for _ in range(4):
             with contextlib.suppress(AssertionError):
                 return test(*args, **kwargs)
         return test(*args, **kwargs)

@@ -8,21 +8,24 @@ import pytest
 
 from tests.conftest import PATIENCE_S, assert_measured, lab, remeasured
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(PATIENCE_S)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3 * PATIENCE_S)]
 
 ATTEMPTS = count()
 Rows = dict[tuple[str, str], dict[str, str]]
 
 
 def measured(checkout: Path, runtime: str, **words: str) -> tuple[Rows, str]:
-    """The valid rows of fastapi-uvicorn by scenario and load, and the report; no row is invalid."""
-    run = checkout / f"results/asked-{next(ATTEMPTS)}"
-    env = {"PROFILE": "smoke", "RUNTIME": runtime, "RUN": run.name, "STACKS": "fastapi-uvicorn", **words}
-    assert_measured(lab(checkout, "bench", env=env))
-    with (run / "summary.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    disturbed = [row for row in rows if row["outcome"] == "invalid"]
-    assert not disturbed, disturbed
+    """The valid rows of fastapi-uvicorn by scenario and load, and the report; a run with a disturbed row is made again."""
+    for _ in range(4):
+        run = checkout / f"results/asked-{next(ATTEMPTS)}"
+        env = {"PROFILE": "smoke", "RUNTIME": runtime, "RUN": run.name, "STACKS": "fastapi-uvicorn", **words}
+        assert_measured(lab(checkout, "bench", env=env))
+        with (run / "summary.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        disturbed = [row["reason"] for row in rows if row["outcome"] == "invalid"]
+        if not disturbed:
+            break
+    assert not disturbed
     found = {(row["scenario"], row["load"]): row for row in rows if row["outcome"] == "valid"}
     return found, (run / "report.md").read_text()
 

@@ -136,7 +136,7 @@ def _await_all_workers(use: "_Use") -> None:
     until_s = use.began_s + _ALL_WITHIN_S
     while use.cpu_s is not None and time.monotonic() < until_s:
         used_s, seen_s = use.cpu_s, use.seen_s
-        time.sleep(_LOOK_EVERY_S)
+        time.sleep(_LOOK_EVERY_S)  # a share of a CPU is the difference of two readings
         if use.look() or use.cpu_s - used_s < _IDLE_SHARE * (use.seen_s - seen_s):
             return
 

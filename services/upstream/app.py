@@ -75,21 +75,7 @@ async def delay(send: Send, numbers: Numbers) -> None:
 
 async def stream(receive: Receive, send: Send, numbers: Numbers) -> None:
     """Send a chat completion, word by word, until the client goes: Uvicorn would take the rest of it without a word."""
-    gone = asyncio.create_task(disconnected(receive))
-    try:
-        await send_words(send, numbers, gone)
-    finally:
-        gone.cancel()
-
-
-async def disconnected(receive: Receive) -> None:
-    """Return when the client has gone."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def send_words(send: Send, numbers: Numbers, gone: "asyncio.Task[None]") -> None:
-    """Send the events of a stream."""
+    gone = asyncio.create_task(disconnected(receive))  # it also ends when the answer has
     await start(send, 200, "text/event-stream")
     for index in range(numbers["chunks"]):
         await asyncio.sleep(numbers["ms"] / 1000)
@@ -99,6 +85,12 @@ async def send_words(send: Send, numbers: Numbers, gone: "asyncio.Task[None]") -
         event = {"choices": [{"index": 0, "delta": {"content": [part]}}]}
         await send({"type": "http.response.body", "body": b"data: %b\n\n" % encode(event), "more_body": True})
     await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
+
+
+async def disconnected(receive: Receive) -> None:
+    """Return when the client has gone, or has its answer."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def respond(send: Send, status: int, answer: object) -> None:
