@@ -32,14 +32,14 @@ def measured(checkout: Path, runtime: str, **words: str) -> tuple[Rows, str]:
 
 @remeasured
 def test_loads_of_every_kind_are_measured_in_one_run(checkout: Path, runtime: str) -> None:
-    loads = ["closed:8", "closed:8+new-connections", "closed:100+think=500ms", "open:50%+constant", "open:burst"]
+    loads = ["closed:8", "closed:8+new-connections", "closed:100+think=500ms", "open:25%+constant", "open:burst"]
     rows, report = measured(checkout, runtime, SCENARIOS="json", LOADS=",".join(loads), WINDOW="3")
     found = {load: rows["json", load] for load in loads}
     assert [float(found[load]["connects_per_request"]) for load in loads[:3]] == [0, 1, 0]
     assert float(found["closed:8"]["rps"]) > 1.2 * float(found["closed:8+new-connections"]["rps"])
     assert float(found["closed:100+think=500ms"]["rps"]) == pytest.approx(200, rel=0.05)
     assert 0 < float(found["closed:100+think=500ms"]["in_flight"]) < 10
-    assert float(found["open:50%+constant"]["rps"]) == pytest.approx(float(found["closed:8"]["rps"]) / 2, rel=0.1)
+    assert float(found["open:25%+constant"]["rps"]) == pytest.approx(float(found["closed:8"]["rps"]) / 4, rel=0.1)
     assert 0 < float(found["open:burst"]["recovery_s"]) < 1
     assert f"LOADS={','.join(loads)}" in report
 
