@@ -1,4 +1,7 @@
-"""What is known before it is measured: waits, slots and pools say how often real stacks can answer, and how late."""
+"""What is known before it is measured: waits, slots and pools say how often real stacks can answer, and how late.
+
+Every run compares its stacks with the HTTP contract first, so all stacks conform to it here as processes.
+"""
 
 import csv
 import json
@@ -20,6 +23,8 @@ def measured(checkout: Path, stacks: str, scenario: str, loads: str) -> Path:
     words = {"STACKS": stacks, "SCENARIOS": scenario, "LOADS": loads, "BLOCKS": "1", "WINDOW": "2"}
     done = lab(checkout, "bench", env={"PROFILE": "smoke", "RUNTIME": "process", "RUN": run, **words})
     assert done.returncode in (0, 1), done.stderr
+    checked = done.stderr.partition("Checking every stack")[2].partition("Measuring: ")[0].splitlines()
+    assert checked[1:] == []  # nothing was found that the contract does not allow
     return checkout / "results" / run
 
 

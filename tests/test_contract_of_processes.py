@@ -1,4 +1,4 @@
-"""Stacks as plain processes conform to the contract: those that no other fast test checks, and all of them together."""
+"""Stacks as plain processes conform to the contract: those that no other fast test checks. test_arithmetic.py has all of them."""
 
 from pathlib import Path
 
@@ -30,10 +30,9 @@ FAST = ",".join(name for framework, name in FIRST.items() if framework not in CH
 
 
 @pytest.mark.timeout(PATIENCE_S)
-@pytest.mark.parametrize("names", [FAST, pytest.param("all", marks=pytest.mark.slow)])
-def test_stacks_conform_to_the_contract_as_processes(names: str, tmp_path: Path) -> None:
+def test_stacks_conform_to_the_contract_as_processes(tmp_path: Path) -> None:
     logs = tmp_path / "checkout" / STATE.relative_to(ROOT) / "logs"
-    with all_started(tmp_path / "checkout", "process", names) as stacks:
+    with all_started(tmp_path / "checkout", "process", FAST) as stacks:
         assert set(stacks) >= set(FAST.split(","))
         found = {name: contract.verify(f"http://127.0.0.1:{stack.port}", stack) for name, stack in stacks.items()}
     wrong = {name: findings for name, findings in found.items() if findings}

@@ -60,6 +60,8 @@ SCENES = {
         "database is dead": (FASTAPI, "db/one", "closed:4"),
     },
 }
+LONGER_S = {"all threads wait": 2.0, "pool exhausted": 2.0}
+"""All slots are freed at once, every 50 ms: in the other scenes' 0.6 s one such round more or less is a twelfth of the answers."""
 Staged = dict[str, tuple[Sample | Failure, Limits]]
 
 NOW_AND_THEN = """
@@ -164,6 +166,7 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staged]:
                 "stacks": stacks,
                 "trials": [
                     {"stack": stack, "scenario": scenario, "load": load, "fault": name}
+                    | ({"window_s": LONGER_S[name]} if name in LONGER_S else {})
                     for name, (stack, scenario, load) in trials.items()
                 ],
             }
