@@ -1,10 +1,11 @@
 """Several scenarios at once: each one's own outcomes, and what the others did to it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from lab.analysis import stats
+from lab.analysis.measures import MEASURES
 from lab.analysis.summary import Judged
 from lab.model.cell import Value
 from lab.model.loads import Load
@@ -37,6 +38,10 @@ def _apart(outcome: Outcome, mixture: Scenario) -> Iterator[Outcome]:
             yield outcome.model_copy(update=update)
 
 
+_FIGURES = {"closed": ("rps", "p50_ms", "p95_ms"), "open": ("p50_ms", "p95_ms")}
+"""Kind of a load -> what is compared: at a given rate throughput says nothing."""
+
+
 class Changed(NamedTuple):
     """A figure alone and beside the others (geometric means over blocks), and the ratio inside each block with its interval."""
 
@@ -55,7 +60,7 @@ class Influence:
     load: Load
     """Its own share of that load."""
     figures: Mapping[str, Changed]
-    """By metric: rps (users alone), p50_ms, p95_ms, of those that both have in a block at least."""
+    """By metric, of those that both have in a block at least."""
 
 
 def influences(
@@ -77,14 +82,15 @@ def influences(
         for beside, alone in [
             [seen.get((stack, one.id, str(portion.load)), {}) for one in (portion.beside, portion.alone)]
         ]
-        if (figures := _changed(beside, alone))
+        if (figures := _changed(beside, alone, _FIGURES[portion.load.kind]))
     ]
 
 
-def _changed(beside: Mapping[int, Sample], alone: Mapping[int, Sample]) -> dict[str, Changed]:
+def _changed(beside: Mapping[int, Sample], alone: Mapping[int, Sample], metrics: Iterable[str]) -> dict[str, Changed]:
     """Return the figures of the blocks that have both."""
     found = {}
-    for metric, measure in _MEASURED.items():
+    for metric in metrics:
+        measure = MEASURES[metric]
         both = [
             (a, b)
             for block in alone.keys() & beside.keys()
@@ -95,18 +101,3 @@ def _changed(beside: Mapping[int, Sample], alone: Mapping[int, Sample]) -> dict[
         if before and after and ratio:
             found[metric] = Changed(before.mean, after.mean, ratio)
     return found
-
-
-def _percentile_ms(wanted: stats.Percentile) -> Callable[[Sample], float | None]:
-    def measure(sample: Sample) -> float | None:
-        known = stats.latencies(sample.driven.latency)
-        return known.percentiles_ms[wanted.percent] if known.count >= wanted.in_block else None
-
-    return measure
-
-
-_MEASURED: Mapping[str, Callable[[Sample], float | None]] = {
-    "rps": lambda sample: stats.rps(sample) if sample.trial.load.kind == "closed" else None,
-    "p50_ms": _percentile_ms(stats.P50),
-    "p95_ms": _percentile_ms(stats.P95),
-}

@@ -122,12 +122,6 @@ def cpu_us_per_request(sample: Sample) -> float | None:
     return None if usage is None or sample.is_portion else per(usage.cpu_s, sample.driven.completed, 1e6)
 
 
-def block_p99_ms(sample: Sample) -> float | None:
-    """Return one block's own 99th percentile in ms, for ratios inside the block; None with too few requests."""
-    block = latencies(sample.driven.latency)
-    return block.percentiles_ms[P99.percent] if block.count >= P99.in_block else None
-
-
 def memory_mb(samples: Iterable[Sample]) -> float | None:
     """Return the median over blocks of the server's memory at the window's end, in 10^6 bytes."""
     usages = (sample.usage.get("server") for sample in samples)

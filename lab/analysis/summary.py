@@ -1,14 +1,15 @@
 """From outcomes to cells: each block's last attempt is judged and summed up per stack, scenario and load."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from lab.analysis import columns, stats
+from lab.analysis import columns
 from lab.analysis.columns import Cost, Counted
 from lab.analysis.comparison.paired import MIN_BLOCKS
 from lab.analysis.comparison.pairs import Observation
+from lab.analysis.measures import MEASURES
 from lab.analysis.validity.blocks import notes_of, outcome_of
 from lab.analysis.validity.limits import Limits
 from lab.analysis.validity.steady import trend
@@ -19,12 +20,8 @@ from lab.model.stack import AA
 from lab.model.workload import Trial
 
 LimitsOf = Callable[[Trial], Limits]
-_COMPARED: Mapping[str, Callable[[Sample], float | None]] = {
-    "rps": stats.rps,
-    "cpu_us_per_request": stats.cpu_us_per_request,
-    "p99_ms": stats.block_p99_ms,
-}
-"""Metric of a comparison -> what one block measured."""
+_COMPARED = ("rps", "cpu_us_per_request", "p99_ms")
+"""Metrics of comparisons."""
 
 
 @dataclass(frozen=True)
@@ -145,8 +142,8 @@ def observations(trials: Iterable[Judged], cells: Iterable[Cell]) -> list[Observ
         Observation(t.trial.stack, t.trial.scenario, str(t.trial.load), t.trial.block, metric, value)
         for t in trials
         if t.key in compared and t.sample
-        for metric, measure in _COMPARED.items()
-        if (value := measure(t.sample)) is not None
+        for metric in _COMPARED
+        if (value := MEASURES[metric](t.sample)) is not None
         and value > 0
         and (metric != "p99_ms" or compared[t.key].amount("p99_ms") is not None)
         and (metric != "rps" or not t.trial.load.is_share)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.commands import listing
-from lab.config import scenarios, selection
+from lab.config import experiments, scenarios, selection
 from lab.config.plan import Plan
 from lab.config.project import Project
 from lab.errors import Exit, LabError
@@ -78,7 +78,9 @@ def _plan(
     project: Project, runtime: Runtime, profile: Profile, stacks: str, scenario_ids: str, seed: int | None
 ) -> tuple[Plan, list[str]]:
     """Return the plan, and why it lacks stacks that `all` means."""
-    chosen, left_out = selection.startable(selection.words(stacks) or profile.stacks, project.stacks, runtime.lacks)
+    named = selection.words(stacks)
+    by_name = bool(named) or not profile.cells
+    chosen, left_out = selection.startable(named or profile.stacks, project.stacks, runtime.lacks, by_name=by_name)
     wanted = scenarios.find(LOADTESTS, selection.words(scenario_ids) or profile.scenarios)
     plan = selection.plan(profile, chosen, wanted, secrets.randbits(31) if seed is None else seed)
     arms = [project.stacks[label.removesuffix(AA)] for label in plan.arms]
@@ -155,7 +157,15 @@ def _run(project: Project, runtime: Runtime, plan: Plan, folder: RunFolder, left
         for reason in left_out:
             say.step(f"Left out: {reason}")
         context = Context(
-            plan, project.stacks, project.services, runtime, project.cpus, folder, say, budget=project.budget
+            plan,
+            project.stacks,
+            project.services,
+            runtime,
+            project.cpus,
+            folder,
+            say,
+            budget=project.budget,
+            experiments=experiments.declared(LOADTESTS),
         )
         try:
             whole = session.run(context)

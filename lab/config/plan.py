@@ -7,11 +7,13 @@ taken of.
 Everything follows from the seed: the plan can be made again from run.json.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from functools import cached_property
 from math import ceil
 from random import Random
 
 from lab.model import mixtures
+from lab.model.loads import CellName, Load
 from lab.model.mixtures import Row
 from lab.model.noun import Noun
 from lab.model.stack import AA
@@ -41,7 +43,7 @@ class Plan(Noun):
         shuffler.shuffle(groups)
         for scenario, load in self._shares_last([row for group in groups for row in group]):
             seed = Random(f"{self.seed}/{number}/{scenario.id}/{load}").getrandbits(31)
-            for arm in _order(self._arms_of(scenario), f"{self.seed}/{scenario.id}/{load}", number):
+            for arm in _order(self._arms_of(scenario, load), f"{self.seed}/{scenario.id}/{load}", number):
                 yield Trial(
                     block=number,
                     attempt=attempt,
@@ -65,8 +67,15 @@ class Plan(Noun):
                 if one == scenario and share.is_share and self.profile.capacity_of(share) == load
             )
 
-    def _arms_of(self, scenario: Scenario) -> list[str]:
-        return [arm for arm in self.arms if self._runs(arm, scenario)]
+    def _arms_of(self, scenario: Scenario, load: Load) -> list[str]:
+        return [arm for arm in self.arms if self._runs(arm, scenario) and self._asks(arm, scenario, load)]
+
+    def _asks(self, arm: str, scenario: Scenario, load: Load) -> bool:
+        return not self._asked or (arm.removesuffix(AA), scenario.id, load) in self._asked
+
+    @cached_property
+    def _asked(self) -> Container[CellName]:
+        return mixtures.with_alone(self.profile.cells, self.scenarios)
 
     def _runs(self, arm: str, scenario: Scenario) -> bool:
         if arm.endswith(AA) and scenario.id not in self.profile.aa_scenarios:

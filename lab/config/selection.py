@@ -7,11 +7,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from lab.config import experiments
 from lab.config.plan import Plan
 from lab.config.scenarios import ALL
 from lab.config.variants import normal
 from lab.errors import LabError
 from lab.model import mixtures
+from lab.model.experiment import cells_of
+from lab.model.loads import CellName
 from lab.model.stack import AA, DOCUMENTED, Service, Stack, baseline
 from lab.model.workload import MOST_BLOCKS, Profile, Scenario
 
@@ -43,16 +46,22 @@ def stacks(names: Sequence[str], known: Mapping[str, Stack]) -> list[Stack]:
 
 
 def startable(
-    names: Sequence[str], known: Mapping[str, Stack], lacks: Callable[[str], str | None]
+    names: Sequence[str], known: Mapping[str, Stack], lacks: Callable[[str], str | None], *, by_name: bool = True
 ) -> tuple[list[Stack], list[str]]:
     """Return the stacks of these names that can start here, and why the others cannot: `all` leaves them out.
 
+    Args:
+        names: what was asked for.
+        known: all stacks by name.
+        lacks: why a service cannot be started here, or None.
+        by_name: whether a person named them; experiments do without those that cannot start.
+
     Raises:
-        LabError: there is no such stack, one that was named cannot be started, or none can.
+        LabError: there is no such stack, one that a person named cannot be started, or none can.
     """
     chosen = stacks(names, known)
     reasons = {stack.name: reason for stack in chosen if (reason := lacks(stack.service))}
-    if named := [reasons[normal(name)] for name in names if normal(name) in reasons]:
+    if by_name and (named := [reasons[normal(name)] for name in names if normal(name) in reasons]):
         raise LabError(named[0])
     if len(reasons) == len(chosen):
         raise LabError("\n  ".join(["No stack can be started here:", *reasons.values()]))
@@ -75,9 +84,11 @@ def plan(profile: Profile, chosen: Sequence[Stack], scenarios: Sequence[Scenario
     Raises:
         LabError: nothing is left to measure.
     """
+    together = {(scenario, load) for _, scenario, load in profile.cells}
     for scenario in scenarios:
         for load in profile.loads:
-            if why := mixtures.refusal(scenario, load):
+            asked = not together or (scenario.id, load) in together
+            if asked and (why := mixtures.refusal(scenario, load)):
                 raise LabError(f"{why}.")
     every = list(mixtures.all_of(scenarios).values())
     twice = _measured_twice(profile, baseline(chosen), scenarios)
@@ -115,7 +126,15 @@ def profile(folder: Path, name: str) -> Profile:
     tables = _tables(folder / "profiles.toml")
     if name not in tables:
         raise LabError(f"There is no profile {name!r}; there are: {', '.join(tables)}.")
-    return _read(folder / "profiles.toml", name, tables[name])
+    found = _read(folder / "profiles.toml", name, tables[name])
+    return _with_cells(found, cells_of(experiments.chosen(folder, found.experiments))) if found.experiments else found
+
+
+def _with_cells(profile: Profile, cells: Sequence[CellName]) -> Profile:
+    """Return a profile of experiments with the stacks, scenarios and loads of their cells."""
+    stacks, scenarios, loads = (tuple(dict.fromkeys(column)) for column in zip(*cells, strict=True))
+    update = {"stacks": stacks, "scenarios": scenarios, "loads": loads, "cells": tuple(cells)}
+    return profile.model_copy(update=update)
 
 
 def _tables(file: Path) -> dict[str, object]:
@@ -154,6 +173,10 @@ def replaced(profile: Profile, given: Mapping[str, str]) -> Profile:
     """
     read: Mapping[str, Callable[[str], dict[str, object]]] = {"LOADS": _loads, "WINDOW": _window, "BLOCKS": _blocks}
     told = {name: text for name, text in given.items() if text}
+    if profile.cells and "LOADS" in told:
+        raise LabError(
+            f"LOADS={told['LOADS']}: the profile {profile.name} has the loads of its experiments; leave LOADS out."
+        )
     update = {field: value for name, text in told.items() for field, value in read[name](text).items()}
     try:
         return profile.model_copy(update={**update, "replaced": tuple(told)})

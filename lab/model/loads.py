@@ -105,6 +105,10 @@ class Load(Noun):
         return max(warmup_s / 2, self.think_ms / 1e3)
 
 
+CellName = tuple[str, str, Load]
+"""Stack, scenario and load."""
+
+
 def _modifier(word: str) -> dict[str, object]:
     """Return the field of a load that a modifier sets, with its value; empty where there is no such modifier."""
     if think := _THINK.fullmatch(word):

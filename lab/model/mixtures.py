@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from lab.model.loads import Load
+from lab.model.loads import CellName, Load
 from lab.model.workload import Scenario
 
 
@@ -73,6 +73,14 @@ def _shared(total: int, weights: Sequence[int]) -> list[int]:
         for place in places[:rest] if rest > 0 else [one for one in reversed(places) if amounts[one] > 1][:-rest]:
             amounts[place] += 1 if rest > 0 else -1
     return amounts
+
+
+def with_alone(cells: Iterable[CellName], scenarios: Iterable[Scenario]) -> frozenset[CellName]:
+    """Return stack, scenario and load of these cells, and of each scenario of a mixture among them alone."""
+    known = {scenario.id: scenario for scenario in scenarios}
+    asked = [cell for cell in cells if cell[1] in known]
+    alone = {(stack, one.alone.id, one.load) for stack, id_, load in asked for one in portions(known[id_], load)}
+    return frozenset(asked) | alone
 
 
 def measured(scenarios: Iterable[Scenario], loads: Sequence[Load]) -> list[list[Row]]:

@@ -4,7 +4,7 @@ from typing import Any, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from lab.model.loads import Load, swept
+from lab.model.loads import CellName, Load, swept
 from lab.model.noun import Noun
 
 Pool = Literal["db_pool", "upstream_connections"]
@@ -94,9 +94,13 @@ class Profile(_OfLoads):
 
     name: str
     about: str
-    stacks: tuple[str, ...]
-    scenarios: tuple[str, ...]
-    loads: tuple[Load, ...]
+    stacks: tuple[str, ...] = ()
+    scenarios: tuple[str, ...] = ()
+    loads: tuple[Load, ...] = ()
+    experiments: tuple[str, ...] = ()
+    """Ids of loadtests/experiments/, or `all`: what is measured is then what they need …"""
+    cells: tuple[CellName, ...] = ()
+    """… these stacks, scenarios and loads; empty: every stack has every scenario under every load."""
     blocks: int = Field(ge=1, le=MOST_BLOCKS)
     blocks_per_start: int = Field(default=1, ge=1)
     """How many blocks the servers serve before they are started again."""
@@ -126,6 +130,15 @@ class Profile(_OfLoads):
     @classmethod
     def _measure_each_once(cls, loads: tuple[Load, ...]) -> tuple[Load, ...]:
         return tuple(dict.fromkeys(loads))
+
+    @model_validator(mode="after")
+    def _has_cells(self) -> Self:
+        listed = (self.stacks, self.scenarios, self.loads)
+        if not self.experiments and not all(listed):
+            raise ValueError("a profile has stacks, scenarios and loads, or experiments")
+        if self.experiments and any(listed) and not self.cells:
+            raise ValueError("stacks, scenarios and loads of a profile with experiments are those that they need")
+        return self
 
     @model_validator(mode="after")
     def _has_an_end(self) -> Self:

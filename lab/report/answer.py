@@ -2,14 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 
-from lab.report import by_factor, caveats, precision, short, words
+from lab.report import by_factor, caveats, precision, short, statements, words
 from lab.report.by_factor import Contrast
 from lab.report.section import Chapter
 from lab.report.view import View
 
 
 def lines(view: View) -> Iterator[str]:
-    """Yield the contrasts, the ratios and verdicts of each scenario, then the minimum detectable differences and the warnings."""
+    """Yield the verdicts on statements, the contrasts, the ratios of each scenario, the minimum detectable differences, the warnings.
+
+    A run of experiments has its cells for these alone: its statements are the whole answer.
+    """
+    yield from statements.lines(view.answers)
+    if view.run.profile.cells:
+        yield from caveats.warnings(view)
+        return
     if found := by_factor.contrasts(view):
         yield from _contrasts(found)
     if view.compared:
@@ -34,7 +41,7 @@ def _contrasts(found: Sequence[Contrast]) -> Iterator[str]:
 def _chapter(view: View, chapter: Chapter) -> Iterator[str]:
     base = short.baselines(chapter)
     yield f"{chapter.title}{f' (baseline: {base})' if base else ''}"
-    for phrase in short.of_chapter(chapter, view.compared):
+    for phrase in short.of_chapter(chapter, view.compared_in(chapter)):
         yield from (f"  {phrase.label}: {stack}" for stack in phrase.stacks)
     if bounds := short.not_by_cpu(chapter):
         yield f"  Not bound by the server's CPU: {bounds}."

@@ -10,7 +10,7 @@ from lab.analysis.summary import Judged
 from lab.model.cell import Figure, Value
 from lab.model.loads import Load
 from lab.model.outcome import Failure, Role
-from lab.report import by_factor, caveats, effects, facts, page, precision, short, start, words
+from lab.report import by_factor, caveats, effects, facts, page, precision, short, start, statements, words
 from lab.report.read import Run
 from lab.report.section import NOT_SUPPORTED, Chapter, Line, Section
 from lab.report.view import View
@@ -51,6 +51,7 @@ def of(view: View, drawn: Collection[str]) -> page.Page:
 
 
 def _sections(view: View, drawn: Collection[str]) -> Iterator[page.Section]:
+    yield from statements.sections(view.answers)
     if told := by_factor.contrasts(view):
         yield page.Section(effects.CONTRASTS, tuple(effects.of_factors(view, told)))
     yield page.Section("The short answer", tuple(_short_answer(view)))
@@ -93,7 +94,7 @@ def _entry(view: View, chapter: Chapter) -> page.Entry:
         chapter.scenario.id,
         chapter.slug,
         beside,
-        tuple(short.of_chapter(chapter, view.compared)),
+        tuple(short.of_chapter(chapter, view.compared_in(chapter))),
         tuple(filter(None, notes)),
     )
 

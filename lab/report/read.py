@@ -8,6 +8,7 @@ from typing import Any
 
 from lab.analysis.validity.limits import Limits
 from lab.errors import LabError
+from lab.model.experiment import Experiment
 from lab.model.mixtures import all_of
 from lab.model.outcome import Block, Outcome
 from lab.model.stack import AA, Stack, baseline
@@ -34,6 +35,8 @@ class Run:
     outcomes: tuple[Outcome, ...]
     limits: Mapping[str, Mapping[str, Limits]]
     """Stack -> scenario -> what its trials could do at most."""
+    experiments: tuple[Experiment, ...]
+    """The statements under test, as they were declared when it began; none in older runs."""
     blocks: tuple[Block, ...]
     """Every attempt at a block, noisy ones included."""
     cut_lines: int = 0
@@ -67,6 +70,7 @@ def read(path: Path) -> Run:
         for name in _OBJECTS:
             if not isinstance(facts.get(name, {}), Mapping):
                 raise LabError(f"{run_json} is damaged: {name} is no object. Restore the file.")
+        experiments = tuple(Experiment.model_validate(one) for one in facts.get("experiments", ()))
         asked = all_of(scenarios)
         limits = _limits(facts, stacks, asked.values())
     except (KeyError, TypeError, ValueError) as error:
@@ -78,6 +82,7 @@ def read(path: Path) -> Run:
         profile=profile,
         stacks=stacks,
         scenarios=scenarios,
+        experiments=experiments,
         limits=limits,
         outcomes=tuple(one for one in trials.values if not _stranger(one.trial, stacks, asked)),
         blocks=blocks.values,

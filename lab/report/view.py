@@ -13,6 +13,8 @@ from lab.analysis.comparison.rows import Comparison, compare
 from lab.analysis.mixed import Influence, influences, with_portions
 from lab.analysis.summary import Judged
 from lab.analysis.validity.limits import Limits
+from lab.answers.decide import Answer, decided
+from lab.answers.estimate import Material
 from lab.model import mixtures
 from lab.model.cell import Cell
 from lab.model.outcome import Role
@@ -82,9 +84,30 @@ class View:
         return summary.costs(self.trials, self.cells)
 
     @cached_property
+    def answers(self) -> list[Answer]:
+        """Return every statement that the run declares, with its verdict."""
+        trials: dict[tuple[str, str, str], list[Judged]] = defaultdict(list)
+        for one in self.trials:
+            trials[one.trial.stack, one.trial.scenario, str(one.trial.load)].append(one)
+        material = Material(
+            trials=trials,
+            cells={(cell.stack, cell.scenario, cell.load): cell for cell in self._all_cells},
+            scenarios=mixtures.all_of(self.run.scenarios),
+            stacks={stack.name: stack for stack in self.run.stacks},
+            micro={},
+        )
+        return [decided(experiment, material) for experiment in self.run.experiments]
+
+    @cached_property
     def sections(self) -> list[Section]:
+        """Return a section for each scenario and load; with cells of its own, a run has not all of them."""
         rows = mixtures.shown(self.run.scenarios, self.run.profile.loads)
-        return [self._section(scenario, str(load)) for scenario, load in rows]
+        measured = {(cell.scenario, cell.load) for cell in self.cells}
+        return [
+            self._section(scenario, str(load))
+            for scenario, load in rows
+            if not self.run.profile.cells or (scenario.id, str(load)) in measured
+        ]
 
     @cached_property
     def chapters(self) -> list[Chapter]:
@@ -113,7 +136,8 @@ class View:
         )
 
     def _not_supported(self, scenario: Scenario) -> dict[str, str]:
-        reasons = {stack.name: stack.why_omitted(*scenario.paths) for stack in self.run.stacks}
+        asked = [] if self.run.profile.cells else self.run.stacks
+        reasons = {stack.name: stack.why_omitted(*scenario.paths) for stack in asked}
         return {stack: reason for stack, reason in reasons.items() if reason is not None}
 
     @property
@@ -129,6 +153,11 @@ class View:
     @property
     def compared(self) -> list[str]:
         return [name for name in self.stack_names if name != self.run.baseline]
+
+    def compared_in(self, chapter: Chapter) -> list[str]:
+        """Return the stacks that are compared in a chapter; a run with cells of its own has not all of them in each."""
+        asked = {line.cell.stack for section in chapter.sections for line in section.lines}
+        return [name for name in self.compared if name in asked or not self.run.profile.cells]
 
     @property
     def glossary(self) -> str:

@@ -4,6 +4,7 @@ The tables have the columns of lab/analysis/columns.py; empty means not measured
 """
 
 import csv
+import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from markupsafe import Markup, escape
 from lab.analysis import columns
 from lab.analysis.columns import Cost
 from lab.analysis.comparison.rows import Comparison
+from lab.answers.written import document
 from lab.model.cell import Cell
 from lab.report import charts, contents, markdown
 from lab.report.page import Page
@@ -32,10 +34,16 @@ def write_report(view: View) -> list[Path]:
         write_summary(folder / "summary.csv", view.cells),
         write_costs(folder / "costs.csv", view.costs),
         write_comparisons(folder / "comparisons.csv", view.comparisons),
+        *_write_answers(folder / "answers.json", view),
         *_write_charts(folder / "charts", drawn),
         _write(folder / "report.md", markdown.render(page)),
         _write(folder / "report.html", _html(page, drawn)),
     ]
+
+
+def _write_answers(path: Path, view: View) -> list[Path]:
+    """Write the verdicts of a run that declares statements."""
+    return [_write(path, json.dumps(document(view.answers), indent=1) + "\n")] if view.answers else []
 
 
 def write_summary(path: Path, cells: Iterable[Cell]) -> Path:

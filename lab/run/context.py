@@ -14,6 +14,7 @@ from lab.host import noise, readings
 from lab.host.machine import CpuPlan
 from lab.load.client import Driver
 from lab.model.effective import Settings
+from lab.model.experiment import Experiment
 from lab.model.mixtures import all_of
 from lab.model.stack import AA, Arm, Service, Stack, Target, baseline
 from lab.model.workload import Scenario
@@ -62,6 +63,8 @@ class Context:
     world: World = World()
     budget: Mapping[str, int] = field(default_factory=dict)
     """Setting -> value, of those that are changed for all stacks."""
+    experiments: tuple[Experiment, ...] = ()
+    """The statements that the run's report decides, as far as it has their cells."""
 
     @cached_property
     def arms(self) -> dict[str, Arm]:

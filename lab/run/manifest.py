@@ -78,6 +78,7 @@ def _first_facts(context: Context) -> dict[str, Any]:
         "arms": list(plan.arms),
         "trials_per_block": plan.trials_per_block,
         "scenarios": [scenario.model_dump(mode="json") for scenario in plan.scenarios],
+        "experiments": [one.model_dump(mode="json", exclude_defaults=True) for one in context.experiments],
         "settings": _dumped({name: configured(context.services[name]) for name in context.chosen}),
         "budget": dict(context.budget),
         "not_applied": runtime.not_applied({arm.service for arm in context.arms.values()}),

@@ -1,0 +1,124 @@
+"""What a report says of the statements under test: the guideline and every verdict with its evidence."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from lab.answers.decide import CONFIDENCE, Answer, Weighed, rule
+from lab.answers.estimate import Estimate, Missing
+from lab.model.experiment import Evidence
+from lab.report import page, words
+
+ANSWERS = "What people say, and what was measured here"
+GUIDELINE = "Should it be async?"
+_TONES = {"supported": "better", "refuted": "worse"}
+_METRICS = {**words.METRICS, "p50_ms": "median latency", "mean_ms": "mean latency", "us": "time"}
+_VERDICTS = {"not_measured": "not measured"}
+
+
+def sections(answers: Sequence[Answer]) -> Iterator[page.Section]:
+    """Yield the guideline and the verdicts; nothing for a run that decides on no statement."""
+    measured = [one for one in answers if one.verdict != "not_measured"]
+    if guided := [one for one in measured if one.experiment.topic]:
+        yield page.Section(GUIDELINE, (guideline(guided),))
+    if measured:
+        yield page.Section(ANSWERS, tuple(_verdicts(answers, measured)))
+
+
+def lines(answers: Sequence[Answer]) -> Iterator[str]:
+    """Yield every verdict for a terminal, with the effect that a reader asks for first."""
+    if measured := [one for one in answers if one.verdict != "not_measured"]:
+        yield f"{ANSWERS}:"
+    for one in measured:
+        yield f"{one.experiment.id}: {one.experiment.statement}"
+        yield f"  {verdict(one)}. {told(one.headline)}."
+    if measured and (rest := [one.experiment.id for one in answers if one not in measured]):
+        yield f"Not measured in this run: {words.listed(rest)}."
+
+
+def guideline(answers: Sequence[Answer]) -> page.Table:
+    """Return a row for each topic: what is commonly said, what was measured, what follows."""
+    titles = ("kind of work", "commonly said", "measured here", "async?")
+    return page.Table(
+        GUIDELINE,
+        tuple(page.Head(title, numeric=False) for title in titles),
+        tuple(
+            page.row(
+                one.experiment.topic,
+                page.Text(one.experiment.statement, one.experiment.claimed),
+                page.Text(told(one.headline), verdict(one)),
+                page.Text(advice(one), "", "strong"),
+            )
+            for one in answers
+        ),
+        style="statements",
+    )
+
+
+def advice(answer: Answer) -> str:
+    """Return what follows from a verdict; nothing where the estimate is missing that it rests on."""
+    if isinstance(answer.headline.estimate, Missing):
+        return words.NOTHING
+    return answer.experiment.advice.get(answer.verdict, words.NOTHING)
+
+
+def _verdicts(answers: Sequence[Answer], measured: Sequence[Answer]) -> Iterator[page.Block]:
+    yield page.Paragraph(
+        "Each statement was written down with its hypothesis, its evidence and its rule before the run. "
+        f"All deciding intervals of a statement hold together at {CONFIDENCE * 100:.0f} %."
+    )
+    heads = tuple(page.Head(title, numeric=False) for title in ("statement", "verdict", "effect"))
+    rows = (
+        page.row(
+            page.Text(one.experiment.statement, f"claimed: {one.experiment.claimed}"),
+            page.Text(verdict(one), "", _TONES.get(one.verdict, "")),
+            told(one.headline),
+        )
+        for one in measured
+    )
+    yield page.Table(ANSWERS, heads, tuple(rows), style="statements")
+    if rest := [one.experiment.id for one in answers if one not in measured]:
+        yield page.Paragraph(f"Not measured in this run: {words.listed(rest)}.", "soft")
+    yield page.Details("The evidence and the rule of each statement", tuple(_evidence(measured)))
+
+
+def _evidence(answers: Sequence[Answer]) -> Iterator[page.Block]:
+    for one in answers:
+        experiment = one.experiment
+        yield page.Paragraph(f"{experiment.id}: {experiment.hypothesis}. {rule(experiment)}")
+        yield page.Bullets(tuple(page.Item(f"{told(weighed)}.", _LEADS[weighed.finding]) for weighed in one.weighed))
+
+
+_LEADS = {"holds": "Holds", "fails": "Does not hold", "open": "Open", "missing": "Not measured", "told": "Beside it"}
+
+
+def verdict(answer: Answer) -> str:
+    """Return a verdict in words."""
+    return _VERDICTS.get(answer.verdict, answer.verdict)
+
+
+def told(one: Weighed) -> str:
+    """Return a piece of evidence as a sentence without its full stop: what, where, the estimate with its interval."""
+    evidence, found = one.evidence, one.estimate
+    what = f"{evidence.says[:1].upper()}{evidence.says[1:]}{_where(evidence)}"
+    if isinstance(found, Missing):
+        return f"{what}: {found.reason}".removesuffix(".")
+    return f"{what}: {_amount(evidence, found)}"
+
+
+def _where(evidence: Evidence) -> str:
+    """Return scenario and load, where both sides have the same."""
+    sides = [side for side in evidence.sides if not side.step]
+    scenarios = {side.part or side.scenario for side in sides}
+    loads = {str(side.load) for side in sides}
+    scenario = f", {scenarios.pop()}" if len(scenarios) == 1 and not any(side.part for side in sides) else ""
+    return f"{scenario} at {words.load(loads.pop())}" if len(loads) == 1 else scenario
+
+
+def _amount(evidence: Evidence, found: Estimate) -> str:
+    if evidence.is_ratio:
+        return f"{words.times(found.value)} times the {_METRICS[evidence.metric]}{_range(found, words.times)}"
+    unit = evidence.unit or words.NOTHING
+    return f"{words.number(found.value)} {unit}{_range(found, words.number)}"
+
+
+def _range(found: Estimate, write: Callable[[float], str]) -> str:
+    return "" if found.lo == found.hi else f" ({write(found.lo)} to {write(found.hi)})"
