@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal
 
-from lab.answers.estimate import Estimate, Material, Missing, estimate
+from lab.answers.estimate import Estimate, Missing, Reader, estimate
 from lab.model.experiment import Evidence, Experiment, Verdict
 
 CONFIDENCE = 0.95
@@ -42,7 +42,7 @@ class Answer:
         return next(found, self.weighed[0])
 
 
-def decided(experiment: Experiment, material: Material) -> Answer:
+def decided(experiment: Experiment, material: Reader) -> Answer:
     """Return the verdict on a statement."""
     deciding = sum(one.decides for one in experiment.evidence)
     confidence = 1 - (1 - CONFIDENCE) / deciding
@@ -50,7 +50,7 @@ def decided(experiment: Experiment, material: Material) -> Answer:
     return Answer(experiment, verdict(experiment, weighed), weighed)
 
 
-def _weighed(evidence: Evidence, material: Material, confidence: float) -> Weighed:
+def _weighed(evidence: Evidence, material: Reader, confidence: float) -> Weighed:
     found = estimate(evidence, material, confidence)
     return Weighed(evidence, found, finding(evidence, found))
 

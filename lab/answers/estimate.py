@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, variance
+from typing import Protocol
 
 from scipy.special import stdtrit  # type: ignore[import-untyped]
 
@@ -44,6 +45,13 @@ class Missing:
     reason: str
     was_asked: bool
     """Whether it was to be measured in this run: then something went wrong, and the statement is inconclusive."""
+
+
+class Reader(Protocol):
+    """Where figures come from."""
+
+    def figures(self, side: Side, metric: str) -> Figures | Missing:
+        """Return what each block, or each process of a step, measured."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ def _key(side: Side, scenario: Scenario) -> tuple[str, str, str]:
     return side.stack, scenario.id, str(side.load)
 
 
-def estimate(evidence: Evidence, material: Material, confidence: float) -> Estimate | Missing:
+def estimate(evidence: Evidence, material: Reader, confidence: float) -> Estimate | Missing:
     """Return the evidence's estimate with its interval at this level."""
     read = [material.figures(side, evidence.metric) for side in evidence.sides]
     for one in read:
@@ -155,8 +163,7 @@ def _welch(one: Sequence[float], other: Sequence[float], confidence: float) -> E
     if (repeats := min(len(one), len(other))) < MIN_BLOCKS:
         return _too_few(repeats)
     errors = [variance(logs) / len(logs) for logs in (one, other)]
-    total = sum(errors)
-    freedom = total**2 / sum(error**2 / (len(logs) - 1) for error, logs in zip(errors, (one, other), strict=True))
-    half = float(stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt(total)
-    mean = fmean(one) - fmean(other)
+    total, mean = sum(errors), fmean(one) - fmean(other)
+    spread = sum(error**2 / (len(logs) - 1) for error, logs in zip(errors, (one, other), strict=True))
+    half = float(stdtrit(total**2 / spread, (1 + confidence) / 2)) * math.sqrt(total) if spread else 0
     return _of_logs(Estimate(mean, mean - half, mean + half, repeats))
