@@ -118,6 +118,23 @@ def report(run: Run = "latest") -> None:
 
 
 @app.command()
+def advise(
+    wait_ms: Annotated[float | None, typer.Option(envvar="WAIT_MS", help="how long a request waits, in ms")] = None,
+    cpu_ms: Annotated[
+        float | None, typer.Option(envvar="CPU_MS", help="CPU time of your own code for it, in ms")
+    ] = None,
+    in_flight: Annotated[int | None, typer.Option(envvar="IN_FLIGHT", help="requests in flight at once")] = None,
+    threads: Annotated[int, typer.Option(envvar="THREADS", help="threads of the pool of `def` handlers")] = 40,
+    target: Annotated[str, typer.Option(envvar="TARGET", help="a service level: p99=100ms")] = "",
+    run: Run = "",
+) -> None:
+    """Say whether `async def` or `def` suits a request that waits and computes, from a run of the profile map."""
+    from lab.commands import advise as advise_
+
+    _leave(advise_.advise(wait_ms, cpu_ms, in_flight, threads, target, run))
+
+
+@app.command()
 def stacks(json: Json = False) -> None:
     """List the stacks."""
     from lab.commands import listing

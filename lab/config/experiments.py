@@ -1,7 +1,7 @@
 """Reads the declared experiments: one file of loadtests/experiments/ for each statement."""
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -20,7 +20,19 @@ def declared(loadtests: Path) -> tuple[Experiment, ...]:
     Raises:
         LabError: a file cannot be read, or names no scenario; says which, where and why.
     """
-    return tuple(_named(file, _read(file), loadtests) for file in sorted((loadtests / "experiments").glob("*.toml")))
+    files = {file: _read(file) for file in sorted((loadtests / "experiments").glob("*.toml"))}
+    texts = {side.scenario: file for file, one in files.items() for side in one.sides if side.scenario}
+    ids = {text: _id(loadtests, text, file) for text, file in texts.items()}
+    return tuple(_named(one, ids) for one in files.values())
+
+
+def _id(loadtests: Path, text: str, file: Path) -> str:
+    """Return how a scenario is always written: `wait` for `wait?ms=50`, where 50 is the default."""
+    try:
+        (found,) = scenarios.find(loadtests, [text])
+    except (LabError, ValueError) as error:
+        raise LabError(f"{file}: {text!r} is no scenario: {error}") from None
+    return found.id
 
 
 def _read(file: Path) -> Experiment:
@@ -35,17 +47,11 @@ def _read(file: Path) -> Experiment:
         raise LabError(f"{file}{where and f', {where}'}: {first['msg'].removeprefix('Value error, ')}.") from None
 
 
-def _named(file: Path, experiment: Experiment, loadtests: Path) -> Experiment:
-    """Return the experiment with `wait` for `wait?ms=50`, where 50 is the default, and variants in the usual order."""
+def _named(experiment: Experiment, ids: Mapping[str, str]) -> Experiment:
+    """Return the experiment with the usual names of its scenarios and of variants."""
 
     def side(one: Side) -> Side:
-        if one.step:
-            return one
-        try:
-            (found,) = scenarios.find(loadtests, [one.scenario])
-        except (LabError, ValueError) as error:
-            raise LabError(f"{file}: {one.scenario!r} is no scenario: {error}") from None
-        return one.model_copy(update={"scenario": found.id, "stack": normal(one.stack)})
+        return one if one.step else one.model_copy(update={"scenario": ids[one.scenario], "stack": normal(one.stack)})
 
     def evidence(one: Evidence) -> Evidence:
         read = {name: side(found) for name in ("of", "less", "over") if isinstance(found := getattr(one, name), Side)}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from lab.config import experiments
+from lab.config import experiments, grid
 from lab.config.plan import Plan
 from lab.config.scenarios import ALL
 from lab.config.variants import normal
@@ -127,11 +127,13 @@ def profile(folder: Path, name: str) -> Profile:
     if name not in tables:
         raise LabError(f"There is no profile {name!r}; there are: {', '.join(tables)}.")
     found = _read(folder / "profiles.toml", name, tables[name])
-    return _with_cells(found, cells_of(experiments.chosen(folder, found.experiments))) if found.experiments else found
+    if found.experiments:
+        return _with_cells(found, cells_of(experiments.chosen(folder, found.experiments)))
+    return _with_cells(found, grid.cells(found.grid, folder)) if found.grid else found
 
 
 def _with_cells(profile: Profile, cells: Sequence[CellName]) -> Profile:
-    """Return a profile of experiments with the stacks, scenarios and loads of their cells."""
+    """Return a profile with the stacks, scenarios and loads of their cells."""
     stacks, scenarios, loads = (tuple(dict.fromkeys(column)) for column in zip(*cells, strict=True))
     update = {"stacks": stacks, "scenarios": scenarios, "loads": loads, "cells": tuple(cells)}
     return profile.model_copy(update=update)
@@ -175,7 +177,7 @@ def replaced(profile: Profile, given: Mapping[str, str]) -> Profile:
     told = {name: text for name, text in given.items() if text}
     if profile.cells and "LOADS" in told:
         raise LabError(
-            f"LOADS={told['LOADS']}: the profile {profile.name} has the loads of its experiments; leave LOADS out."
+            f"LOADS={told['LOADS']}: the profile {profile.name} has the loads of its cells; leave LOADS out."
         )
     update = {field: value for name, text in told.items() for field, value in read[name](text).items()}
     try:

@@ -99,6 +99,8 @@ class Profile(_OfLoads):
     loads: tuple[Load, ...] = ()
     experiments: tuple[str, ...] = ()
     """Ids of loadtests/experiments/, or `all`: what is measured is then what they need …"""
+    grid: Literal["crossover", "held-out", ""] = ""
+    """… or a grid of wait, CPU time, users and threads (lab/config/grid.py): …"""
     cells: tuple[CellName, ...] = ()
     """… these stacks, scenarios and loads; empty: every stack has every scenario under every load."""
     blocks: int = Field(ge=1, le=MOST_BLOCKS)
@@ -134,10 +136,8 @@ class Profile(_OfLoads):
     @model_validator(mode="after")
     def _has_cells(self) -> Self:
         listed = (self.stacks, self.scenarios, self.loads)
-        if not self.experiments and not all(listed):
-            raise ValueError("a profile has stacks, scenarios and loads, or experiments")
-        if self.experiments and any(listed) and not self.cells:
-            raise ValueError("stacks, scenarios and loads of a profile with experiments are those that they need")
+        if bool(self.experiments or self.grid) == all(listed) and not self.cells:
+            raise ValueError("a profile has either stacks, scenarios and loads, or experiments, or a grid")
         return self
 
     @model_validator(mode="after")

@@ -13,6 +13,8 @@ from typing import Any
 import altair
 import vl_convert
 
+from lab.answers.crossover import Both
+from lab.answers.law import Law
 from lab.model.cell import Cell
 from lab.model.loads import Load
 
@@ -23,6 +25,9 @@ _HUES = 10
 """So many stacks have each a hue of its own; of more, some share one in two shades."""
 Chart = altair.LayerChart | altair.FacetChart
 _ROW_PX, _WIDTH_PX, _BEND_PX = 30, 360, 240
+_LEAST_WAIT_MS, _MOST_WAIT_MS = 1, 150
+"""Ends of a logarithmic axis of waits; no wait stands at its beginning."""
+_TWO_DIGITS = 10
 _LABEL_PX = 7.5
 """Width of a character of a label: Vega measures text without the font that the reader will see."""
 
@@ -74,6 +79,46 @@ def draw_sweep(cells: Sequence[Cell]) -> str | None:
         return None
     throughput = _bend(points, "users", "users", "rps", "correct responses per second")
     return _svg(altair.hconcat(throughput, _bends(points, "users", "users"), spacing=36))
+
+
+def draw_map(points: Sequence[Both], figure: str, law: Law) -> str | None:
+    """Return the SVG of a figure of coroutines over threads by wait and CPU time: a panel for each number of users and of threads."""
+    rows = [
+        {
+            "wait": max(one.point.wait_ms, _LEAST_WAIT_MS),
+            "cpu": one.point.cpu_ms,
+            "panel": f"{one.point.users} users, {one.point.threads} threads",
+            "value": value,
+            "label": f"{value:.2f}" if value < _TWO_DIGITS else f"{value:.0f}",
+            "threads": one.point.threads,
+        }
+        for one in points
+        if (value := getattr(one, figure)) is not None and one.point.users > (one.point.threads or 0)
+    ]
+    if not rows:
+        return None
+    panels = list(dict.fromkeys(str(row["panel"]) for row in rows))
+    drawn = [_map_panel([row for row in rows if row["panel"] == panel], panel, law) for panel in panels]
+    return _svg(altair.concat(*drawn, columns=2, spacing=28))
+
+
+def _map_panel(rows: Sequence[dict[str, Any]], title: str, law: Law) -> Chart:
+    most, threads = max(row["cpu"] for row in rows), rows[0]["threads"]
+    knee = [
+        {"wait": (threads - 1) * (law.speed * cpu / 10 + law.thread_ms), "cpu": cpu / 10}
+        for cpu in range(int(most * 10) + 1)
+    ]
+    x = altair.X("wait:Q", title="wait, ms").scale(
+        type="log", domain=[_LEAST_WAIT_MS, _MOST_WAIT_MS], nice=False, padding=20, clamp=True
+    )
+    y = altair.Y("cpu:Q", title="CPU time, ms").scale(padding=16)
+    colour = altair.Color("value:Q", legend=None).scale(
+        type="log", scheme="redyellowblue", domain=[1 / 4, 4], clamp=True
+    )
+    marks = _chart(rows).mark_circle(size=620, opacity=1).encode(x=x, y=y, color=colour)
+    labels = _chart(rows).mark_text(fontSize=11, color="#1c2024").encode(x=x, y=y, text="label:N")
+    line = _chart(knee).mark_line(color="currentColor", strokeDash=[5, 4], strokeWidth=1.5).encode(x=x, y=y)
+    return altair.layer(line, marks, labels).properties(width=_WIDTH_PX, height=_BEND_PX, title=title)
 
 
 def _point(cell: Cell) -> dict[str, object]:

@@ -11,6 +11,7 @@ from lab.model.cell import Figure, Value
 from lab.model.loads import Load
 from lab.model.outcome import Failure, Role
 from lab.report import by_factor, caveats, effects, facts, page, precision, short, start, statements, words
+from lab.report import map as map_
 from lab.report.read import Run
 from lab.report.section import NOT_SUPPORTED, Chapter, Line, Section
 from lab.report.view import View
@@ -52,12 +53,11 @@ def of(view: View, drawn: Collection[str]) -> page.Page:
 
 def _sections(view: View, drawn: Collection[str]) -> Iterator[page.Section]:
     yield from statements.sections(view.answers)
-    if told := by_factor.contrasts(view):
-        yield page.Section(effects.CONTRASTS, tuple(effects.of_factors(view, told)))
-    yield page.Section("The short answer", tuple(_short_answer(view)))
-    if found := view.influences:
-        yield page.Section(effects.TOGETHER, tuple(effects.of_others(found)))
-    for one in view.chapters:
+    if crossover := view.crossover:
+        yield map_.section(crossover, drawn)
+    if not view.run.profile.grid:
+        yield from _compared(view)
+    for one in view.told:
         blocks = tuple(_chapter(one, view.run, one.slug in drawn))
         yield page.Section(one.scenario.id, blocks, one.load_words, one.slug)
     if starts := start.starts(view.run):
@@ -74,6 +74,14 @@ def _sections(view: View, drawn: Collection[str]) -> Iterator[page.Section]:
         yield page.Section("Settings", tuple(_settings(view, settings)))
     if not_valid := [judged for judged in view.trials if judged.verdict.result != "valid"]:
         yield page.Section("Trials that are not valid", tuple(_not_valid(not_valid)))
+
+
+def _compared(view: View) -> Iterator[page.Section]:
+    if told := by_factor.contrasts(view):
+        yield page.Section(effects.CONTRASTS, tuple(effects.of_factors(view, told)))
+    yield page.Section("The short answer", tuple(_short_answer(view)))
+    if found := view.influences:
+        yield page.Section(effects.TOGETHER, tuple(effects.of_others(found)))
 
 
 def _short_answer(view: View) -> Iterator[page.Block]:

@@ -13,6 +13,7 @@ from lab.analysis.comparison.rows import Comparison, compare
 from lab.analysis.mixed import Influence, influences, with_portions
 from lab.analysis.summary import Judged
 from lab.analysis.validity.limits import Limits
+from lab.answers.crossover import Crossover, measured
 from lab.answers.decide import Answer, decided
 from lab.answers.estimate import Material
 from lab.model import mixtures
@@ -99,6 +100,12 @@ class View:
         return [decided(experiment, material) for experiment in self.run.experiments]
 
     @cached_property
+    def crossover(self) -> Crossover | None:
+        """Return the law of threads against coroutines with its points; None where the run has too few of them."""
+        scenarios = {scenario.id: scenario for scenario in self.run.scenarios}
+        return Crossover.of(measured(self.cells, scenarios, {stack.name: stack for stack in self.run.stacks}))
+
+    @cached_property
     def sections(self) -> list[Section]:
         """Return a section for each scenario and load; with cells of its own, a run has not all of them."""
         rows = mixtures.shown(self.run.scenarios, self.run.profile.loads)
@@ -112,6 +119,11 @@ class View:
     @cached_property
     def chapters(self) -> list[Chapter]:
         return chapters(self.sections)
+
+    @property
+    def told(self) -> list[Chapter]:
+        """Return the chapters that a report shows: the points of a grid have a map in their place."""
+        return [] if self.run.profile.grid else self.chapters
 
     def _section(self, scenario: Scenario, load: str) -> Section:
         cells = [cell for cell in self.cells if (cell.scenario, cell.load) == (scenario.id, load)]

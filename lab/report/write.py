@@ -18,6 +18,7 @@ from lab.analysis.comparison.rows import Comparison
 from lab.answers.written import document
 from lab.model.cell import Cell
 from lab.report import charts, contents, markdown
+from lab.report import map as map_
 from lab.report.page import Page
 from lab.report.section import Chapter
 from lab.report.view import View
@@ -85,7 +86,9 @@ def _field(value: object) -> object:
 
 def _charts(view: View) -> dict[str, str]:
     """Return slug of the chapter -> SVG."""
-    drawn = {chapter.slug: _chart(chapter, view.run.baseline) for chapter in view.chapters}
+    drawn = {chapter.slug: _chart(chapter, view.run.baseline) for chapter in view.told}
+    if found := view.crossover:
+        drawn |= {slug: charts.draw_map(found.pairs(), figure, found.law) for slug, figure in map_.PICTURES.items()}
     return {slug: svg for slug, svg in drawn.items() if svg is not None}
 
 

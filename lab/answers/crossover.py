@@ -1,0 +1,132 @@
+"""The law of the crossover, fitted to what a run measured of it, and how far it is from that."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import exp, log
+
+import numpy
+
+from lab.answers.law import Law, Point, Seen, better_form, errors
+from lab.model.cell import Cell
+from lab.model.loads import Load
+from lab.model.stack import Stack
+from lab.model.workload import Scenario
+
+WORKLOAD = "mixed"
+"""The scenarios that wait for W and compute for C."""
+LEAST = 8
+"""Points of each side that a fit needs: it has four figures to find."""
+LIKELY = 0.9
+"""Share of the measured points that lie within what a prediction gives as its interval."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A valid cell at a point of the law."""
+
+    point: Point
+    rps: float
+    lo: float
+    hi: float
+    p99_ms: float | None
+    memory_mb: float | None
+
+    @property
+    def seen(self) -> Seen:
+        return Seen(self.point, self.rps)
+
+    @property
+    def tail(self) -> float | None:
+        """Return the p99 as a multiple of the mean latency, which is users over throughput (Little's law)."""
+        return None if self.p99_ms is None else self.p99_ms / (1e3 * self.point.users / self.rps)
+
+
+def measured(
+    cells: Iterable[Cell], scenarios: Mapping[str, Scenario], stacks: Mapping[str, Stack]
+) -> tuple[Measured, ...]:
+    """Return the valid cells of one stack in its two kinds of handlers, closed load, each at its point."""
+    found = []
+    for cell in cells:
+        scenario, stack, load = scenarios.get(cell.scenario), stacks[cell.stack], Load.model_validate(cell.load)
+        cpu_ms = None if scenario is None else _cpu_ms(scenario)
+        if scenario is None or cpu_ms is None or not cell.valid or not cell.rps or stack.workers != 1:
+            continue
+        if load.question != "closed" or stack.framework != "FastAPI" or stack.server != "Uvicorn":
+            continue
+        threads = stack.slots if stack.model == "threads" else None
+        point = Point(float(scenario.params["ms"]), cpu_ms, load.amount, threads)
+        rps, ends = cell.rps.mean, (cell.rps.lo, cell.rps.hi)
+        lo, hi = (rps if end is None else end for end in ends)
+        found.append(Measured(point, rps, lo, hi, cell.amount("p99_ms"), cell.amount("memory_mb")))
+    return tuple(found)
+
+
+def _cpu_ms(scenario: Scenario) -> float | None:
+    """Return the CPU time that was asked for; None where it was asked for in rounds, whose time is not known."""
+    if scenario.workload != WORKLOAD:
+        return None
+    if scenario.cpu_ms is not None:
+        return float(scenario.cpu_ms)
+    return 0.0 if scenario.params.get("rounds") == 1 else None
+
+
+@dataclass(frozen=True)
+class Crossover:
+    """The law, fitted, with the points that it was fitted to."""
+
+    measured: tuple[Measured, ...]
+
+    @classmethod
+    def of(cls, measured: Sequence[Measured]) -> "Crossover | None":
+        """Return the fit; None where a side has too few points."""
+        threads = sum(one.point.threads is not None for one in measured)
+        return None if min(threads, len(measured) - threads) < LEAST else cls(tuple(measured))
+
+    @cached_property
+    def law(self) -> Law:
+        return better_form([one.seen for one in self.measured])
+
+    def side(self, threads: bool) -> tuple[Measured, ...]:
+        """Return the points of threads, or of coroutines."""
+        return tuple(one for one in self.measured if (one.point.threads is not None) == threads)
+
+    def spread(self, threads: bool) -> float:
+        """Return the factor within which a share of `LIKELY` of the points of a side is from the law."""
+        found = errors(self.law, [one.seen for one in self.side(threads)])
+        return exp(float(numpy.quantile(numpy.abs(found), LIKELY)))
+
+    def ratio_spread(self) -> float:
+        """Return the same for the ratio of coroutines over threads, of points that have both."""
+        found = [abs(log(one.ratio / one.expected)) for one in self.pairs()]
+        return exp(float(numpy.quantile(found, LIKELY))) if found else self.spread(True) * self.spread(False)
+
+    def pairs(self) -> list["Both"]:
+        """Return every point that both sides have."""
+        coroutines = {(one.point.wait_ms, one.point.cpu_ms, one.point.users): one for one in self.side(False)}
+        found = []
+        for one in self.side(True):
+            beside = coroutines.get((one.point.wait_ms, one.point.cpu_ms, one.point.users))
+            if beside:
+                expected = self.law.rps(beside.point) / self.law.rps(one.point)
+                found.append(Both(one.point, beside.rps / one.rps, expected, _tails(beside, one)))
+        return found
+
+
+def _tails(coroutines: Measured, threads: Measured) -> float | None:
+    if coroutines.p99_ms is None or threads.p99_ms is None:
+        return None
+    return coroutines.p99_ms / threads.p99_ms
+
+
+@dataclass(frozen=True)
+class Both:
+    """Coroutines over threads at one point."""
+
+    point: Point
+    """Of threads."""
+    ratio: float
+    """Of throughput, measured."""
+    expected: float
+    """The same by the law."""
+    p99_ratio: float | None

@@ -1,0 +1,74 @@
+"""Grids of wait, CPU time, users and threads, on which threads and coroutines are compared: the same stack, `def` or `async def`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Literal
+
+from lab.config import scenarios
+from lab.config.variants import normal
+from lab.model.loads import CellName, Load
+
+Grid = Literal["crossover", "held-out"]
+COROUTINES, THREADS = "fastapi-uvicorn", "fastapi-def"
+USUAL_THREADS = 40
+LONGEST_MS = 100
+OVERHEAD_MS = 0.25
+"""A guess of a stack's own CPU time per request: it only says where the knee of threads may be, near which the grid is dense."""
+PATIENCE_MS = 1_000
+"""CPU time that all users ask for at once: beyond it a window would have too few answers."""
+POINTS, SEED = 20, 8
+"""Of the points that no fit knows."""
+
+
+def cells(grid: Grid, loadtests: Path) -> tuple[CellName, ...]:
+    """Return the cells of a grid: both sides at every point, each cell once."""
+    points = list(_crossover() if grid == "crossover" else _held_out())
+    texts = list(dict.fromkeys(_text(wait_ms, cpu_ms) for wait_ms, cpu_ms, _, _ in points))
+    ids = dict(zip(texts, (one.id for one in scenarios.find(loadtests, texts)), strict=True))
+    found = (
+        (stack, ids[_text(wait_ms, cpu_ms)], Load.model_validate(f"closed:{users}"))
+        for wait_ms, cpu_ms, users, threads in points
+        for stack in (COROUTINES, threads_named(threads))
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def threads_named(threads: int) -> str:
+    """Return the stack of so many threads."""
+    return THREADS if threads == USUAL_THREADS else normal(f"{THREADS}+slots={threads}")
+
+
+def _text(wait_ms: int, cpu_ms: int) -> str:
+    return f"mixed?ms={wait_ms}&{f'cpu_ms={cpu_ms}' if cpu_ms else 'rounds=1'}"
+
+
+def _crossover() -> Iterator[tuple[int, int, int, int]]:
+    """Yield wait, CPU time, users and threads: few users on the usual threads, many around the knee of each number of them."""
+    for cpu_ms in (0, 1, 2, 5, 10):
+        for users in (1, 8):
+            yield from ((wait_ms, cpu_ms, users, USUAL_THREADS) for wait_ms in (0, 8, 50))
+        for users in (64, 512):
+            if users * cpu_ms > PATIENCE_MS:
+                continue
+            for threads in (10, USUAL_THREADS, 200):
+                knee_ms = (threads - 1) * (cpu_ms + OVERHEAD_MS)
+                waits = {round(knee_ms * share) for share in (0.25, 0.5, 1, 2)} | {0, LONGEST_MS}
+                yield from ((wait_ms, cpu_ms, users, threads) for wait_ms in sorted(waits) if wait_ms <= LONGEST_MS)
+
+
+def _held_out() -> Iterator[tuple[int, int, int, int]]:
+    """Yield points drawn evenly over the waits and CPU times of the grid, and over the logs of the users."""
+    random = Random(SEED)
+    known = set(_crossover())
+    found = 0
+    while found < POINTS:
+        point = (
+            random.randint(0, LONGEST_MS),
+            random.randint(0, 5),
+            round(2 ** random.uniform(3, 9)),
+            random.choice((10, 20, USUAL_THREADS, 100)),
+        )
+        if point not in known and point[1] * point[2] <= PATIENCE_MS:
+            found += 1
+            yield point

@@ -1,0 +1,123 @@
+"""What a report says of threads against coroutines: the law with its errors, the map, where the law fails."""
+
+from collections.abc import Collection, Iterator, Sequence
+from math import exp, log
+from statistics import fmean, median
+
+from lab.answers.crossover import LIKELY, Both, Crossover, Measured
+from lab.report import page, words
+
+TITLE = "When threads stop being enough"
+PICTURES = {"map-throughput": "ratio", "map-p99": "p99_ratio"}
+"""Slug of a picture -> the figure of a point that it shows."""
+_LABELS = {
+    "map-throughput": "Throughput of async def over def by wait and CPU time; the line is where threads stop being enough",
+    "map-p99": "p99 of async def over def by wait and CPU time; below 1 async def is shorter",
+}
+LONG_MS = 2
+"""CPU time of a request from which threads have much to pass on to each other."""
+
+
+def section(crossover: Crossover, drawn: Collection[str]) -> page.Section:
+    """Return the law, what was measured on its map, and its errors."""
+    return page.Section(TITLE, tuple(_blocks(crossover, drawn)))
+
+
+def _blocks(crossover: Crossover, drawn: Collection[str]) -> Iterator[page.Block]:
+    law = crossover.law
+    yield page.Paragraph(
+        "Coroutines answer min(N / (W + C + a + z), 1 / (C + a)) requests per second, threads min(N / (W + C + t + z), "
+        "T / (W + C + t), 1 / (C + t)): W is the wait, C the CPU time of a request, N the users, T the threads. "
+        "So threads stop being enough where W exceeds about (T - 1) times (C + t)."
+    )
+    form = (
+        "these bounds" if law.form == "bounds" else "exact mean value analysis, which smooths the knee of these bounds"
+    )
+    yield page.Paragraph(
+        f"Fitted to {len(crossover.measured)} cells by {form}: a = {words.number(law.coroutine_ms)} ms of CPU time for a request "
+        f"on a coroutine, t = {words.number(law.thread_ms)} ms on a thread, z = {words.number(law.client_ms)} ms on the client's "
+        f"side; a millisecond of work took {words.number(law.speed)} ms of CPU time. With 40 threads and 1 ms of CPU time that is "
+        f"W = {words.number(39 * (law.speed + law.thread_ms), 2)} ms."
+    )
+    yield page.Paragraph(_likely(crossover))
+    yield from (page.Picture(slug, _LABELS[slug]) for slug in PICTURES if slug in drawn)
+    yield _errors(crossover)
+    yield page.Details("Every point", (_points(crossover),))
+
+
+def _likely(crossover: Crossover) -> str:
+    coroutines, threads = (words.percent(crossover.spread(side) - 1) for side in (False, True))
+    return (
+        f"{LIKELY * 100:.0f} % of the measured cells are within {coroutines} of the law for coroutines and within {threads} for threads, "
+        f"and the ratio of the two within {words.percent(crossover.ratio_spread() - 1)}."
+    )
+
+
+def _errors(crossover: Crossover) -> page.Table:
+    """Return how far the law is from what was measured, by region."""
+    heads = (
+        page.Head("region", numeric=False),
+        page.Head("cells"),
+        page.Head("measured over law", "mean"),
+        page.Head("error", "median"),
+        page.Head("worst cell"),
+    )
+    rows = (
+        _error(name, [log(one.rps / crossover.law.rps(one.point)) for one in found])
+        for name, found in _regions(crossover).items()
+        if found
+    )
+    return page.Table("Where the law fails, and by how much", heads, tuple(rows), "narrow")
+
+
+def _regions(crossover: Crossover) -> dict[str, list[Measured]]:
+    """Return the cells of each side: short and long CPU work, with users that all find a thread and with more."""
+    found: dict[str, list[Measured]] = {}
+    for one in crossover.measured:
+        side = "coroutines" if one.point.threads is None else "threads"
+        work = f"{'long' if one.point.cpu_ms >= LONG_MS else 'short'} CPU work"
+        crowd = (
+            ""
+            if one.point.threads is None
+            else f", {'more users than threads' if one.point.users > one.point.threads else 'a thread for each user'}"
+        )
+        found.setdefault(f"{side}, {work}{crowd}", []).append(one)
+    return dict(sorted(found.items()))
+
+
+def _error(name: str, errors: Sequence[float]) -> page.Row:
+    typical, worst = median(map(abs, errors)), max(errors, key=abs)
+    return page.row(
+        name,
+        str(len(errors)),
+        f"{words.times(exp(fmean(errors)))} x",
+        words.percent(exp(typical) - 1),
+        f"{words.times(exp(worst))} x",
+    )
+
+
+def _points(crossover: Crossover) -> page.Table:
+    titles = ("wait ms", "CPU ms", "users", "threads")
+    heads = (
+        *map(page.Head, titles),
+        page.Head("async def over def", "throughput"),
+        page.Head("by the law"),
+        page.Head("p99"),
+    )
+    rows = (
+        page.row(
+            f"{one.point.wait_ms:g}",
+            f"{one.point.cpu_ms:g}",
+            str(one.point.users),
+            str(one.point.threads),
+            words.times(one.ratio),
+            words.times(one.expected),
+            words.NOTHING if one.p99_ratio is None else words.times(one.p99_ratio),
+        )
+        for one in _ordered(crossover.pairs())
+    )
+    return page.Table("Points of the map", heads, tuple(rows), "narrow")
+
+
+def _ordered(pairs: Sequence[Both]) -> list[Both]:
+    return sorted(pairs, key=lambda one: (one.point.users, one.point.threads or 0, one.point.cpu_ms, one.point.wait_ms))
