@@ -81,7 +81,7 @@ def draw_sweep(cells: Sequence[Cell]) -> str | None:
     return _svg(altair.hconcat(throughput, _bends(points, "users", "users"), spacing=36))
 
 
-def draw_map(points: Sequence[Both], figure: str, law: Law) -> str | None:
+def draw_map(points: Sequence[Both], figure: str, title: str, law: Law) -> str | None:
     """Return the SVG of a figure of coroutines over threads by wait and CPU time: a panel for each number of users and of threads."""
     rows = [
         {
@@ -99,7 +99,7 @@ def draw_map(points: Sequence[Both], figure: str, law: Law) -> str | None:
         return None
     panels = list(dict.fromkeys(str(row["panel"]) for row in rows))
     drawn = [_map_panel([row for row in rows if row["panel"] == panel], panel, law) for panel in panels]
-    return _svg(altair.concat(*drawn, columns=2, spacing=28))
+    return _svg(altair.concat(*drawn, columns=2, spacing=28, title=title))
 
 
 def _map_panel(rows: Sequence[dict[str, Any]], title: str, law: Law) -> Chart:
@@ -234,5 +234,6 @@ def _styled(chart: Any) -> Any:
             labelLimit=420,
         )
         .configure_legend(**ink, orient="top", symbolStrokeWidth=0)
+        .configure_title(color="currentColor", fontSize=13, fontWeight="normal", anchor="start")
         .configure_view(stroke=None)
     )

@@ -8,12 +8,11 @@ from lab.answers.crossover import LIKELY, Both, Crossover, Measured
 from lab.report import page, words
 
 TITLE = "When threads stop being enough"
-PICTURES = {"map-throughput": "ratio", "map-p99": "p99_ratio"}
-"""Slug of a picture -> the figure of a point that it shows."""
-_LABELS = {
-    "map-throughput": "Throughput of async def over def by wait and CPU time; the line is where threads stop being enough",
-    "map-p99": "p99 of async def over def by wait and CPU time; below 1 async def is shorter",
+PICTURES = {
+    "map-throughput": ("ratio", "Throughput of async def over def; right of the line threads are not enough"),
+    "map-p99": ("p99_ratio", "p99 of async def over def; below 1 that of async def is shorter"),
 }
+"""Slug of a picture -> the figure of a point that it shows, and what it says."""
 LONG_MS = 2
 """CPU time of a request from which threads have much to pass on to each other."""
 
@@ -40,7 +39,7 @@ def _blocks(crossover: Crossover, drawn: Collection[str]) -> Iterator[page.Block
         f"W = {words.number(39 * (law.speed + law.thread_ms), 2)} ms."
     )
     yield page.Paragraph(_likely(crossover))
-    yield from (page.Picture(slug, _LABELS[slug]) for slug in PICTURES if slug in drawn)
+    yield from (page.Picture(slug, title) for slug, (_, title) in PICTURES.items() if slug in drawn)
     yield _errors(crossover)
     yield page.Details("Every point", (_points(crossover),))
 

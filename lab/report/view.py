@@ -185,13 +185,23 @@ class View:
         words_: dict[str, object] = {
             "PROFILE": profile.name,
             **{name: profile.words[name] for name in profile.replaced},
-            "STACKS": ",".join(self.stack_names),
-            "SCENARIOS": _quoted(",".join(scenario.id for scenario in self.run.scenarios)),
+            **self._choice,
             **{setting.upper(): value for setting, value in self.run.facts.get("budget", {}).items()},
             "RUNTIME": self.run.facts.get("runtime"),
             "SEED": self.run.facts.get("seed"),
         }
         return " ".join(["make bench", *(f"{name}={value}" for name, value in words_.items() if value is not None)])
+
+    @property
+    def _choice(self) -> dict[str, object]:
+        """Return the words for stacks and scenarios; none where a profile of cells had all of its own."""
+        ids, profile = [scenario.id for scenario in self.run.scenarios], self.run.profile
+        chosen = {"STACKS": (self.stack_names, profile.stacks), "SCENARIOS": (ids, profile.scenarios)}
+        return {
+            word: _quoted(",".join(names))
+            for word, (names, own) in chosen.items()
+            if not profile.cells or set(names) != set(own)
+        }
 
 
 def _quoted(text: str) -> str:

@@ -88,7 +88,10 @@ def _charts(view: View) -> dict[str, str]:
     """Return slug of the chapter -> SVG."""
     drawn = {chapter.slug: _chart(chapter, view.run.baseline) for chapter in view.told}
     if found := view.crossover:
-        drawn |= {slug: charts.draw_map(found.pairs(), figure, found.law) for slug, figure in map_.PICTURES.items()}
+        drawn |= {
+            slug: charts.draw_map(found.pairs(), figure, title, found.law)
+            for slug, (figure, title) in map_.PICTURES.items()
+        }
     return {slug: svg for slug, svg in drawn.items() if svg is not None}
 
 
