@@ -35,7 +35,7 @@ def draw(cells: Sequence[Cell], baseline: str) -> str | None:
     chart = altair.hconcat(_throughput(rows), _latency(rows), spacing=36).resolve_scale(
         fill="independent", shape="independent"
     )
-    return _svg(chart)
+    return svg(chart)
 
 
 def draw_shares(cells: Sequence[Cell]) -> str | None:
@@ -57,7 +57,7 @@ def draw_shares(cells: Sequence[Cell]) -> str | None:
             orient="bottom", symbolStrokeWidth=1.5, symbolStrokeColor="currentColor", symbolFillColor="transparent"
         ),
     ).scale(domain=list(dict.fromkeys(str(point["share"]) for point in points)))
-    return _svg(_bends(points, "rate", "requests per second offered", shape))
+    return svg(_bends(points, "rate", "requests per second offered", shape))
 
 
 def draw_sweep(cells: Sequence[Cell]) -> str | None:
@@ -73,7 +73,7 @@ def draw_sweep(cells: Sequence[Cell]) -> str | None:
     if not points:
         return None
     throughput = _bend(points, "users", "users", "rps", "correct responses per second")
-    return _svg(altair.hconcat(throughput, _bends(points, "users", "users"), spacing=36))
+    return svg(altair.hconcat(throughput, _bends(points, "users", "users"), spacing=36))
 
 
 def _point(cell: Cell) -> dict[str, object]:
@@ -115,7 +115,8 @@ def _bend(
     return altair.layer(base.mark_line(strokeWidth=1.5), marks).properties(width=_WIDTH_PX, height=_BEND_PX)
 
 
-def _svg(chart: Any) -> str:
+def svg(chart: Any) -> str:
+    """Return a chart as the picture of a report, in its colours."""
     return str(vl_convert.vegalite_to_svg(json.dumps(_styled(chart).to_dict())))
 
 

@@ -1,0 +1,1 @@
+"""Measures what calls, coroutines, tasks and threads cost, with the scripts of stacks/micro/."""
