@@ -54,7 +54,7 @@ def measure(project: Project, runtime: Runtime, folder: Path, say: Reporter, eff
         f"--values={effort.values}",
         f"--min-time={effort.min_time_s}",
     )
-    say.step(f"Measuring the naive benchmark in {effort.naive_processes} processes, about half a minute.")
+    say.step(f"Measuring the naive benchmark in {effort.naive_processes} processes, about a quarter of a minute.")
     naive = _answer(runtime, "naive", f"--processes={effort.naive_processes}", f"--calls={effort.naive_calls}")
     found = Original.read(
         {

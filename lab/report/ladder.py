@@ -46,9 +46,9 @@ def answer(original: Original) -> Iterator[str]:
     yield from (f"{_about(original, name)}: {_time(found[name])}" for name in LEADING if name in found)
     ratios, proper = micro.naive_ratios(original), micro.proper_ratio(original)
     yield (
-        f"The naive benchmark says that a coroutine takes {_more(CLAIMED.ratio)} more time than a function. "
-        f"Measured by pyperf: {_more(proper.mean)} more{_interval(proper)}. "
-        f"{len(ratios)} repetitions of the naive one: {_more(min(ratios))} to {_more(max(ratios))}."
+        f'Naive benchmark: quoted with an overhead of {_over(CLAIMED.ratio)} for a coroutine ("3-5 times slower"). '
+        f"Measured by pyperf: {_over(proper.mean)}{_interval(proper)}. "
+        f"{len(ratios)} repetitions of the naive one: {_over(min(ratios))} to {_over(max(ratios))}."
     )
 
 
@@ -75,16 +75,17 @@ def _strays(original: Original) -> Iterator[str]:
         f"It times {original.calls:,} calls once, then as many awaits once, and divides. One process gives one sample, "
         "which says nothing of its own spread."
     )
+    yield ""
     yield (
-        f"- In {len(ratios)} fresh processes the overhead was {_more(min(ratios))} to {_more(max(ratios))}, "
-        f"in the mean {_more(mean.mean)}{_interval(mean)}."
+        f"- In {len(ratios)} fresh processes the overhead was {_over(min(ratios))} to {_over(max(ratios))}, "
+        f"in the mean {_over(mean.mean)}{_interval(mean)}."
     )
     if proper.lo is not None and proper.hi is not None:
         outside = sum(not proper.lo <= ratio <= proper.hi for ratio in ratios)
         yield f"- {outside} of the {len(ratios)} are outside the interval of the proper measurement{_interval(proper)}."
     yield (
         f"- The calls alone, always the same work, took {min(functions):.4f} to {max(functions):.4f} s: "
-        f"the slowest process {_more(max(functions) / min(functions))} more than the fastest."
+        f"{words.times(max(functions) / min(functions))} times as long in the slowest process as in the fastest."
     )
     if awaited := micro.steps(original).get("await"):
         yield (
@@ -97,8 +98,8 @@ def _measured(original: Original) -> str:
     machine, processes = original.machine, max(map(len, original.steps.values()))
     where = f"{machine['cpus']} CPUs ({machine.get('cpu', 'unknown')}), {machine['system']}"
     return (
-        f"Measured {original.started_at:%Y-%m-%d} on a machine of {where}, runtime {original.runtime}, Python {original.python}, "
-        f"uvloop {original.versions.get('uvloop', 'unknown')}: {processes} processes for each step."
+        f"Measured {original.started_at:%Y-%m-%d} on a machine of {where}, runtime {original.runtime}, "
+        f"Python {original.python}, uvloop {original.versions.get('uvloop', 'unknown')}: {processes} processes for each step."
     )
 
 
@@ -114,14 +115,14 @@ def _time(value: Value) -> str:
     return f"{words.number(value.mean * scale)} {unit}{ends}"
 
 
-def _more(ratio: float) -> str:
-    """Write how much more than 1 a ratio is: 1.05 is `5.0 %`."""
+def _over(ratio: float) -> str:
+    """Write how much a ratio is over 1: 1.05 is `+5.0 %`."""
     share = 100 * (ratio - 1)
-    return f"{share:.0f} %" if abs(share) >= 100 else f"{share:.1f} %"
+    return f"{share:+.0f} %" if abs(share) >= 100 else f"{share:+.1f} %"
 
 
 def _interval(ratio: Value) -> str:
-    return f" ({_more(ratio.lo)} to {_more(ratio.hi)})" if ratio.lo and ratio.hi else ""
+    return f" ({_over(ratio.lo)} to {_over(ratio.hi)})" if ratio.lo and ratio.hi else ""
 
 
 def _picture(original: Original) -> Any:
@@ -151,7 +152,7 @@ def _dots(original: Original) -> Any:
     ends = {"lo": 100 * ((proper.lo or proper.mean) - 1), "hi": 100 * ((proper.hi or proper.mean) - 1)}
     rows = [{"process": n, "overhead": 100 * (r - 1)} for n, r in enumerate(micro.naive_ratios(original), start=1)]
     band = _chart([ends]).mark_rect(opacity=0.35, color=_COLOURS[1], stroke=_COLOURS[1]).encode(x="lo:Q", x2="hi:Q")
-    title = "overhead of a coroutine in %: each repetition of the naive benchmark, and the proper interval (blue)"
+    title = "overhead of a coroutine, %: naive repetitions; blue: the proper interval"
     dots = _chart(rows).mark_point(filled=True, size=50, opacity=1, color=_COLOURS[2])
     x = altair.X("overhead:Q", title=title).scale(zero=True)
     y = altair.Y("process:O", title="process", axis=altair.Axis(values=[1, 10, 20, 30]))
