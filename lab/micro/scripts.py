@@ -22,7 +22,7 @@ SERVICE = "micro"
 class Effort:
     """How much is measured; the default takes two minutes."""
 
-    processes: int = 12
+    processes: int = 16
     """Worker processes of each step."""
     values: int = 3
     """Of each worker process, behind one that warms up."""
