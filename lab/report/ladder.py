@@ -34,10 +34,10 @@ def write(folder: Path) -> list[Path]:
         LabError: micro.json is missing or damaged.
     """
     found = micro.original(folder)
-    page, picture = folder / "micro.md", folder / "micro.svg"
-    page.write_text("\n".join(_page(found)) + "\n")
+    text, picture = folder / "micro.md", folder / "micro.svg"
+    text.write_text("".join(f"{line}\n" for line in page(found)))
     picture.write_text(charts.standalone(charts.svg(_picture(found))))
-    return [page, picture]
+    return [text, picture]
 
 
 def answer(original: Original) -> Iterator[str]:
@@ -62,7 +62,8 @@ def table(original: Original) -> Iterator[str]:
         yield f"| {name} | {_about(original, name)} | {mean} | {interval.rstrip(')')} |"
 
 
-def _page(original: Original) -> Iterator[str]:
+def page(original: Original) -> Iterator[str]:
+    """Yield micro.md."""
     yield from ("# What a coroutine costs", "", *table(original), "")
     yield from ("![Each step, and the repetitions of the naive benchmark](micro.svg)", "")
     yield from ("## How far the naive benchmark strays", "", *_strays(original))
