@@ -47,6 +47,7 @@ def values(**changed: Any) -> dict[str, Any]:
         "git": None,
         "sha256": {},
         "cpus": [0],
+        "others_busy": 0.02,
         "python": "3.13.5",
         "versions": {"uvloop": "0.23.0"},
         "calls": 100_000,
@@ -125,6 +126,13 @@ def test_the_page_begins_with_the_costs_and_says_how_far_the_naive_one_strays(tm
     assert "-10.0 % to +30.0 %" in lines[5]
     assert "2 of the 2 are outside the interval of the proper measurement" in page.read_text()
     assert picture.read_text().startswith("<svg")
+
+
+@pytest.mark.parametrize(("busy", "advised"), [(None, False), (0.02, False), (0.4, True)])
+def test_the_page_says_when_other_programs_ran(busy: float | None, advised: bool) -> None:
+    measured = next(iter(ladder.table(read(others_busy=busy))))
+    assert ("Close other programs" in measured) == advised
+    assert ("busiest other CPU" in measured) == (busy is not None)
 
 
 def test_a_page_can_be_derived_again(

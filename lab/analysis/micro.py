@@ -58,6 +58,8 @@ class Original(Noun):
     sha256: dict[str, str]
     cpus: tuple[int, ...]
     """Where the scripts ran; empty: anywhere."""
+    others_busy: float | None
+    """Share of the time for which the busiest of the other CPUs was busy; None without another CPU."""
     python: str
     """Version of the Python that was measured."""
     versions: dict[str, str]
@@ -66,7 +68,7 @@ class Original(Noun):
     about: dict[str, str]
     """Step -> what it does."""
     steps: Annotated[dict[str, Annotated[tuple[Seconds, ...], Field(min_length=1)]], Field(min_length=1)]
-    """Step -> seconds, one mean of each worker process; those at one place were measured close together in time."""
+    """Step -> seconds, one median of each worker process; those at one place were measured close together in time."""
     naive: Annotated[tuple[Naive, ...], Field(min_length=1)]
 
     @classmethod

@@ -10,6 +10,7 @@ from typing import Any
 from lab.analysis.micro import Original
 from lab.config.project import Project
 from lab.errors import LabError
+from lab.host import machine, readings
 from lab.paths import MICRO, ROOT
 from lab.run import provenance
 from lab.run.progress import Reporter
@@ -24,10 +25,10 @@ class Effort:
 
     processes: int = 16
     """Worker processes of each step."""
-    values: int = 3
+    values: int = 60
     """Of each worker process, behind one that warms up."""
-    min_time_s: float = 0.02
-    """Of a value, at least."""
+    min_time_s: float = 0.001
+    """Of a value, at least: less than a time slice of the scheduler."""
     naive_processes: int = 30
     naive_calls: int = 100_000
 
@@ -45,7 +46,8 @@ def measure(project: Project, runtime: Runtime, folder: Path, say: Reporter, eff
     say.step(f"Preparing {SERVICE} ({runtime.name}) …")
     runtime.prepare([SERVICE])
     started_at, began_s = datetime.now(UTC), time.monotonic()
-    facts = provenance.surroundings({SERVICE: service})
+    facts, others = provenance.surroundings({SERVICE: service}), set(machine.usable()) - set(service.cpuset)
+    before = readings.cores(others)
     say.step(f"Measuring each step in {effort.processes} processes, about two minutes.")
     ladder = _answer(
         runtime,
@@ -56,6 +58,7 @@ def measure(project: Project, runtime: Runtime, folder: Path, say: Reporter, eff
     )
     say.step(f"Measuring the naive benchmark in {effort.naive_processes} processes, about a quarter of a minute.")
     naive = _answer(runtime, "naive", f"--processes={effort.naive_processes}", f"--calls={effort.naive_calls}")
+    shares = (readings.busy_share(before[cpu], now) for cpu, now in readings.cores(others).items())
     found = Original.read(
         {
             "format": 1,
@@ -63,6 +66,7 @@ def measure(project: Project, runtime: Runtime, folder: Path, say: Reporter, eff
             "took_s": time.monotonic() - began_s,
             "runtime": runtime.name,
             "cpus": service.cpuset,
+            "others_busy": max((share for share in shares if share is not None), default=None),
             **facts,
             "versions": provenance.locked_versions(ROOT / service.lock) if service.lock else {},
             "calls": effort.naive_calls,

@@ -25,6 +25,8 @@ LEADING = (
 _LOOPS = ("asyncio", "uvloop")
 _COLOURS = ["#8a8f98", "#3b82c4", "#d08a2e"]
 _ROW_PX, _WIDTH_PX = 20, 420
+_DISTURBED = 0.1
+"""From this share on, what runs on the other CPUs can slow the steps down: they may share a core."""
 
 
 def write(folder: Path) -> list[Path]:
@@ -98,9 +100,12 @@ def _strays(original: Original) -> Iterator[str]:
 def _measured(original: Original) -> str:
     machine, processes = original.machine, max(map(len, original.steps.values()))
     where = f"{machine['cpus']} CPUs ({machine.get('cpu', 'unknown')}), {machine['system']}"
+    busy = original.others_busy
+    beside = "" if busy is None else f" The busiest other CPU was busy for {words.percent(busy)} of the time."
+    advice = " Close other programs and measure again." if busy is not None and busy > _DISTURBED else ""
     return (
         f"Measured {original.started_at:%Y-%m-%d} on a machine of {where}, runtime {original.runtime}, "
-        f"Python {original.python}, uvloop {original.versions.get('uvloop', 'unknown')}: {processes} processes for each step."
+        f"Python {original.python}, uvloop {original.versions.get('uvloop', 'unknown')}: {processes} processes for each step.{beside}{advice}"
     )
 
 

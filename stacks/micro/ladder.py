@@ -1,6 +1,7 @@
 """The cost of a call, a coroutine, a task, a thread, step by step, measured by pyperf.
 
-It prints, as JSON, the seconds that each step took in each of its worker processes: the mean over the values of that process.
+It prints, as JSON, the seconds that each step took in each of its worker processes: the median of the values of that process.
+Values are short, so that most of them are not interrupted, and the median leaves the others out.
 A round measures each step once, in a fresh process. So a disturbance of the machine falls on many steps, not on all processes of one.
 """
 
@@ -140,7 +141,7 @@ def measure() -> dict[str, list[float]]:
             measured = STEPS[name].measure(runner, f"{name} {number}")
             if measured is not None and not options.worker:
                 loops[name] = measured.get_runs()[-1].get_loops()
-                found[name].append(measured.mean())
+                found[name].append(measured.median())
     return {} if options.worker else found
 
 
