@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import altair
@@ -25,6 +26,8 @@ LEADING = (
 _LOOPS = ("asyncio", "uvloop")
 _COLOURS = ["#8a8f98", "#3b82c4", "#d08a2e"]
 _ROW_PX, _WIDTH_PX = 20, 420
+_LINE = 150
+"""Characters of a line, since documents quote the page."""
 _DISTURBED = 0.1
 """From this share on, what runs on the other CPUs can slow the steps down: they may share a core."""
 
@@ -56,8 +59,8 @@ def answer(original: Original) -> Iterator[str]:
 
 def table(original: Original) -> Iterator[str]:
     """Yield where and how the steps were measured, the answer, and every step, in Markdown."""
-    yield from (_measured(original), "")
-    yield from (f"- {line}" for line in answer(original))
+    yield from (fill(_measured(original), _LINE), "")
+    yield from (fill(f"- {line}", _LINE, subsequent_indent="  ") for line in answer(original))
     yield from ("", "| step | what | time | 95 % interval |", "| --- | --- | --: | --: |")
     for name, value in micro.steps(original).items():
         mean, interval = _time(value).partition(" (")[::2]
