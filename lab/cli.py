@@ -110,6 +110,14 @@ def down() -> None:
 
 
 @app.command()
+def micro(runtime: Runtime = "auto", run: Run = "") -> None:
+    """Measure what calls, coroutines, tasks and threads cost, and what a naive benchmark of them says; two minutes."""
+    from lab.commands import microbench
+
+    _leave(microbench.micro(runtime, run))
+
+
+@app.command()
 def report(run: Run = "latest") -> None:
     """Derive summary and report again from a run's originals."""
     from lab.report import again

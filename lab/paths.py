@@ -10,6 +10,8 @@ LOCKS = ROOT / "locks"
 RESULTS = ROOT / "results"
 STATE = ROOT / ".lab"
 """State that the lab keeps between two commands (the lock, logs); ignored by git."""
+MICRO = "micro.json"
+"""Original of the micro benchmarks, in a folder of RESULTS."""
 
 COMPOSE_PROJECT = "async-lab-" + hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
 """One per checkout, so that two checkouts do not remove each other's containers."""

@@ -151,6 +151,10 @@ class FakeRuntime:
     def run(self, label: str) -> None:
         self.step(f"run {label}")
 
+    def output_of(self, service: str, words: Sequence[str]) -> str:
+        self.step(f"output of {service} {' '.join(words)}")
+        return ""
+
     def target(self, label: str) -> Target:
         if label in self._world.dead:
             raise LabError(f"{label} is not running.")

@@ -58,6 +58,8 @@ def test_doctor_imports_nothing_slow() -> None:
         ["verify", "--runtime=nonsense"],
         ["up"],
         ["up", "--stack=nonsense"],
+        ["micro", "--runtime=nonsense"],
+        ["micro", "--run=../nonsense"],
         ["report", "--run=nonsense"],
     ],
     ids=" ".join,

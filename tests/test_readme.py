@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks import http_clients
+from lab.analysis import micro
 from lab.commands import docs_tables
 from lab.errors import LabError
 from lab.paths import ROOT
-from lab.report import effects
+from lab.report import effects, ladder
 
 
 @pytest.mark.parametrize("file", docs_tables.quoting_files(), ids=lambda path: path.name)
@@ -69,3 +70,9 @@ def test_a_quoted_run_begins_with_its_contrasts_under_the_first_closed_load(tmp_
     (tmp_path / "report.md").write_text("# A run\n\n## The rest\n\n- x at 64 users: 4.\n")
     assert docs_tables.contrast_table(tmp_path) == ""
     assert list(docs_tables.contrasts(tmp_path, "closed:64")) == []
+
+
+@pytest.mark.parametrize("name", ["micro-docker", "micro-process"])
+def test_the_page_of_committed_micro_benchmarks_is_what_was_measured(name: str) -> None:
+    folder = ROOT / "results/reference" / name
+    assert "".join(f"{line}\n" for line in ladder.page(micro.original(folder))) == (folder / "micro.md").read_text()

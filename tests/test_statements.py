@@ -134,16 +134,6 @@ def test_a_ratio_of_cells_is_formed_inside_the_blocks() -> None:
     assert found.value == pytest.approx(math.exp(sum(logs) / len(logs)))
 
 
-def test_a_ratio_of_processes_is_of_two_independent_samples() -> None:
-    evidence = EXPERIMENTS["aggregate"].evidence[0]
-    told = Told({(evidence.of, "us"): dict(enumerate(BLOCKS)), (evidence.over, "us"): dict(enumerate(OTHERS))})  # type: ignore[dict-item]
-    found = estimate(evidence, told, 0.95)
-    assert isinstance(found, Estimate)
-    both = ([math.log(value) for value in values] for values in (BLOCKS, OTHERS))
-    known = distributions.ttest_ind(*both, equal_var=False).confidence_interval(0.95)
-    assert (found.lo, found.hi) == pytest.approx((math.exp(known.low), math.exp(known.high)))
-
-
 def test_fewer_than_six_blocks_make_no_claim() -> None:
     evidence = EXPERIMENTS["file-local"].evidence[0]
     told = Told({(evidence.of, "rps"): dict(enumerate(BLOCKS[:5]))})
@@ -227,7 +217,7 @@ def test_a_run_that_declares_nothing_has_no_answers(tmp_path: Path) -> None:
 
 def test_a_stack_that_declares_not_to_serve_something_is_an_answer() -> None:
     omitting = stack("flask-gunicorn", "threads", omits={"/ws": "WSGI has no WebSockets"})
-    material = Material({}, {}, {"ws": scenario("ws")}, {"flask-gunicorn": omitting}, {})
+    material = Material({}, {}, {"ws": scenario("ws")}, {"flask-gunicorn": omitting}, None)
     evidence = next(one for one in EXPERIMENTS["protocols"].evidence if one.of.stack == "flask-gunicorn")
     assert estimate(evidence, material, 0.95) == Estimate(0, 0, 0, 6)
 

@@ -1,5 +1,6 @@
 """The law of the crossover, fitted to what a run measured of it, and how far it is from that."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -45,21 +46,27 @@ class Measured:
 def measured(
     cells: Iterable[Cell], scenarios: Mapping[str, Scenario], stacks: Mapping[str, Stack]
 ) -> tuple[Measured, ...]:
-    """Return the valid cells of one stack in its two kinds of handlers, closed load, each at its point."""
-    found = []
+    """Return the valid cells under closed load, each at its point, of the stack that has most of them in both kinds of handlers."""
+    families: dict[tuple[object, ...], list[Measured]] = defaultdict(list)
     for cell in cells:
         scenario, stack, load = scenarios.get(cell.scenario), stacks[cell.stack], Load.model_validate(cell.load)
         cpu_ms = None if scenario is None else _cpu_ms(scenario)
         if scenario is None or cpu_ms is None or not cell.valid or not cell.rps or stack.workers != 1:
             continue
-        if load.question != "closed" or stack.framework != "FastAPI" or stack.server != "Uvicorn":
+        if load.question != "closed" or stack.model not in ("threads", "async"):
             continue
         threads = stack.slots if stack.model == "threads" else None
         point = Point(float(scenario.params["ms"]), cpu_ms, load.amount, threads)
         rps, ends = cell.rps.mean, (cell.rps.lo, cell.rps.hi)
         lo, hi = (rps if end is None else end for end in ends)
-        found.append(Measured(point, rps, lo, hi, cell.amount("p99_ms"), cell.amount("memory_mb")))
-    return tuple(found)
+        one = Measured(point, rps, lo, hi, cell.amount("p99_ms"), cell.amount("memory_mb"))
+        families[stack.framework, stack.server, stack.loop, stack.parser].append(one)
+    return tuple(max(families.values(), key=_least_of_a_side)) if families else ()
+
+
+def _least_of_a_side(measured: Sequence[Measured]) -> int:
+    threads = sum(one.point.threads is not None for one in measured)
+    return min(threads, len(measured) - threads)
 
 
 def _cpu_ms(scenario: Scenario) -> float | None:
@@ -80,8 +87,7 @@ class Crossover:
     @classmethod
     def of(cls, measured: Sequence[Measured]) -> "Crossover | None":
         """Return the fit; None where a side has too few points."""
-        threads = sum(one.point.threads is not None for one in measured)
-        return None if min(threads, len(measured) - threads) < LEAST else cls(tuple(measured))
+        return None if _least_of_a_side(measured) < LEAST else cls(tuple(measured))
 
     @cached_property
     def law(self) -> Law:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import typer
 
-from lab.answers.advise import Question, advice
+from lab.answers.choice import Question, advice
 from lab.answers.crossover import WORKLOAD, Crossover
 from lab.errors import Exit, LabError
 from lab.host import machine

@@ -5,6 +5,7 @@ derived file mean between `<!-- columns <file> -->` and `<!-- /columns -->`, the
 `<!-- stacks -->` and `<!-- /stacks -->`, and the table of a run's contrasts between `<!-- contrasts <run> -->` and `<!-- /contrasts -->`,
 of some with `<!-- contrasts <run> <factors> <scenarios> -->`, each with commas. `<!-- cells <run> <columns> -->` (until `<!-- /cells -->`) has
 every cell of a run with these columns of summary.csv, and `<!-- table <run> <heading> -->` the table of a section of its report.
+`<!-- micro <run> -->` has the answer and the steps of micro benchmarks.
 """
 
 import csv
@@ -13,13 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import fill
 
-from lab.analysis import columns
+from lab.analysis import columns, micro
 from lab.config.project import Project
 from lab.errors import Exit, LabError
 from lab.model.loads import Family, Load
 from lab.model.stack import FACTORS
 from lab.paths import ROOT
-from lab.report import effects, words
+from lab.report import effects, ladder, words
 from lab.run.store import RunFolder
 
 Row = Mapping[str, str]
@@ -30,7 +31,7 @@ FIRST = 3
 WIDTH = 150
 """Characters of a line of a document."""
 _MARKED = re.compile(
-    r"(<!-- (?P<word>columns|stacks|contrasts|cells|table|run)(?: (?P<rest>[^>]+?))? -->\n).*?(?P<end><!-- /(?P=word) -->)",
+    r"(<!-- (?P<word>columns|stacks|contrasts|cells|table|micro|run)(?: (?P<rest>[^>]+?))? -->\n).*?(?P<end><!-- /(?P=word) -->)",
     re.DOTALL,
 )
 
@@ -68,6 +69,8 @@ def _written(word: str, rest: str) -> str:
             return cells(ROOT / first, others.split(","))
         case "table":
             return report_table(ROOT / first, others)
+        case "micro":
+            return "".join(f"{line}\n" for line in ladder.table(micro.original(ROOT / first)))
         case "contrasts":
             return contrast_table(ROOT / first, *(names.split(",") for names in others.split()))
         case _:

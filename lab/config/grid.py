@@ -1,6 +1,6 @@
 """Grids of wait, CPU time, users and threads, on which threads and coroutines are compared: the same stack, `def` or `async def`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Literal
@@ -10,7 +10,6 @@ from lab.config.variants import normal
 from lab.model.loads import CellName, Load
 
 Grid = Literal["crossover", "held-out"]
-COROUTINES, THREADS = "fastapi-uvicorn", "fastapi-def"
 USUAL_THREADS = 40
 LONGEST_MS = 100
 OVERHEAD_MS = 0.25
@@ -21,22 +20,24 @@ POINTS, SEED = 20, 8
 """Of the points that no fit knows."""
 
 
-def cells(grid: Grid, loadtests: Path) -> tuple[CellName, ...]:
-    """Return the cells of a grid: both sides at every point, each cell once."""
+def cells(grid: Grid, stacks: Sequence[str], loadtests: Path) -> tuple[CellName, ...]:
+    """Return the cells of a grid: both sides at every point, each cell once.
+
+    Args:
+        grid: which one.
+        stacks: of coroutines and of threads; the second is varied in its number of threads.
+        loadtests: where the scenarios are.
+    """
+    coroutines, threads = stacks
     points = list(_crossover() if grid == "crossover" else _held_out())
     texts = list(dict.fromkeys(_text(wait_ms, cpu_ms) for wait_ms, cpu_ms, _, _ in points))
     ids = dict(zip(texts, (one.id for one in scenarios.find(loadtests, texts)), strict=True))
     found = (
         (stack, ids[_text(wait_ms, cpu_ms)], Load.model_validate(f"closed:{users}"))
-        for wait_ms, cpu_ms, users, threads in points
-        for stack in (COROUTINES, threads_named(threads))
+        for wait_ms, cpu_ms, users, slots in points
+        for stack in (coroutines, threads if slots == USUAL_THREADS else normal(f"{threads}+slots={slots}"))
     )
     return tuple(dict.fromkeys(found))
-
-
-def threads_named(threads: int) -> str:
-    """Return the stack of so many threads."""
-    return THREADS if threads == USUAL_THREADS else normal(f"{THREADS}+slots={threads}")
 
 
 def _text(wait_ms: int, cpu_ms: int) -> str:

@@ -129,7 +129,7 @@ def profile(folder: Path, name: str) -> Profile:
     found = _read(folder / "profiles.toml", name, tables[name])
     if found.experiments:
         return _with_cells(found, cells_of(experiments.chosen(folder, found.experiments)))
-    return _with_cells(found, grid.cells(found.grid, folder)) if found.grid else found
+    return _with_cells(found, grid.cells(found.grid, found.stacks, folder)) if found.grid else found
 
 
 def _with_cells(profile: Profile, cells: Sequence[CellName]) -> Profile:

@@ -100,7 +100,7 @@ class Profile(_OfLoads):
     experiments: tuple[str, ...] = ()
     """Ids of loadtests/experiments/, or `all`: what is measured is then what they need …"""
     grid: Literal["crossover", "held-out", ""] = ""
-    """… or a grid of wait, CPU time, users and threads (lab/config/grid.py): …"""
+    """… or a grid of wait, CPU time, users and threads (lab/config/grid.py) on two stacks, coroutines and threads: …"""
     cells: tuple[CellName, ...] = ()
     """… these stacks, scenarios and loads; empty: every stack has every scenario under every load."""
     blocks: int = Field(ge=1, le=MOST_BLOCKS)
@@ -136,8 +136,11 @@ class Profile(_OfLoads):
     @model_validator(mode="after")
     def _has_cells(self) -> Self:
         listed = (self.stacks, self.scenarios, self.loads)
-        if bool(self.experiments or self.grid) == all(listed) and not self.cells:
-            raise ValueError("a profile has either stacks, scenarios and loads, or experiments, or a grid")
+        whole = not self.grid and not self.experiments and all(listed)
+        of_grid = self.grid and not self.experiments and len(self.stacks) == 2 and not any(listed[1:])
+        of_experiments = self.experiments and not self.grid and not any(listed)
+        if not (whole or of_grid or of_experiments or self.cells):
+            raise ValueError("a profile has stacks, scenarios and loads; or experiments; or a grid and its two stacks")
         return self
 
     @model_validator(mode="after")

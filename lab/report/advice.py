@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from lab.answers.advise import Advice, Expected
+from lab.answers.choice import Advice, Expected
 from lab.report import words
 
 

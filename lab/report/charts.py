@@ -40,7 +40,7 @@ def draw(cells: Sequence[Cell], baseline: str) -> str | None:
     chart = altair.hconcat(_throughput(rows), _latency(rows), spacing=36).resolve_scale(
         fill="independent", shape="independent"
     )
-    return _svg(chart)
+    return svg(chart)
 
 
 def draw_shares(cells: Sequence[Cell]) -> str | None:
@@ -62,7 +62,7 @@ def draw_shares(cells: Sequence[Cell]) -> str | None:
             orient="bottom", symbolStrokeWidth=1.5, symbolStrokeColor="currentColor", symbolFillColor="transparent"
         ),
     ).scale(domain=list(dict.fromkeys(str(point["share"]) for point in points)))
-    return _svg(_bends(points, "rate", "requests per second offered", shape))
+    return svg(_bends(points, "rate", "requests per second offered", shape))
 
 
 def draw_sweep(cells: Sequence[Cell]) -> str | None:
@@ -78,7 +78,7 @@ def draw_sweep(cells: Sequence[Cell]) -> str | None:
     if not points:
         return None
     throughput = _bend(points, "users", "users", "rps", "correct responses per second")
-    return _svg(altair.hconcat(throughput, _bends(points, "users", "users"), spacing=36))
+    return svg(altair.hconcat(throughput, _bends(points, "users", "users"), spacing=36))
 
 
 def draw_map(points: Sequence[Both], figure: str, title: str, law: Law) -> str | None:
@@ -99,7 +99,7 @@ def draw_map(points: Sequence[Both], figure: str, title: str, law: Law) -> str |
         return None
     panels = list(dict.fromkeys(str(row["panel"]) for row in rows))
     drawn = [_map_panel([row for row in rows if row["panel"] == panel], panel, law) for panel in panels]
-    return _svg(altair.concat(*drawn, columns=2, spacing=28, title=title))
+    return svg(altair.concat(*drawn, columns=2, spacing=28, title=title))
 
 
 def _map_panel(rows: Sequence[dict[str, Any]], title: str, law: Law) -> Chart:
@@ -160,7 +160,8 @@ def _bend(
     return altair.layer(base.mark_line(strokeWidth=1.5), marks).properties(width=_WIDTH_PX, height=_BEND_PX)
 
 
-def _svg(chart: Any) -> str:
+def svg(chart: Any) -> str:
+    """Return a chart as the picture of a report, in its colours."""
     return str(vl_convert.vegalite_to_svg(json.dumps(_styled(chart).to_dict())))
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab.analysis import micro
+from lab.analysis.micro import Original
 from lab.analysis.validity.limits import Limits
 from lab.errors import LabError
 from lab.model.experiment import Experiment
@@ -13,6 +15,7 @@ from lab.model.mixtures import all_of
 from lab.model.outcome import Block, Outcome
 from lab.model.stack import AA, Stack, baseline
 from lab.model.workload import Profile, Scenario, Trial
+from lab.paths import MICRO
 from lab.report import older
 from lab.run.jsonlines import problem
 from lab.run.store import RunFolder
@@ -37,6 +40,8 @@ class Run:
     """Stack -> scenario -> what its trials could do at most."""
     experiments: tuple[Experiment, ...]
     """The statements under test, as they were declared when it began; none in older runs."""
+    micro: Original | None
+    """What `make micro` measures, of runs that need it."""
     blocks: tuple[Block, ...]
     """Every attempt at a block, noisy ones included."""
     cut_lines: int = 0
@@ -83,6 +88,7 @@ def read(path: Path) -> Run:
         stacks=stacks,
         scenarios=scenarios,
         experiments=experiments,
+        micro=micro.original(path) if (path / MICRO).exists() else None,
         limits=limits,
         outcomes=tuple(one for one in trials.values if not _stranger(one.trial, stacks, asked)),
         blocks=blocks.values,

@@ -95,7 +95,7 @@ class View:
             cells={(cell.stack, cell.scenario, cell.load): cell for cell in self._all_cells},
             scenarios=mixtures.all_of(self.run.scenarios),
             stacks={stack.name: stack for stack in self.run.stacks},
-            micro={},
+            micro=self.run.micro,
         )
         return [decided(experiment, material) for experiment in self.run.experiments]
 

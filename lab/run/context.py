@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from lab import contract
+from lab.analysis.micro import Original
+from lab.config.experiments import ALL
 from lab.config.plan import Plan
 from lab.host import noise, readings
 from lab.host.machine import CpuPlan
@@ -18,7 +20,7 @@ from lab.model.experiment import Experiment
 from lab.model.mixtures import all_of
 from lab.model.stack import AA, Arm, Service, Stack, Target, baseline
 from lab.model.workload import Scenario
-from lab.run import provenance, rounds, servers
+from lab.run import provenance, rounds, scripts, servers
 from lab.run.progress import Reporter
 from lab.run.starting import Started
 from lab.run.store import RunFolder
@@ -43,6 +45,7 @@ class World:
     verify: Callable[[str, Stack], list[contract.Finding]] = contract.verify
     settings: Callable[[Service, Target, int], Settings] = known
     rate: Callable[[Runtime, Sequence[Arm], Path, Collection[int]], rounds.Rate] = rounds.calibrated
+    micro: Callable[[Mapping[str, Service], Runtime, Path, Reporter], Original] = scripts.measure
     memory_bytes: Callable[[Target], int | None] = readings.memory_bytes
     driver: Callable[[Path, Collection[int]], AbstractContextManager[Driver]] = Driver
     monitor: Callable[[int], Monitor] = Monitor
@@ -80,6 +83,13 @@ class Context:
     def scenarios(self) -> dict[str, Scenario]:
         """Return the scenarios of the plan's trials by id."""
         return all_of(self.plan.scenarios)
+
+    @property
+    def needs_micro(self) -> bool:
+        """Return whether a statement that the profile asks about needs the steps of `make micro`."""
+        asked = self.plan.profile.experiments
+        steps = {one.id for one in self.experiments if any(side.step for side in one.sides)}
+        return bool(steps) and (ALL in asked or bool(steps & set(asked)))
 
     @property
     def baseline(self) -> str:

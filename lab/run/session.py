@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from lab.errors import LabError
 from lab.host.machine import running_on
+from lab.paths import MICRO
 from lab.run import preparation
 from lab.run.block import Attempts, Fleet
 from lab.run.context import Context
@@ -49,6 +50,8 @@ def _measure(context: Context, record: Record) -> None:
     with context.world.backing(context.runtime, context.services, context.folder.logs) as database_version:
         record.facts.setdefault("versions", {})[DATABASE] = {"postgresql": database_version}
         checked = preparation.check(context, record)
+        if context.needs_micro and not (context.folder.path / MICRO).exists():
+            context.world.micro(context.services, context.runtime, context.folder.path, context.say)
         limits = preparation.limits(context, record, checked.settings)
         context = preparation.turn_cpu_ms_into_rounds(context, record, checked.wrong)
         with (

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -18,12 +19,13 @@ from lab.paths import COMPOSE_FILE, COMPOSE_PROJECT, ROOT
 from lab.runtime import engine
 from lab.runtime.interface import Describe, Runtime, last_lines, refuse_missing_locks
 from lab.runtime.layers import Layers, layers
+from lab.signals import deaf
 
 T = TypeVar("T")
 
 _PROJECT, _SERVICE = "com.docker.compose.project", "com.docker.compose.service"
 """Labels of each container."""
-_BUILD_TIMEOUT_S = 1800
+_BUILD_TIMEOUT_S = _OUTPUT_TIMEOUT_S = 1800
 
 
 class DockerRuntime(Runtime):
@@ -76,6 +78,17 @@ class DockerRuntime(Runtime):
 
     def run(self, label: str) -> None:
         _asked(self._running[label][1].start)
+
+    def output_of(self, service: str, words: Sequence[str]) -> str:
+        """See Runtime.output_of: Compose makes a container for one command, which is not the service's own."""
+        command = ["run", "--no-deps", "--no-TTY", service, *words]
+        try:
+            return _compose(command, COMPOSE_PROJECT, self._variables, _OUTPUT_TIMEOUT_S)
+        finally:
+            with deaf():
+                for container in _containers(self._client, f"{_PROJECT}={COMPOSE_PROJECT}"):
+                    if container.labels[_SERVICE] == service:
+                        _asked(partial(container.remove, force=True))
 
     def target(self, label: str) -> Target:
         if label not in self._running:
@@ -137,8 +150,8 @@ def connect() -> docker.DockerClient:
 
 def _compose(
     words: Sequence[str], project: str, variables: Mapping[str, str], timeout_s: float = engine.CALL_TIMEOUT_S
-) -> None:
-    """Run `docker compose`, in a session of its own so that Ctrl-C does not interrupt it.
+) -> str:
+    """Run `docker compose` and return its standard output, in a session of its own so that Ctrl-C does not interrupt it.
 
     It gets this shell's environment, with no other LAB_ variable (those of docker-compose.yml) than those given.
     """
@@ -162,6 +175,7 @@ def _compose(
     if done.returncode:
         tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-15:])
         raise LabError(f"`docker compose {words[0]}` failed:\n{tail}")
+    return done.stdout
 
 
 def _by_project(arms: Iterable[Arm]) -> Iterator[tuple[str, dict[str, str], list[Arm]]]:

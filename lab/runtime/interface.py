@@ -51,6 +51,13 @@ class Runtime(Protocol):
             LabError: it could not be started.
         """
 
+    def output_of(self, service: str, words: Sequence[str]) -> str:
+        """Start a prepared service with these words as its command, wait for its end, and return its standard output.
+
+        Raises:
+            LabError: it failed, with the end of what it printed. Nothing of it is left then, or after a Ctrl-C.
+        """
+
     def target(self, label: str) -> Target:
         """Return the process to watch.
 

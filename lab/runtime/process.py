@@ -25,7 +25,7 @@ from lab.model.stack import Arm, Service, Target
 from lab.paths import COMPOSE_PROJECT, ROOT
 from lab.runtime import quota
 from lab.runtime.interface import Describe, Runtime, last_lines, refuse_missing_locks
-from lab.signals import deferred
+from lab.signals import deaf, deferred
 
 _FOLDER = "LAB_FOLDER"
 """Variable with the temporary folder of a service, named after this checkout. A later command finds by it the processes that
@@ -91,6 +91,22 @@ class ProcessRuntime(Runtime):
         with deferred():  # an unrecorded child would outlive this command
             self._running[label] = self._spawn(*self._created[label])
 
+    def output_of(self, service: str, words: Sequence[str]) -> str:
+        described = self._describe(self._variables)[service].model_copy(update={"command": tuple(words)})
+        with tempfile.TemporaryDirectory(prefix=_prefix()) as folder:
+            output, errors = Path(folder) / "output", Path(folder) / "errors"
+            try:
+                with deferred():
+                    child = self._running[service] = self._spawn(described, output, errors)
+                status = child.process.wait()
+            finally:
+                with deaf():
+                    self.stop([service])
+            if status:
+                tail = "\n".join(last_lines(errors, 15))
+                raise LabError(f"`{' '.join(words)}` failed with exit status {status}:\n{tail}")
+            return output.read_text()
+
     def target(self, label: str) -> Target:
         child = self._running.get(label)
         if child is None or child.process.poll() is not None:
@@ -127,15 +143,16 @@ class ProcessRuntime(Runtime):
         ours = child is not None and (Path(sys.executable).parent / child.service.command[0]).exists()
         return {"python": platform.python_version()} if ours else {}
 
-    def _spawn(self, service: Service, log: Path) -> "_Child":
-        with log.open("ab") as output, running_on(service.cpuset):
+    def _spawn(self, service: Service, log: Path, errors: Path | None = None) -> "_Child":
+        """Start the command; without a file for `errors` of its own, they are in the log."""
+        with log.open("ab") as output, (errors or log).open("ab") as errors_too, running_on(service.cpuset):
             process = subprocess.Popen(
                 [_found(service.command[0]) or service.command[0], *service.command[1:]],
                 cwd=ROOT / (service.working_dir or "."),
                 env=self._environment(service),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=subprocess.STDOUT,
+                stderr=errors_too,
                 start_new_session=True,
             )
         child = _Child(process, service)
