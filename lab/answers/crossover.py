@@ -61,7 +61,8 @@ def measured(
         lo, hi = (rps if end is None else end for end in ends)
         one = Measured(point, rps, lo, hi, cell.amount("p99_ms"), cell.amount("memory_mb"))
         families[stack.framework, stack.server, stack.loop, stack.parser].append(one)
-    return tuple(max(families.values(), key=_least_of_a_side)) if families else ()
+    most: list[Measured] = max(families.values(), key=_least_of_a_side, default=[])
+    return tuple(most)
 
 
 def _least_of_a_side(measured: Sequence[Measured]) -> int:

@@ -55,6 +55,9 @@ class Reader(Protocol):
     def figures(self, side: Side, metric: str) -> Figures | Missing:
         """Return what each block, or each process of a step, measured."""
 
+    def slots(self, side: Side) -> float:
+        """Return how many requests may be at work at once; infinite without a limit."""
+
 
 @dataclass(frozen=True)
 class Material:
@@ -79,6 +82,11 @@ class Material:
         if omitted is not None:
             return {0: 0.0} if metric == SERVED else Missing(f"{side.stack}: {omitted}", was_asked=False)
         return self._of_cell(metric, _key(side, scenario))
+
+    def slots(self, side: Side) -> float:
+        """Return how many requests may be at work at once: threads, or connections of a pool."""
+        known = self.trials.get((side.stack, side.scenario, str(side.load)))
+        return (known[0].limits.slots if known else None) or math.inf
 
     def _of_step(self, step: str) -> Figures | Missing:
         """Return the µs of a step in each round of processes, or what each naive benchmark says."""
@@ -117,11 +125,11 @@ def _key(side: Side, scenario: Scenario) -> tuple[str, str, str]:
 
 def estimate(evidence: Evidence, material: Reader, confidence: float) -> Estimate | Missing:
     """Return the evidence's estimate with its interval at this level."""
-    read = [material.figures(side, evidence.metric) for side in evidence.sides]
-    for one in read:
-        if isinstance(one, Missing):
-            return one
-    sides = [one for one in read if not isinstance(one, Missing)]
+    if evidence.profiled is not None:
+        return _over_forecast(evidence, material, confidence)
+    sides = _all([material.figures(side, evidence.metric) for side in evidence.sides])
+    if isinstance(sides, Missing):
+        return sides
     if evidence.metric == SERVED:
         return Estimate(sides[0][0], sides[0][0], sides[0][0], MIN_BLOCKS)
     first, *others = sides
@@ -133,6 +141,38 @@ def estimate(evidence: Evidence, material: Reader, confidence: float) -> Estimat
     elif isinstance(evidence.over, float):
         first = {number: value / evidence.over for number, value in first.items()}
     return _mean(list(first.values()), confidence)
+
+
+def _all(read: Sequence[Figures | Missing]) -> list[Figures] | Missing:
+    """Return the figures, or why the first of them that is missing is."""
+    missing = next((one for one in read if isinstance(one, Missing)), None)
+    return missing or [one for one in read if not isinstance(one, Missing)]
+
+
+def _over_forecast(evidence: Evidence, material: Reader, confidence: float) -> Estimate | Missing:
+    """Return the ratio of two throughputs over its forecast, inside the blocks that have both."""
+    forecasts = []
+    for side in (evidence.of, evidence.over):
+        assert isinstance(side, Side)  # noqa: S101  # Evidence refuses anything else
+        read = [material.figures(side, "rps")]
+        read += [material.figures(evidence.profile_of(side), metric) for metric in ("cpu_us_per_request", "mean_ms")]
+        known = _all(read)
+        if isinstance(known, Missing):
+            return known
+        rps, cpu_us, mean_ms = known
+        users = side.load.amount if side.load else 0
+        expected = {
+            block: _forecast_rps(cpu_us[block] / 1e3, mean_ms[block], users, material.slots(side))
+            for block in cpu_us.keys() & mean_ms.keys()
+        }
+        forecasts.append(_joined(rps, expected, operator.truediv))
+    of, over = forecasts
+    return _mean(list(_joined(of, over, operator.truediv).values()), confidence)
+
+
+def _forecast_rps(cpu_ms: float, whole_ms: float, users: int, slots: float) -> float:
+    """Return the throughput that a request's CPU time and whole time allow, by the bounds of lab/answers/law.py."""
+    return 1e3 * min(min(users, slots) / whole_ms, 1 / cpu_ms)
 
 
 def _joined(one: Figures, other: Figures, operation: Callable[[float, float], float]) -> Figures:

@@ -38,6 +38,7 @@ def _evidence(one: Weighed) -> dict[str, Any]:
         "of": _side(evidence.of),
         "less": None if evidence.less is None else _side(evidence.less),
         "over": _side(evidence.over) if isinstance(evidence.over, Side) else evidence.over,
+        "profiled": None if evidence.profiled is None else str(evidence.profiled),
         "unit": evidence.unit or ("times" if evidence.is_ratio else ""),
         "claimed_range": range_of(evidence) if evidence.decides else None,
         "finding": one.finding,

@@ -13,7 +13,7 @@ from lab.model.noun import Noun
 
 Verdict = Literal["supported", "refuted", "inconclusive", "not_measured"]
 _OF_A_CELL = ("stack", "scenario", "load")
-_INHERITED = ("metric", "unit", "above", "below", *_OF_A_CELL)
+_INHERITED = ("metric", "unit", "above", "below", "profiled", *_OF_A_CELL)
 """What a file says once for all its evidence."""
 
 
@@ -52,6 +52,9 @@ class Evidence(Noun):
     of: Side
     less: Side | None = None
     over: Side | float | None = None
+    profiled: Load | None = None
+    """Of a ratio of throughputs: a load of few users, under which CPU time and wait of a request forecast it. The estimate is
+    then the ratio over its forecast."""
     unit: str = ""
     """Of the estimate; empty for a ratio."""
     above: float | None = None
@@ -65,12 +68,19 @@ class Evidence(Noun):
             raise ValueError("evidence that decides needs `above` or `below`")
         if self.above is not None and self.below is not None and self.above > self.below:
             raise ValueError("`above` is more than `below`")
+        if self.profiled and not (self.is_ratio and self.metric == "rps" and self.less is None):
+            raise ValueError("only a ratio of throughputs has a forecast")
         return self
 
     @property
     def sides(self) -> tuple[Side, ...]:
         """Return all places where it reads a figure."""
-        return tuple(side for side in (self.of, self.less, self.over) if isinstance(side, Side))
+        read = tuple(side for side in (self.of, self.less, self.over) if isinstance(side, Side))
+        return read + (tuple(map(self.profile_of, read)) if self.profiled else ())
+
+    def profile_of(self, side: Side) -> Side:
+        """Return where a side's CPU time and wait of a request are read."""
+        return side.model_copy(update={"load": self.profiled})
 
     @property
     def is_ratio(self) -> bool:
