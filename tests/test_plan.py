@@ -10,7 +10,7 @@ from lab.config.plan import Plan, expected_s
 from lab.errors import LabError
 from lab.model.loads import Load
 from lab.model.stack import Stack
-from lab.model.workload import Profile, Scenario
+from lab.model.workload import Part, Profile, Scenario
 
 STACKS = [
     Stack(name=name, framework="F", server="S", model="async", port=port, baseline=name == "b", omits=omits)
@@ -128,3 +128,18 @@ def test_the_expected_time_counts_windows_and_overheads() -> None:
     plan = planned(blocks=2, aa=())
     assert plan.trials_per_block == 9
     assert expected_s(plan, per_trial_s=0.5, per_start_s=3) == 2 * (9 * 2.5 + 3 * len(plan.arms))
+
+
+def test_a_profile_with_cells_measures_these_and_what_its_mixtures_need_alone() -> None:
+    mixture = Scenario(
+        id="w+z=probe@50/s", workload="w", file="f", user="U", path="/w",
+        parts=(Part(scenario=SCENARIOS[0]), Part(scenario=SCENARIOS[2], rate=50)),
+    )  # fmt: skip
+    few, many = (Load.model_validate(f"closed:{users}") for users in (2, 64))
+    cells = (("a", "w", many), ("b", "z", many), ("c", mixture.id, few), ("b", "w", few))
+    asked = profile().model_copy(update={"cells": cells, "loads": (few, many)})
+    plan = selection.plan(asked, STACKS, [*SCENARIOS, mixture], 1)
+    alone = {("c", "w", few), ("c", "z", Load.model_validate("open:50"))}
+    twice = {("b@aa", "w", few)}
+    assert {(one.stack, one.scenario, one.load) for one in plan.block(0)} == {*cells, *alone, *twice}
+    assert plan.trials_per_block == len(cells) + len(alone) + len(twice)
