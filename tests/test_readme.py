@@ -76,3 +76,5 @@ def test_a_quoted_run_begins_with_its_contrasts_under_the_first_closed_load(tmp_
 def test_the_page_of_committed_micro_benchmarks_is_what_was_measured(name: str) -> None:
     folder = ROOT / "results/reference" / name
     assert "".join(f"{line}\n" for line in ladder.page(micro.original(folder))) == (folder / "micro.md").read_text()
+    assert max(micro.naive_ratios(micro.original(folder))) < 2, "docs/micro.md says that none comes near 359 %"
+    assert min(micro.naive_ratios(micro.original(folder))) < 1, "docs/micro.md says that single ones differ in sign"
