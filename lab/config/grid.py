@@ -14,8 +14,8 @@ USUAL_THREADS = 40
 LONGEST_MS = 100
 OVERHEAD_MS = 0.25
 """A guess of a stack's own CPU time per request: it only says where the knee of threads may be, near which the grid is dense."""
-PATIENCE_MS = 1_000
-"""CPU time that all users ask for at once: beyond it a window would have too few answers."""
+PATIENCE_MS = 1_200
+"""A round of all users takes so long at most: beyond it a window would have too few answers."""
 POINTS, SEED = 20, 8
 """Of the points that no fit knows."""
 
@@ -50,12 +50,17 @@ def _crossover() -> Iterator[tuple[int, int, int, int]]:
         for users in (1, 8):
             yield from ((wait_ms, cpu_ms, users, USUAL_THREADS) for wait_ms in (0, 8, 50))
         for users in (64, 512):
-            if users * cpu_ms > PATIENCE_MS:
-                continue
             for threads in (10, USUAL_THREADS, 200):
                 knee_ms = (threads - 1) * (cpu_ms + OVERHEAD_MS)
                 waits = {round(knee_ms * share) for share in (0.25, 0.5, 1, 2)} | {0, LONGEST_MS}
-                yield from ((wait_ms, cpu_ms, users, threads) for wait_ms in sorted(waits) if wait_ms <= LONGEST_MS)
+                points = ((wait_ms, cpu_ms, users, threads) for wait_ms in sorted(waits) if wait_ms <= LONGEST_MS)
+                yield from filter(_is_quick, points)
+
+
+def _is_quick(point: tuple[int, int, int, int]) -> bool:
+    """Return whether threads serve all users once in time."""
+    wait_ms, cpu_ms, users, threads = point
+    return users * max(cpu_ms, (wait_ms + cpu_ms) / threads) <= PATIENCE_MS
 
 
 def _held_out() -> Iterator[tuple[int, int, int, int]]:
@@ -70,6 +75,6 @@ def _held_out() -> Iterator[tuple[int, int, int, int]]:
             round(2 ** random.uniform(3, 9)),
             random.choice((10, 20, USUAL_THREADS, 100)),
         )
-        if point not in known and point[1] * point[2] <= PATIENCE_MS:
+        if point not in known and _is_quick(point):
             found += 1
             yield point
