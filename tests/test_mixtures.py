@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.analysis.mixed import influences, with_portions
+from lab.analysis.mixed import Changed, influences, with_portions
 from lab.analysis.summary import judged
 from lab.analysis.validity.limits import Limits
 from lab.config import scenarios
@@ -189,11 +189,13 @@ def test_what_scenarios_do_to_each_other_is_the_ratio_inside_the_blocks() -> Non
     mixed = [found(PROBED)]
     trials = judged(with_portions(probed(6), mixed), lambda _: Limits())
     crunch, probe = influences(trials, mixed, [Load.model_validate("closed:8")], ["a"])
-    assert crunch.figures["rps"].ratio.mean == pytest.approx(0.9)
+    ratios = [one.ratio for one in (crunch.figures["rps"], probe.figures["p50_ms"]) if one.ratio]
+    assert [ratio.mean for ratio in ratios] == pytest.approx([0.9, 5], rel=0.01)
     assert (probe.stack, str(probe.load)) == ("a", "open:50")
     assert "rps" not in probe.figures
     seen = probe.figures["p50_ms"]
-    assert (seen.alone, seen.beside, seen.ratio.mean) == pytest.approx((8, 40, 5), rel=0.01)
+    assert (seen.alone, seen.beside) == pytest.approx((8, 40), rel=0.01)
+    assert probe.figures["long_share"] == Changed(0, 0, None)
 
 
 def test_a_scenario_that_was_not_measured_alone_shows_no_influence() -> None:

@@ -20,6 +20,11 @@ def _percentile_ms(wanted: stats.Percentile) -> Measure:
     return measure
 
 
+def _long_share(latencies: stats.Latencies) -> float | None:
+    """Return the share of the answers that took longer than `stats.LONG_MS`."""
+    return stats.per(latencies.long, latencies.count)
+
+
 def _threads(sample: Sample) -> float | None:
     return sample.usage["server"].threads if "server" in sample.usage else None
 
@@ -29,8 +34,10 @@ MEASURES: Mapping[str, Measure] = {
     "cpu_us_per_request": stats.cpu_us_per_request,
     "mean_ms": lambda sample: stats.latencies(sample.driven.latency).mean_ms,
     "p50_ms": _percentile_ms(stats.P50),
+    "p90_ms": _percentile_ms(stats.P90),
     "p95_ms": _percentile_ms(stats.P95),
     "p99_ms": _percentile_ms(stats.P99),
+    "long_share": lambda sample: _long_share(stats.latencies(sample.driven.latency)),
     "memory_mb": lambda sample: stats.memory_mb([sample]),
     "threads": _threads,
     "server_busy": lambda sample: cpu_share(sample, "server"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import NamedTuple
 
 from lab.analysis import stats
@@ -38,16 +39,19 @@ def _apart(outcome: Outcome, mixture: Scenario) -> Iterator[Outcome]:
             yield outcome.model_copy(update=update)
 
 
-_FIGURES = {"closed": ("rps", "p50_ms", "p95_ms"), "open": ("p50_ms", "p95_ms")}
+_FIGURES = {"closed": ("rps", "p50_ms", "p90_ms", "long_share"), "open": ("p50_ms", "p90_ms", "long_share")}
 """Kind of a load -> what is compared: at a given rate throughput says nothing."""
 
 
 class Changed(NamedTuple):
-    """A figure alone and beside the others (geometric means over blocks), and the ratio inside each block with its interval."""
+    """A figure alone and beside the others (means over blocks), and the ratio inside each block with its interval.
+
+    Means are geometric; without a ratio, because a figure was 0, they are plain.
+    """
 
     alone: float
     beside: float
-    ratio: Value
+    ratio: Value | None
 
 
 @dataclass(frozen=True)
@@ -87,17 +91,22 @@ def influences(
 
 
 def _changed(beside: Mapping[int, Sample], alone: Mapping[int, Sample], metrics: Iterable[str]) -> dict[str, Changed]:
-    """Return the figures of the blocks that have both."""
+    """Return the figures of the blocks that have both; where one is 0, which has no ratio, their plain means."""
     found = {}
     for metric in metrics:
         measure = MEASURES[metric]
         both = [
             (a, b)
-            for block in alone.keys() & beside.keys()
-            if (a := measure(alone[block])) and (b := measure(beside[block]))
+            for block in sorted(alone.keys() & beside.keys())
+            if (a := measure(alone[block])) is not None and (b := measure(beside[block])) is not None
         ]
-        before, after = (stats.geometric(values) for values in zip(*both, strict=True)) if both else (None, None)
-        ratio = stats.geometric(b / a for a, b in both)
-        if before and after and ratio:
-            found[metric] = Changed(before.mean, after.mean, ratio)
+        if both and all(a > 0 and b > 0 for a, b in both):
+            before, after = (_known(stats.geometric(values)) for values in zip(*both, strict=True))
+            found[metric] = Changed(before, after, stats.geometric(b / a for a, b in both))
+        elif both:
+            found[metric] = Changed(fmean(a for a, _ in both), fmean(b for _, b in both), None)
     return found
+
+
+def _known(value: Value | None) -> float:
+    return value.mean if value else 0

@@ -26,7 +26,9 @@ class Percentile(NamedTuple):
     in_block: int
 
 
-P50, P95, P99 = Percentile(50, 20, 2), Percentile(95, 200, 20), Percentile(99, 1_000, 100)
+P50, P90, P95, P99 = Percentile(50, 20, 2), Percentile(90, 100, 10), Percentile(95, 200, 20), Percentile(99, 1_000, 100)
+LONG_MS = 50
+"""A person notices a delay of about twice this."""
 
 
 Encoded = Callable[[Sample], str | None]
@@ -75,8 +77,11 @@ def _over_blocks_ms(
 def latencies(encoded: str) -> "Latencies":
     """Return the figures of one encoded histogram; decoding it takes most of a report's time."""
     found = Histogram.decode(encoded)
-    known = {one.percent: found.percentile_us(one.percent) for one in (P50, P95, P99)}
-    return Latencies(found.count, per(found.mean_us(), 1e3), {percent: per(us, 1e3) for percent, us in known.items()})
+    known = {one.percent: found.percentile_us(one.percent) for one in (P50, P90, P95, P99)}
+    percentiles_ms = {percent: per(us, 1e3) for percent, us in known.items()}
+    return Latencies(
+        found.count, per(found.mean_us(), 1e3), percentiles_ms, found.count - found.count_until(LONG_MS * 1e3)
+    )
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,8 @@ class Latencies:
     mean_ms: float | None
     percentiles_ms: Mapping[float, float | None]
     """Percent -> that percentile; None where nothing was counted."""
+    long: int
+    """Those above `LONG_MS`."""
 
 
 def held_at_once(samples: Sequence[Sample]) -> float | None:

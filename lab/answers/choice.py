@@ -7,12 +7,11 @@ from typing import Literal
 
 import numpy
 
+from lab.analysis.comparison.rows import MARGIN
 from lab.answers.crossover import Crossover, Measured
 from lab.answers.law import Point
 
 Better = Literal["async def", "def", "too close", "not known"]
-WORTH = 1.15
-"""A ratio of throughputs that a choice is made for."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def advice(question: Question, crossover: Crossover) -> Advice:
     reasons = tuple(_beyond(question, crossover))
     return Advice(
         question=question,
-        better="not known" if reasons else _better(ratio, crossover.ratio_spread()),
+        better="not known" if reasons else _better(ratio, crossover.least_lead()),
         ratio=ratio,
         coroutines=_expected(coroutines, crossover),
         threads=_expected(threads, crossover),
@@ -72,9 +71,9 @@ def advice(question: Question, crossover: Crossover) -> Advice:
     )
 
 
-def _better(ratio: float, spread: float) -> Better:
-    """Return the side whose lead is larger than what the law was wrong by, and than what is worth a choice."""
-    if abs(log(ratio)) <= log(max(spread, WORTH)):
+def _better(ratio: float, least_lead: float) -> Better:
+    """Return the side whose lead is beyond the margin of comparisons, and so large that the law is seldom wrong about it."""
+    if abs(log(ratio)) < log(max(least_lead, 1 + MARGIN["rps"])):
         return "too close"
     return "async def" if ratio > 1 else "def"
 

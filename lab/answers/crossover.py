@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import exp, log
+from math import exp, inf, log
 
 import numpy
+from scipy.stats import theilslopes  # type: ignore[import-untyped]
 
 from lab.answers.law import Law, Point, Seen, better_form, errors
 from lab.model.cell import Cell
@@ -18,6 +19,8 @@ WORKLOAD = "mixed"
 """The scenarios that wait for W and compute for C."""
 LEAST = 8
 """Points of each side that a fit needs: it has four figures to find."""
+SURE = 0.95
+"""Share of the measured points in which the side that the law has ahead must be ahead, so that it is named."""
 LIKELY = 0.9
 """Share of the measured points that lie within what a prediction gives as its interval."""
 
@@ -48,6 +51,8 @@ def measured(
 ) -> tuple[Measured, ...]:
     """Return the valid cells under closed load, each at its point, of the stack that has most of them in both kinds of handlers."""
     families: dict[tuple[object, ...], list[Measured]] = defaultdict(list)
+    cells = list(cells)
+    really = _really(cells, scenarios, stacks)
     for cell in cells:
         scenario, stack, load = scenarios.get(cell.scenario), stacks[cell.stack], Load.model_validate(cell.load)
         cpu_ms = None if scenario is None else _cpu_ms(scenario)
@@ -56,13 +61,31 @@ def measured(
         if load.question != "closed" or stack.model not in ("threads", "async"):
             continue
         threads = stack.slots if stack.model == "threads" else None
-        point = Point(float(scenario.params["ms"]), cpu_ms, load.amount, threads)
+        point = Point(float(scenario.params["ms"]), cpu_ms * really, load.amount, threads)
         rps, ends = cell.rps.mean, (cell.rps.lo, cell.rps.hi)
         lo, hi = (rps if end is None else end for end in ends)
         one = Measured(point, rps, lo, hi, cell.amount("p99_ms"), cell.amount("memory_mb"))
         families[stack.framework, stack.server, stack.loop, stack.parser].append(one)
     most: list[Measured] = max(families.values(), key=_least_of_a_side, default=[])
     return tuple(most)
+
+
+def _really(cells: Iterable[Cell], scenarios: Mapping[str, Scenario], stacks: Mapping[str, Stack]) -> float:
+    """Return how much CPU time a millisecond that was asked for really took: machines do not keep the speed they had at the start.
+
+    The slope over the cells of coroutines whose CPU is full, by the median of all pairs (Theil 1950, Sen 1968); 1 without them.
+    """
+    full = [
+        (asked_ms, cpu_us / 1e3)
+        for cell in cells
+        if cell.bound_by == "server CPU" and stacks[cell.stack].model == "async" and cell.scenario in scenarios
+        if (asked_ms := _cpu_ms(scenarios[cell.scenario])) is not None
+        and (cpu_us := cell.amount("cpu_us_per_request")) is not None
+    ]
+    if len({asked_ms for asked_ms, _ in full}) < 2:  # a slope needs two points
+        return 1.0
+    asked, took = zip(*full, strict=True)
+    return float(theilslopes(took, asked).slope)
 
 
 def _least_of_a_side(measured: Sequence[Measured]) -> int:
@@ -100,13 +123,24 @@ class Crossover:
 
     def spread(self, threads: bool) -> float:
         """Return the factor within which a share of `LIKELY` of the points of a side is from the law."""
-        found = errors(self.law, [one.seen for one in self.side(threads)])
-        return exp(float(numpy.quantile(numpy.abs(found), LIKELY)))
+        return exp(likely(errors(self.law, [one.seen for one in self.side(threads)])))
+
+    def least_lead(self) -> float:
+        """Return the least ratio that the law must expect so that the side which it has ahead was ahead in `SURE` of the points."""
+        errs = sorted(
+            ((abs(log(one.expected)), (one.expected > 1) != (one.ratio > 1)) for one in self.pairs()), reverse=True
+        )
+        lead, wrong = inf, 0
+        for number, (expected, is_wrong) in enumerate(errs, start=1):
+            wrong += is_wrong
+            if wrong <= (1 - SURE) * number:
+                lead = expected
+        return exp(lead)
 
     def ratio_spread(self) -> float:
         """Return the same for the ratio of coroutines over threads, of points that have both."""
-        found = [abs(log(one.ratio / one.expected)) for one in self.pairs()]
-        return exp(float(numpy.quantile(found, LIKELY))) if found else self.spread(True) * self.spread(False)
+        found = [log(one.ratio / one.expected) for one in self.pairs()]
+        return exp(likely(found)) if found else self.spread(True) * self.spread(False)
 
     def pairs(self) -> list["Both"]:
         """Return every point that both sides have."""
@@ -118,6 +152,11 @@ class Crossover:
                 expected = self.law.rps(beside.point) / self.law.rps(one.point)
                 found.append(Both(one.point, beside.rps / one.rps, expected, _tails(beside, one)))
         return found
+
+
+def likely(errors: Sequence[float]) -> float:
+    """Return what a share of `LIKELY` of the errors do not exceed, whatever their sign."""
+    return float(numpy.quantile(numpy.abs(errors), LIKELY))
 
 
 def _tails(coroutines: Measured, threads: Measured) -> float | None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal
 
-from lab.answers.estimate import Estimate, Missing, Reader, estimate
+from lab.analysis.comparison.rows import MARGIN
+from lab.answers.estimate import Estimate, Missing, Reader, estimate, forecast
 from lab.model.experiment import Evidence, Experiment, Verdict
 
 CONFIDENCE = 0.95
@@ -22,8 +23,10 @@ class Weighed:
     """One piece of evidence with its estimate, and what it says."""
 
     evidence: Evidence
+    """With the range that a forecast gave it, where there is one."""
     estimate: Estimate | Missing
     finding: Finding
+    forecast: float | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,21 @@ def decided(experiment: Experiment, material: Reader) -> Answer:
 
 def _weighed(evidence: Evidence, material: Reader, confidence: float) -> Weighed:
     found = estimate(evidence, material, confidence)
-    return Weighed(evidence, found, finding(evidence, found))
+    if evidence.profiled is None:
+        return Weighed(evidence, found, finding(evidence, found))
+    expected = forecast(evidence, material)
+    if isinstance(expected, Missing):
+        return Weighed(evidence, expected, finding(evidence, expected))
+    ranged = evidence.model_copy(update=_range_of_winner(expected))
+    return Weighed(ranged, found, finding(ranged, found), expected)
+
+
+def _range_of_winner(ratio: float) -> dict[str, float]:
+    """Return the range in which a ratio of throughputs has the same winner, or none, by the margin of comparisons."""
+    more = 1 + MARGIN["rps"]
+    if ratio > more:
+        return {"above": more}
+    return {"below": 1 / more} if ratio < 1 / more else {"above": 1 / more, "below": more}
 
 
 def finding(evidence: Evidence, found: Estimate | Missing) -> Finding:
@@ -87,7 +104,7 @@ def rule(experiment: Experiment) -> str:
     """Return the rule in words."""
     deciding = [one for one in experiment.evidence if one.decides]
     several = len(deciding) > 1
-    ranges = list(dict.fromkeys(range_of(one) for one in deciding))
+    ranges = list(dict.fromkeys(map(range_of, deciding)))
     where = f"{ranges[0]}" if len(ranges) == 1 else "in its own range"
     which = {"all": ("every interval lies", "one lies"), "any": ("one interval lies", "all lie")}[experiment.needs]
     holds, fails = which if several else ("the interval lies", "it lies")
@@ -96,10 +113,16 @@ def rule(experiment: Experiment) -> str:
 
 
 def range_of(evidence: Evidence) -> str:
-    """Return the claimed range in words: `above 1.05`, `from 0.5 to 1 µs`."""
+    """Return the claimed range in words: `above 1.05`, `from 0.5 to 1 µs`; one of a forecast is known when that is made."""
     unit = f" {evidence.unit}" if evidence.unit else ""
-    if evidence.above is not None and evidence.below is not None:
-        if evidence.above == evidence.below:
-            return f"at {evidence.above:g}{unit}"
-        return f"from {evidence.above:g} to {evidence.below:g}{unit}"
-    return f"above {evidence.above:g}{unit}" if evidence.below is None else f"below {evidence.below:g}{unit}"
+    match evidence.above, evidence.below:
+        case None, None:
+            return "where the forecast has it"
+        case above, None:
+            return f"above {above:.3g}{unit}"
+        case None, below:
+            return f"below {below:.3g}{unit}"
+        case above, below if above == below:
+            return f"at {above:.3g}{unit}"
+        case above, below:
+            return f"from {above:.3g} to {below:.3g}{unit}"

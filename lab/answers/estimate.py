@@ -125,9 +125,7 @@ def _key(side: Side, scenario: Scenario) -> tuple[str, str, str]:
 
 def estimate(evidence: Evidence, material: Reader, confidence: float) -> Estimate | Missing:
     """Return the evidence's estimate with its interval at this level."""
-    if evidence.profiled is not None:
-        return _over_forecast(evidence, material, confidence)
-    sides = _all([material.figures(side, evidence.metric) for side in evidence.sides])
+    sides = _all([material.figures(side, evidence.metric) for side in evidence.read])
     if isinstance(sides, Missing):
         return sides
     if evidence.metric == SERVED:
@@ -135,9 +133,9 @@ def estimate(evidence: Evidence, material: Reader, confidence: float) -> Estimat
     first, *others = sides
     if evidence.less is not None:
         minus, *others = others
-        first = _joined(first, minus, operator.sub)
+        first = _difference(first, minus)
     if others:
-        first = _joined(first, others[0], operator.truediv)
+        first = _joined(first, _difference(*others), operator.truediv)
     elif isinstance(evidence.over, float):
         first = {number: value / evidence.over for number, value in first.items()}
     return _mean(list(first.values()), confidence)
@@ -149,30 +147,31 @@ def _all(read: Sequence[Figures | Missing]) -> list[Figures] | Missing:
     return missing or [one for one in read if not isinstance(one, Missing)]
 
 
-def _over_forecast(evidence: Evidence, material: Reader, confidence: float) -> Estimate | Missing:
-    """Return the ratio of two throughputs over its forecast, inside the blocks that have both."""
-    forecasts = []
+def forecast(evidence: Evidence, material: Reader) -> float | Missing:
+    """Return the ratio of throughputs that a few users let expect: the geometric mean over blocks of that in each of them."""
+    sides = []
     for side in (evidence.of, evidence.over):
         assert isinstance(side, Side)  # noqa: S101  # Evidence refuses anything else
-        read = [material.figures(side, "rps")]
-        read += [material.figures(evidence.profile_of(side), metric) for metric in ("cpu_us_per_request", "mean_ms")]
-        known = _all(read)
+        profile = evidence.profile_of(side)
+        known = _all([material.figures(profile, metric) for metric in ("cpu_us_per_request", "mean_ms")])
         if isinstance(known, Missing):
             return known
-        rps, cpu_us, mean_ms = known
-        users = side.load.amount if side.load else 0
-        expected = {
-            block: _forecast_rps(cpu_us[block] / 1e3, mean_ms[block], users, material.slots(side))
-            for block in cpu_us.keys() & mean_ms.keys()
-        }
-        forecasts.append(_joined(rps, expected, operator.truediv))
-    of, over = forecasts
-    return _mean(list(_joined(of, over, operator.truediv).values()), confidence)
+        cpu_us, mean_ms = known
+        users, slots = side.load.amount if side.load else 0, material.slots(side)
+        blocks = cpu_us.keys() & mean_ms.keys()
+        sides.append({block: _forecast_rps(cpu_us[block] / 1e3, mean_ms[block], users, slots) for block in blocks})
+    of, over = sides
+    ratios = _joined(of, over, operator.truediv)
+    return math.exp(fmean(map(math.log, ratios.values()))) if ratios else _too_few(0)
 
 
 def _forecast_rps(cpu_ms: float, whole_ms: float, users: int, slots: float) -> float:
     """Return the throughput that a request's CPU time and whole time allow, by the bounds of lab/answers/law.py."""
     return 1e3 * min(min(users, slots) / whole_ms, 1 / cpu_ms)
+
+
+def _difference(figures: Figures, less: Figures | None = None) -> Figures:
+    return figures if less is None else _joined(figures, less, operator.sub)
 
 
 def _joined(one: Figures, other: Figures, operation: Callable[[float, float], float]) -> Figures:

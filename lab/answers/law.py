@@ -9,6 +9,10 @@ answer and the user's next request, on the client's side. So
     threads     X = min(N / (W + C + t + z), T / (W + C + t), 1 / (C + t))
 
 and T threads stop being enough at about W = (T - 1) (C + t).
+
+These bounds are reached where requests never wait for each other's CPU time while the CPU has some left. The other extreme is a convoy:
+everybody waits, then everybody computes, and a round takes W + n (C + t) for the n requests inside. `Form` convoy lies between
+the two: a request waits for the CPU time of a share of the others.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +22,7 @@ from typing import Literal, get_args
 
 from scipy.optimize import least_squares  # type: ignore[import-untyped]
 
-Form = Literal["bounds", "mva"]
+Form = Literal["bounds", "mva", "convoy"]
 FORMS: tuple[Form, ...] = get_args(Form)
 
 
@@ -51,22 +55,26 @@ class Law:
     """t: the same on a thread of the pool."""
     client_ms: float
     """z: from an answer to the user's next request."""
-    speed: float
-    """CPU time that a millisecond of asked CPU work really took: machines do not keep their speed."""
+    coroutine_convoy: float = 0.0
+    """Form convoy: the share (0 to 1) of the other requests inside whose CPU time a request on a coroutine waits for."""
+    thread_convoy: float = 0.0
+    """The same on a thread: Python's global lock passes from thread to thread in rounds."""
 
     def rps(self, point: Point) -> float:
         """Return the requests per second that the law expects."""
         cpu_ms = self.busy_ms(point)
         if self.form == "mva":
             return 1e3 * _mva(point.wait_ms + self.client_ms, cpu_ms, point)
-        bounds = [point.users / (point.wait_ms + cpu_ms + self.client_ms), 1 / cpu_ms]
+        inside, convoy = point.users, self.coroutine_convoy
         if point.threads is not None:
-            bounds.append(point.threads / (point.wait_ms + cpu_ms))
-        return 1e3 * min(bounds)
+            inside, convoy = min(point.users, point.threads), self.thread_convoy
+        client_ms = self.client_ms if inside == point.users else 0.0
+        round_ms = point.wait_ms + client_ms + cpu_ms * (1 + convoy * (inside - 1))
+        return 1e3 * min(inside / round_ms, 1 / cpu_ms)
 
     def busy_ms(self, point: Point) -> float:
         """Return the CPU time that a request takes in all: its own, and the stack's."""
-        return self.speed * point.cpu_ms + (self.coroutine_ms if point.threads is None else self.thread_ms)
+        return point.cpu_ms + (self.coroutine_ms if point.threads is None else self.thread_ms)
 
     def enough_threads(self, point: Point) -> float:
         """Return how many threads keep the CPU busy, or serve all users: with more of them nothing is gained."""
@@ -89,14 +97,14 @@ def fitted(seen: Sequence[Seen], form: Form) -> Law:
     """Return the law whose logs are closest to what was measured (least squares, soft: single cells may fail it)."""
 
     def law(logs: Sequence[float]) -> Law:
-        coroutine_ms, thread_ms, client_ms, speed = map(exp, logs)
-        return Law(form, coroutine_ms, thread_ms, client_ms, speed)
+        coroutine_ms, thread_ms, client_ms, *convoys = map(exp, logs)
+        return Law(form, coroutine_ms, thread_ms, client_ms, *(share / (1 + share) for share in convoys))
 
     def residuals(logs: Sequence[float]) -> list[float]:
         tried = law(logs)
         return [log(one.rps / tried.rps(one.point)) for one in seen]
 
-    start = [log(0.15), log(0.3), log(0.2), 0.0]
+    start = [log(0.15), log(0.3), log(0.2), *([-1.0, 0.0] if form == "convoy" else [])]
     return law(least_squares(residuals, start, loss="soft_l1", f_scale=0.05).x)
 
 

@@ -38,9 +38,11 @@ def _evidence(one: Weighed) -> dict[str, Any]:
         "of": _side(evidence.of),
         "less": None if evidence.less is None else _side(evidence.less),
         "over": _side(evidence.over) if isinstance(evidence.over, Side) else evidence.over,
+        "over_less": None if evidence.over_less is None else _side(evidence.over_less),
         "profiled": None if evidence.profiled is None else str(evidence.profiled),
         "unit": evidence.unit or ("times" if evidence.is_ratio else ""),
         "claimed_range": range_of(evidence) if evidence.decides else None,
+        "forecast": one.forecast,
         "finding": one.finding,
     }
     if isinstance(found, Missing):

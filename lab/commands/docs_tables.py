@@ -5,6 +5,7 @@ derived file mean between `<!-- columns <file> -->` and `<!-- /columns -->`, the
 `<!-- stacks -->` and `<!-- /stacks -->`, and the table of a run's contrasts between `<!-- contrasts <run> -->` and `<!-- /contrasts -->`,
 of some with `<!-- contrasts <run> <factors> <scenarios> -->`, each with commas. `<!-- cells <run> <columns> -->` (until `<!-- /cells -->`) has
 every cell of a run with these columns of summary.csv, and `<!-- table <run> <heading> -->` the table of a section of its report.
+`<!-- advised <run> <fresh run> -->` has the advice of a run on the points of another.
 `<!-- micro <run> -->` has the answer and the steps of micro benchmarks.
 """
 
@@ -20,7 +21,7 @@ from lab.errors import Exit, LabError
 from lab.model.loads import Family, Load
 from lab.model.stack import FACTORS
 from lab.paths import ROOT
-from lab.report import effects, ladder, words
+from lab.report import checked, effects, ladder, words
 from lab.run.store import RunFolder
 
 Row = Mapping[str, str]
@@ -31,7 +32,7 @@ FIRST = 3
 WIDTH = 150
 """Characters of a line of a document."""
 _MARKED = re.compile(
-    r"(<!-- (?P<word>columns|stacks|contrasts|cells|table|micro|run)(?: (?P<rest>[^>]+?))? -->\n).*?(?P<end><!-- /(?P=word) -->)",
+    r"(<!-- (?P<word>columns|stacks|contrasts|cells|table|advised|micro|run)(?: (?P<rest>[^>]+?))? -->\n).*?(?P<end><!-- /(?P=word) -->)",
     re.DOTALL,
 )
 
@@ -71,6 +72,8 @@ def _written(word: str, rest: str) -> str:
             return report_table(ROOT / first, others)
         case "micro":
             return "".join(f"{line}\n" for line in ladder.table(micro.original(ROOT / first)))
+        case "advised":
+            return advised(ROOT / first, ROOT / others)
         case "contrasts":
             return contrast_table(ROOT / first, *(names.split(",") for names in others.split()))
         case _:
@@ -140,6 +143,17 @@ def _with_interval(row: Row, column: columns.Column) -> str:
         return row[column.name]
     estimate, *bounds = (_short(row[name]) for name in column.names)
     return f"{estimate} ({' to '.join(bounds)})" if all(bounds) and bounds else estimate
+
+
+def advised(run: Path, fresh: Path) -> str:
+    """Return how the advice of a run compares with what another one measured."""
+    from lab.report.view import view_of  # late: scipy takes seconds to import
+
+    known, found = view_of(run), view_of(fresh)
+    if known.crossover is None:
+        raise LabError(f"{run} has too few points of wait and CPU time.")
+    lines = checked.table(checked.checked(known.crossover, found.points))
+    return "\n".join([_measured(fresh, _summary(fresh)), "", *lines, ""])
 
 
 def report_table(run: Path, heading: str) -> str:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from lab.config import scenarios
 from lab.config.variants import normal
 from lab.errors import LabError
-from lab.model.experiment import Evidence, Experiment, Side
+from lab.model.experiment import SIDES, Evidence, Experiment, Side
 
 ALL = "all"
 
@@ -54,7 +54,7 @@ def _named(experiment: Experiment, ids: Mapping[str, str]) -> Experiment:
         return one if one.step else one.model_copy(update={"scenario": ids[one.scenario], "stack": normal(one.stack)})
 
     def evidence(one: Evidence) -> Evidence:
-        read = {name: side(found) for name in ("of", "less", "over") if isinstance(found := getattr(one, name), Side)}
+        read = {name: side(found) for name in SIDES if isinstance(found := getattr(one, name), Side)}
         return one.model_copy(update=read)
 
     return experiment.model_copy(update={"evidence": tuple(map(evidence, experiment.evidence))})

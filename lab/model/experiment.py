@@ -12,6 +12,7 @@ from lab.model.loads import CellName, Load
 from lab.model.noun import Noun
 
 Verdict = Literal["supported", "refuted", "inconclusive", "not_measured"]
+SIDES = ("of", "less", "over", "over_less")
 _OF_A_CELL = ("stack", "scenario", "load")
 _INHERITED = ("metric", "unit", "above", "below", "profiled", *_OF_A_CELL)
 """What a file says once for all its evidence."""
@@ -42,7 +43,8 @@ class Side(Noun):
 class Evidence(Noun):
     """An estimate, and the range in which it must lie if the statement is true.
 
-    The estimate is the figure of `of`; less that of `less`; over that of `over`, or over a number that is known beforehand.
+    The estimate is the figure of `of`, less that of `less`; over that of `over`, less that of `over_less`, or over a number that is
+    known beforehand.
     """
 
     says: str
@@ -52,9 +54,11 @@ class Evidence(Noun):
     of: Side
     less: Side | None = None
     over: Side | float | None = None
+    over_less: Side | None = None
+    """What the figure of `over` is less by."""
     profiled: Load | None = None
-    """Of a ratio of throughputs: a load of few users, under which CPU time and wait of a request forecast it. The estimate is
-    then the ratio over its forecast."""
+    """Of a ratio of throughputs: a load of few users, under which CPU time and latency of a request forecast it. The range is
+    then that of the forecast: the same side wins, or neither does."""
     unit: str = ""
     """Of the estimate; empty for a ratio."""
     above: float | None = None
@@ -64,7 +68,7 @@ class Evidence(Noun):
 
     @model_validator(mode="after")
     def _can_decide(self) -> Self:
-        if self.decides and self.above is None and self.below is None:
+        if self.decides and self.profiled is None and self.above is None and self.below is None:
             raise ValueError("evidence that decides needs `above` or `below`")
         if self.above is not None and self.below is not None and self.above > self.below:
             raise ValueError("`above` is more than `below`")
@@ -73,10 +77,14 @@ class Evidence(Noun):
         return self
 
     @property
+    def read(self) -> tuple[Side, ...]:
+        """Return where it reads its metric, in the order of the fields."""
+        return tuple(side for side in (self.of, self.less, self.over, self.over_less) if isinstance(side, Side))
+
+    @property
     def sides(self) -> tuple[Side, ...]:
         """Return all places where it reads a figure."""
-        read = tuple(side for side in (self.of, self.less, self.over) if isinstance(side, Side))
-        return read + (tuple(map(self.profile_of, read)) if self.profiled else ())
+        return self.read + (tuple(map(self.profile_of, self.read)) if self.profiled else ())
 
     def profile_of(self, side: Side) -> Side:
         """Return where a side's CPU time and wait of a request are read."""
@@ -138,7 +146,7 @@ def _whole(evidence: Any, common: Mapping[str, Any]) -> Any:
         return evidence
     merged = {**common, **evidence}
     cell = {name: merged.pop(name) for name in _OF_A_CELL if name in merged}
-    sides = {name: _side(merged[name], cell) for name in ("of", "less", "over") if name in merged}
+    sides = {name: _side(merged[name], cell) for name in SIDES if name in merged}
     return {**merged, **sides}
 
 

@@ -68,6 +68,11 @@ class Histogram:
         highest = np.array([self._hdr.get_highest_equivalent_value(int(value)) for value in lowest])
         return float(np.average((lowest + highest) / 2, weights=counts[slots]))
 
+    def count_until(self, most_us: float) -> int:
+        """Return how many values are at most `most_us`, by the bucket that it is in."""
+        counts = np.frombuffer(self._hdr.counts, self._hdr.counts._type_)
+        return int(counts[: int(_slots(np.array([int(most_us)]))[0]) + 1].sum())
+
     def percentile_us(self, percent: float) -> float | None:
         """Return the value that `percent` of all values do not exceed, in microseconds; None if there is none."""
         if self.count == 0:

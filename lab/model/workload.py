@@ -112,6 +112,12 @@ class Profile(_OfLoads):
     """How long one request may take; also the limit of the drain after the window."""
     aa_scenarios: tuple[str, ...] = ()
     """Scenarios that the A/A arm runs too."""
+    capacity_p99_ms: float | None = Field(default=None, gt=0)
+    """After the blocks, search the highest rate with a p99 of so many ms (lab/answers/service_level.py) …"""
+    capacity_scenarios: tuple[str, ...] = ()
+    """… in these scenarios …"""
+    capacity_window_s: float = Field(default=2, gt=0)
+    """… by trials of this window."""
     reruns: int = Field(default=2, ge=0, le=5)
     """How often a disturbed block is re-run at most."""
     precision: float | None = Field(default=None, gt=0, lt=1)

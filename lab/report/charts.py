@@ -104,10 +104,7 @@ def draw_map(points: Sequence[Both], figure: str, title: str, law: Law) -> str |
 
 def _map_panel(rows: Sequence[dict[str, Any]], title: str, law: Law) -> Chart:
     most, threads = max(row["cpu"] for row in rows), rows[0]["threads"]
-    knee = [
-        {"wait": (threads - 1) * (law.speed * cpu / 10 + law.thread_ms), "cpu": cpu / 10}
-        for cpu in range(int(most * 10) + 1)
-    ]
+    knee = [{"wait": (threads - 1) * (cpu / 10 + law.thread_ms), "cpu": cpu / 10} for cpu in range(int(most * 10) + 1)]
     x = altair.X("wait:Q", title="wait, ms").scale(
         type="log", domain=[_LEAST_WAIT_MS, _MOST_WAIT_MS], nice=False, padding=20, clamp=True
     )

@@ -10,7 +10,7 @@ from lab.analysis.summary import Judged
 from lab.model.cell import Figure, Value
 from lab.model.loads import Load
 from lab.model.outcome import Failure, Role
-from lab.report import by_factor, caveats, effects, facts, page, precision, short, start, statements, words
+from lab.report import by_factor, caveats, effects, facts, levels, page, precision, short, start, statements, words
 from lab.report import map as map_
 from lab.report.read import Run
 from lab.report.section import NOT_SUPPORTED, Chapter, Line, Section
@@ -55,6 +55,8 @@ def _sections(view: View, drawn: Collection[str]) -> Iterator[page.Section]:
     yield from statements.sections(view.answers)
     if crossover := view.crossover:
         yield map_.section(crossover, drawn)
+    if found := view.capacities:
+        yield levels.section(found, view.run.profile.capacity_p99_ms or 0)
     if not view.run.profile.grid:
         yield from _compared(view)
     for one in view.told:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from lab.analysis.comparison.rows import Comparison
 from lab.analysis.mixed import Changed, Influence
+from lab.analysis.stats import LONG_MS
 from lab.report import by_factor, page, words
 from lab.report.by_factor import Contrast
 from lab.report.section import headline, tone
@@ -11,7 +12,13 @@ from lab.report.view import View
 
 CONTRASTS = "What one factor changes"
 TOGETHER = "What scenarios do to each other"
-_FIGURES = ("rps", "p50_ms", "p95_ms")
+_FIGURES = {
+    "rps": page.Head("throughput", "1/s"),
+    "p50_ms": page.Head("p50", "ms"),
+    "p90_ms": page.Head("p90", "ms"),
+    "long_share": page.Head(f"above {LONG_MS} ms", "of the answers"),
+}
+"""Metric -> head of its column."""
 
 
 def of_factors(view: View, found: Sequence[Contrast]) -> Iterator[page.Block]:
@@ -68,21 +75,24 @@ def of_others(found: Sequence[Influence]) -> Iterator[page.Block]:
         "that of the two inside the block, with its 95 % interval over blocks; it is not adjusted for the other rows."
     )
     heads = (page.STACK, page.Head("scenario", numeric=False), page.Head("its load", numeric=False))
-    figures = (page.Head("throughput", "1/s"), page.Head("p50", "ms"), page.Head("p95", "ms"))
     rows = (
         page.row(
-            one.stack, one.beside, words.load(str(one.load)), *(_change(one.figures.get(name)) for name in _FIGURES)
+            one.stack,
+            one.beside,
+            words.load(str(one.load)),
+            *(_change(name, one.figures.get(name)) for name in _FIGURES),
         )
         for one in found
     )
-    yield page.Table(TOGETHER, (*heads, *figures), tuple(rows))
+    yield page.Table(TOGETHER, (*heads, *_FIGURES.values()), tuple(rows))
 
 
-def _change(changed: Changed | None) -> page.Text:
+def _change(name: str, changed: Changed | None) -> page.Text:
     if changed is None:
         return page.Text(words.NOTHING)
-    ratio = changed.ratio
+    write = words.percent if name == "long_share" else words.number
+    text, ratio = f"{write(changed.alone)} to {write(changed.beside)}", changed.ratio
+    if ratio is None:
+        return page.Text(text)
     interval = "" if ratio.lo is None or ratio.hi is None else f" ({words.times(ratio.lo)} to {words.times(ratio.hi)})"
-    return page.Text(
-        f"{words.number(changed.alone)} to {words.number(changed.beside)}", f"{words.times(ratio.mean)} x{interval}"
-    )
+    return page.Text(text, f"{words.times(ratio.mean)} x{interval}")

@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterator, Sequence
 from math import exp, log
 from statistics import fmean, median
 
-from lab.answers.crossover import LIKELY, Both, Crossover, Measured
+from lab.answers.crossover import LIKELY, Both, Crossover, Measured, likely
+from lab.answers.law import FORMS, Form, errors, fitted
 from lab.report import page, words
 
 TITLE = "When threads stop being enough"
@@ -13,6 +14,11 @@ PICTURES = {
     "map-p99": ("p99_ratio", "p99 of async def over def; below 1 that of async def is shorter"),
 }
 """Slug of a picture -> the figure of a point that it shows, and what it says."""
+_FORMS: dict[Form, str] = {
+    "bounds": "these bounds",
+    "mva": "exact mean value analysis, which smooths the knee of these bounds",
+    "convoy": "these bounds, and requests that wait for the CPU time of some of the others",
+}
 LONG_MS = 2
 """CPU time of a request from which threads have much to pass on to each other."""
 
@@ -29,16 +35,20 @@ def _blocks(crossover: Crossover, drawn: Collection[str]) -> Iterator[page.Block
         "T / (W + C + t), 1 / (C + t)): W is the wait, C the CPU time of a request, N the users, T the threads. "
         "So threads stop being enough where W exceeds about (T - 1) times (C + t)."
     )
-    form = (
-        "these bounds" if law.form == "bounds" else "exact mean value analysis, which smooths the knee of these bounds"
-    )
     yield page.Paragraph(
-        f"Fitted to {len(crossover.measured)} cells by {form}: a = {words.number(law.coroutine_ms)} ms of CPU time for a request "
+        f"Fitted to {len(crossover.measured)} cells by {_FORMS[law.form]}: a = {words.number(law.coroutine_ms)} ms of CPU time for a request "
         f"on a coroutine, t = {words.number(law.thread_ms)} ms on a thread, z = {words.number(law.client_ms)} ms on the client's "
-        f"side; a millisecond of work took {words.number(law.speed)} ms of CPU time. With 40 threads and 1 ms of CPU time that is "
-        f"W = {words.number(39 * (law.speed + law.thread_ms), 2)} ms."
+        f"side. With 40 threads and 1 ms of CPU time that is "
+        f"W = {words.number(39 * (1 + law.thread_ms), 2)} ms."
     )
+    if law.form == "convoy":
+        yield page.Paragraph(
+            f"A request on a coroutine waits for {words.percent(law.coroutine_convoy)} of the CPU time of the others inside, one on a thread for "
+            f"{words.percent(law.thread_convoy)}: Python's global lock passes from thread to thread, so that they wait and compute together "
+            "while the CPU has time left. Threads then answer less than the bounds say."
+        )
     yield page.Paragraph(_likely(crossover))
+    yield _forms(crossover)
     yield from (page.Picture(slug, title) for slug, (_, title) in PICTURES.items() if slug in drawn)
     yield _errors(crossover)
     yield page.Details("Every point", (_points(crossover),))
@@ -50,6 +60,18 @@ def _likely(crossover: Crossover) -> str:
         f"{LIKELY * 100:.0f} % of the measured cells are within {coroutines} of the law for coroutines and within {threads} for threads, "
         f"and the ratio of the two within {words.percent(crossover.ratio_spread() - 1)}."
     )
+
+
+def _forms(crossover: Crossover) -> page.Table:
+    """Return how far each form of the law is from what was measured."""
+    of = f"error, {LIKELY * 100:.0f} % of cells"
+    heads = (page.Head("form of the law", numeric=False), page.Head("coroutines", of), page.Head("threads", of))
+    rows = []
+    for form in FORMS:
+        law = fitted([one.seen for one in crossover.measured], form)
+        sides = (errors(law, [one.seen for one in crossover.side(threads)]) for threads in (False, True))
+        rows.append(page.row(_FORMS[form], *(words.percent(exp(likely(found)) - 1) for found in sides)))
+    return page.Table("Forms of the law", heads, tuple(rows), "narrow")
 
 
 def _errors(crossover: Crossover) -> page.Table:
@@ -106,7 +128,7 @@ def _points(crossover: Crossover) -> page.Table:
     rows = (
         page.row(
             f"{one.point.wait_ms:g}",
-            f"{one.point.cpu_ms:g}",
+            words.number(one.point.cpu_ms),
             str(one.point.users),
             str(one.point.threads),
             words.times(one.ratio),

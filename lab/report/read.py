@@ -42,6 +42,8 @@ class Run:
     """The statements under test, as they were declared when it began; none in older runs."""
     micro: Original | None
     """What `make micro` measures, of runs that need it."""
+    searched: tuple[Outcome, ...]
+    """The trials of searches for a capacity."""
     blocks: tuple[Block, ...]
     """Every attempt at a block, noisy ones included."""
     cut_lines: int = 0
@@ -91,6 +93,7 @@ def read(path: Path) -> Run:
         micro=micro.original(path) if (path / MICRO).exists() else None,
         limits=limits,
         outcomes=tuple(one for one in trials.values if not _stranger(one.trial, stacks, asked)),
+        searched=folder.searched(),
         blocks=blocks.values,
         cut_lines=trials.cut + blocks.cut,
         damaged=(*trials.damaged, *blocks.damaged, *dict.fromkeys(strange), *_incomplete(trials.values, blocks.values)),

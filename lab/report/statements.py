@@ -101,12 +101,13 @@ def told(one: Weighed) -> str:
     what = f"{evidence.says[:1].upper()}{evidence.says[1:]}{_where(evidence)}"
     if isinstance(found, Missing):
         return f"{what}: {found.reason}".removesuffix(".")
-    return f"{what}: {_amount(evidence, found)}"
+    forecast = "" if one.forecast is None else f"forecast {words.times(one.forecast)}, measured "
+    return f"{what}: {forecast}{_amount(evidence, found)}"
 
 
 def _where(evidence: Evidence) -> str:
     """Return scenario and load, where both sides have the same."""
-    sides = [side for side in evidence.sides if not side.step and side.load != evidence.profiled]
+    sides = [side for side in evidence.read if not side.step]
     scenarios = {side.part or side.scenario for side in sides}
     loads = {str(side.load) for side in sides}
     scenario = f", {scenarios.pop()}" if len(scenarios) == 1 and not any(side.part for side in sides) else ""
@@ -114,8 +115,6 @@ def _where(evidence: Evidence) -> str:
 
 
 def _amount(evidence: Evidence, found: Estimate) -> str:
-    if evidence.profiled:
-        return f"{words.times(found.value)} times what was forecast{_range(found, words.times)}"
     if evidence.is_ratio:
         return f"{words.times(found.value)} times the {_METRICS[evidence.metric]}{_range(found, words.times)}"
     unit = evidence.unit or words.NOTHING

@@ -13,15 +13,17 @@ from lab.analysis.comparison.rows import Comparison, compare
 from lab.analysis.mixed import Influence, influences, with_portions
 from lab.analysis.summary import Judged
 from lab.analysis.validity.limits import Limits
-from lab.answers.crossover import Crossover, measured
+from lab.answers.crossover import Crossover, Measured, measured
 from lab.answers.decide import Answer, decided
 from lab.answers.estimate import Material
+from lab.answers.service_level import found_in
 from lab.model import mixtures
 from lab.model.cell import Cell
-from lab.model.outcome import Role
+from lab.model.outcome import Outcome, Role
 from lab.model.stack import AA
 from lab.model.workload import Scenario, Trial
 from lab.paths import RESULTS
+from lab.report.levels import Capacity
 from lab.report.read import Run, read
 from lab.report.section import Chapter, Line, Section, chapters, headline
 
@@ -102,8 +104,13 @@ class View:
     @cached_property
     def crossover(self) -> Crossover | None:
         """Return the law of threads against coroutines with its points; None where the run has too few of them."""
+        return Crossover.of(self.points)
+
+    @cached_property
+    def points(self) -> tuple[Measured, ...]:
+        """Return the cells that are points of that law."""
         scenarios = {scenario.id: scenario for scenario in self.run.scenarios}
-        return Crossover.of(measured(self.cells, scenarios, {stack.name: stack for stack in self.run.stacks}))
+        return measured(self.cells, scenarios, {stack.name: stack for stack in self.run.stacks})
 
     @cached_property
     def sections(self) -> list[Section]:
@@ -119,6 +126,18 @@ class View:
     @cached_property
     def chapters(self) -> list[Chapter]:
         return chapters(self.sections)
+
+    @cached_property
+    def capacities(self) -> list[Capacity]:
+        """Return the capacity of each stack in each scenario that the run searched."""
+        limit_ms, found = self.run.profile.capacity_p99_ms, defaultdict[tuple[str, str], list[Outcome]](list)
+        for one in self.run.searched:
+            found[one.trial.scenario, one.trial.stack].append(one)
+        return [
+            Capacity(stack, scenario, *found_in(outcomes, self._limits, limit_ms))
+            for (scenario, stack), outcomes in sorted(found.items())
+            if limit_ms is not None
+        ]
 
     @property
     def told(self) -> list[Chapter]:

@@ -43,8 +43,10 @@ def write_report(view: View) -> list[Path]:
 
 
 def _write_answers(path: Path, view: View) -> list[Path]:
-    """Write the verdicts of a run that declares statements."""
-    return [_write(path, json.dumps(document(view.answers), indent=1) + "\n")] if view.answers else []
+    """Write the verdicts of a run that decides on any statement."""
+    if all(one.verdict == "not_measured" for one in view.answers):
+        return []
+    return [_write(path, json.dumps(document(view.answers), indent=1) + "\n")]
 
 
 def write_summary(path: Path, cells: Iterable[Cell]) -> Path:

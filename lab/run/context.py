@@ -86,10 +86,11 @@ class Context:
 
     @property
     def needs_micro(self) -> bool:
-        """Return whether a statement that the profile asks about needs the steps of `make micro`."""
-        asked = self.plan.profile.experiments
+        """Return whether a statement that the run asks about needs the steps of `make micro`; none where only some scenarios are asked."""
+        profile = self.plan.profile
+        asked, ids = profile.experiments, {one.id for one in self.plan.scenarios}
         steps = {one.id for one in self.experiments if any(side.step for side in one.sides)}
-        return bool(steps) and (ALL in asked or bool(steps & set(asked)))
+        return ids.issuperset(profile.scenarios) and bool(steps) and (ALL in asked or bool(steps & set(asked)))
 
     @property
     def baseline(self) -> str:

@@ -9,6 +9,7 @@ from lab.run import preparation
 from lab.run.block import Attempts, Fleet
 from lab.run.context import Context
 from lab.run.manifest import Record
+from lab.run.searching import Searches
 from lab.run.series import Series
 from lab.run.servers import DATABASE
 from lab.signals import deaf, interruptible
@@ -61,4 +62,6 @@ def _measure(context: Context, record: Record) -> None:
             setup_s = context.world.clock_s() - began_s
             record.facts |= {"setup_s": setup_s, "measuring_started_at": datetime.now(UTC)}
             series = Series(context, Attempts(context, fleet, checked.wrong, limits), limits)
-            record.facts |= {"stopped": series.run(), "measuring_ended_at": datetime.now(UTC)}
+            record.facts |= {"stopped": series.run()}
+            Searches(context, fleet, limits).run()
+            record.facts |= {"measuring_ended_at": datetime.now(UTC)}

@@ -67,8 +67,21 @@ class RunFolder:
 
     def append(self, record: Sample | Failure | Block) -> None:
         """Append a line to trials.jsonl or blocks.jsonl and make sure that it is on disk."""
-        path = self.path / ("blocks.jsonl" if isinstance(record, Block) else "trials.jsonl")
-        with path.open("a+b") as lines:
+        self._append("blocks.jsonl" if isinstance(record, Block) else "trials.jsonl", record)
+
+    def append_searched(self, outcome: Sample | Failure) -> None:
+        """Do the same with a trial of the search for a capacity, which is in no block."""
+        self._append("capacity.jsonl", outcome)
+
+    def searched(self) -> tuple[Sample | Failure, ...]:
+        """Return the trials of searches in their order; the same errors as `outcomes`."""
+        path = self.path / "capacity.jsonl"
+        return (
+            jsonlines.read(path, OUTCOME, self._version, lambda one: _place(one.trial)).values if path.exists() else ()
+        )
+
+    def _append(self, name: str, record: Sample | Failure | Block) -> None:
+        with (self.path / name).open("a+b") as lines:
             _end_last_line(lines)
             lines.write(record.model_dump_json().encode() + b"\n")
             lines.flush()

@@ -35,6 +35,7 @@ CHUNK: Chunk = {
     ]
 }
 """What loadtests/parse.py sends."""
+GREETING = {"message": "Hello, World!"}
 _POOL = ThreadPoolExecutor()
 """Starts its threads when it is first used, so only in the processes that need them."""
 
@@ -115,6 +116,7 @@ STEPS: dict[str, Step] = {
     **on_each_loop("thread", lambda loop: awaited("`asyncio.to_thread`", asyncio.to_thread, nothing, loop=loop)),
     **on_each_loop("executor", lambda loop: awaited("`run_in_executor` with a shared pool of threads", executor, loop=loop)),
     **on_each_loop("run", lambda loop: called("`asyncio.run` of an empty coroutine", run, LOOPS[loop])),
+    "json": called("the greeting as JSON", json.dumps, GREETING),
     "parser-function": called("the text parser, called", text_of, CHUNK),
     "parser-coroutine": awaited("the text parser, awaited", text_of_coroutine, CHUNK),
     "letters-function": called("the letters of a text of 17 characters, called", letters),
