@@ -152,8 +152,8 @@ def advised(run: Path, fresh: Path) -> str:
     known, found = view_of(run), view_of(fresh)
     if known.crossover is None:
         raise LabError(f"{run} has too few points of wait and CPU time.")
-    lines = checked.table(checked.checked(known.crossover, found.points))
-    return "\n".join([_measured(fresh, _summary(fresh)), "", *lines, ""])
+    told, *lines = checked.table(checked.checked(known.crossover, found.points))
+    return "\n".join([_measured(fresh, _summary(fresh)), "", fill(told, WIDTH), *lines, ""])
 
 
 def report_table(run: Path, heading: str) -> str:
