@@ -14,8 +14,8 @@ USUAL_THREADS = 40
 LONGEST_MS = 100
 OVERHEAD_MS = 0.25
 """A guess of a stack's own CPU time per request: it only says where the knee of threads may be, near which the grid is dense."""
-PATIENCE_MS = 1_200
-"""A round of all users takes so long at most: beyond it a window would have too few answers."""
+PATIENCE_MS = 1_000
+"""A round of all users takes so long at most, which a window has to be longer than: they may all be answered in one moment of it."""
 POINTS, SEED = 20, 8
 """Of the points that no fit knows."""
 
@@ -58,9 +58,9 @@ def _crossover() -> Iterator[tuple[int, int, int, int]]:
 
 
 def _is_quick(point: tuple[int, int, int, int]) -> bool:
-    """Return whether threads serve all users once in time."""
+    """Return whether threads serve all users once in time, also where all of them wait and then all of them compute."""
     wait_ms, cpu_ms, users, threads = point
-    return users * max(cpu_ms, (wait_ms + cpu_ms) / threads) <= PATIENCE_MS
+    return users * (wait_ms / min(users, threads) + cpu_ms + OVERHEAD_MS) <= PATIENCE_MS
 
 
 def _held_out() -> Iterator[tuple[int, int, int, int]]:
