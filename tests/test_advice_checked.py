@@ -12,7 +12,7 @@ LAW = Law("bounds", coroutine_ms=0.15, thread_ms=0.30, client_ms=0.2)
 
 
 def at(point: Point, rps: float) -> Measured:
-    return Measured(point, rps, rps, rps, p99_ms=None, memory_mb=None)
+    return Measured(point, rps, p99_ms=None, memory_mb=None)
 
 
 GRID = [

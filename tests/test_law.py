@@ -99,7 +99,7 @@ def test_a_convoy_makes_a_request_wait_for_the_others(convoy: float, round_ms: f
 def made(law: Law, noise: float = 0.0) -> Crossover:
     """A fit to points of a law, every second of them too fast by `noise`, the others too slow."""
     found = [
-        Measured(point, rps, rps, rps, p99_ms=2e3 * point.users / rps, memory_mb=50.0 + (point.threads or 0) / 10)
+        Measured(point, rps, p99_ms=2e3 * point.users / rps, memory_mb=50.0 + (point.threads or 0) / 10)
         for number, point in enumerate(POINTS)
         for rps in [law.rps(point) * (1 + noise * (-1) ** number)]
     ]

@@ -30,10 +30,13 @@ def test_the_profiles_name_scenarios_that_exist(name: str) -> None:
     assert set(profile.aa_scenarios) <= found
 
 
-@pytest.mark.parametrize(("name", "minutes", "more"), [("quick", 5.5, 0), ("standard", 30, 1), ("standard-all", 30, 1)])
+@pytest.mark.parametrize(
+    ("name", "minutes", "more"), [("quick", 5.5, 0), ("standard", 30, 1), ("standard-all", 30, 1), ("answers", 45, 1)]
+)
 def test_the_blocks_of_a_profile_take_no_longer_than_it_says(name: str, minutes: float, more: int) -> None:
     """With as many more blocks as a disturbed machine may cost."""
-    profile, project = selection.profile(LOADTESTS, name), Project.here()
+    profile = selection.profile(LOADTESTS, name)
+    project = Project.here().with_variants(profile.stacks)
     found = scenarios.find(LOADTESTS, profile.scenarios)
     plan = selection.plan(profile, selection.stacks(profile.stacks, project.stacks), found, seed=1)
     each_s = expected_s(plan, EXPECTED_TRIAL_OVERHEAD_S, EXPECTED_START_S) / profile.blocks

@@ -76,10 +76,11 @@ def test_trials_of_a_disturbed_machine_say_nothing_and_end_the_search_in_the_end
     assert search(100, [disturbed, Tried(100, True), disturbed, Tried(100, True)]).last_pass == 100
 
 
-def test_a_rate_below_one_that_failed_is_the_capacity_even_if_a_higher_one_passed() -> None:
+def test_a_rate_that_passes_above_one_that_failed_leaves_the_bound_not_found() -> None:
     tried = [Tried(rate, passed) for rate, passed in ((100, False), (70, True), (120, True)) for _ in range(VOTES)]
     found = search(100, tried)
-    assert (found.last_pass, found.first_fail) == (70, 100)
+    assert (found.last_pass, found.first_fail, found.next_rate) == (70, 100, None)
+    assert found.why_not.startswith("it passes at 120 requests/s, above a rate at which it failed")
 
 
 @pytest.mark.parametrize(("capacity", "why"), [(0.5, "it fails even at"), (1e9, "it passes even at")])

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats as distributions  # type: ignore[import-untyped]
 
 from lab.answers.decide import Answer, Finding, decided, finding, rule
-from lab.answers.estimate import SERVED, Estimate, Figures, Material, Missing, estimate, forecast
+from lab.answers.estimate import NAIVE, SERVED, Estimate, Figures, Material, Missing, estimate, forecast, refuse_unknown
 from lab.answers.written import document
 from lab.config.experiments import chosen, declared
 from lab.errors import LabError
@@ -19,6 +19,7 @@ from lab.model.experiment import Evidence, Experiment, Side, Verdict
 from lab.paths import LOADTESTS
 from lab.report.view import view_of
 from lab.report.write import write_report
+from stacks.micro.ladder import STEPS
 from tests.synthetic import failure, run_facts, sample, scenario, stack, trial, write_run
 
 EXPERIMENTS = {one.id: one for one in declared(LOADTESTS)}
@@ -293,3 +294,22 @@ class Limited(Told):
 
     def slots(self, side: Side) -> float:
         return 40 if side.stack == "fastapi-def" else math.inf
+
+
+def test_a_metric_that_nothing_has_is_refused_before_a_run() -> None:
+    refuse_unknown(EXPERIMENTS.values())
+    db = EXPERIMENTS["db"]
+    misspelt = db.evidence[0].model_copy(update={"metric": "rsp"})
+    with pytest.raises(LabError, match=r"The experiment db reads the metric 'rsp'; choose from .*rps"):
+        refuse_unknown([db.model_copy(update={"evidence": (misspelt,)})])
+
+
+def test_every_step_that_is_read_is_one_of_the_ladder() -> None:
+    read = {side.step for one in EXPERIMENTS.values() for side in one.sides if side.step}
+    assert read <= {*STEPS, NAIVE}
+
+
+def test_a_rule_says_what_its_intervals_are_over() -> None:
+    assert "95 % intervals over blocks, Bonferroni over 2." in rule(EXPERIMENTS["db"])
+    assert "95 % intervals over rounds of processes." in rule(EXPERIMENTS["create"])
+    assert "over blocks and rounds of processes" in rule(EXPERIMENTS["cpu-quick"])

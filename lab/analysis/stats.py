@@ -28,7 +28,7 @@ class Percentile(NamedTuple):
 
 P50, P90, P95, P99 = Percentile(50, 20, 2), Percentile(90, 100, 10), Percentile(95, 200, 20), Percentile(99, 1_000, 100)
 LONG_MS = 50
-"""A person notices a delay of about twice this."""
+"""Answers that took longer are counted where scenarios run beside each other: a share, since few of them move no median."""
 
 
 Encoded = Callable[[Sample], str | None]

@@ -18,7 +18,7 @@ from lab.model.workload import Scenario
 WORKLOAD = "mixed"
 """The scenarios that wait for W and compute for C."""
 LEAST = 8
-"""Points of each side that a fit needs: it has four figures to find."""
+"""Points of each side that a fit needs: it has up to five figures to find."""
 SURE = 0.95
 """Share of the measured points in which the side that the law has ahead must be ahead, so that it is named."""
 LIKELY = 0.9
@@ -26,19 +26,11 @@ LIKELY = 0.9
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measured(Seen):
     """A valid cell at a point of the law."""
 
-    point: Point
-    rps: float
-    lo: float
-    hi: float
     p99_ms: float | None
     memory_mb: float | None
-
-    @property
-    def seen(self) -> Seen:
-        return Seen(self.point, self.rps)
 
     @property
     def tail(self) -> float | None:
@@ -62,9 +54,7 @@ def measured(
             continue
         threads = stack.slots if stack.model == "threads" else None
         point = Point(float(scenario.params["ms"]), cpu_ms * really, load.amount, threads)
-        rps, ends = cell.rps.mean, (cell.rps.lo, cell.rps.hi)
-        lo, hi = (rps if end is None else end for end in ends)
-        one = Measured(point, rps, lo, hi, cell.amount("p99_ms"), cell.amount("memory_mb"))
+        one = Measured(point, cell.rps.mean, cell.amount("p99_ms"), cell.amount("memory_mb"))
         families[stack.framework, stack.server, stack.loop, stack.parser].append(one)
     most: list[Measured] = max(families.values(), key=_least_of_a_side, default=[])
     return tuple(most)
@@ -115,7 +105,7 @@ class Crossover:
 
     @cached_property
     def law(self) -> Law:
-        return better_form([one.seen for one in self.measured])
+        return better_form(self.measured)
 
     def side(self, threads: bool) -> tuple[Measured, ...]:
         """Return the points of threads, or of coroutines."""
@@ -123,7 +113,7 @@ class Crossover:
 
     def spread(self, threads: bool) -> float:
         """Return the factor within which a share of `LIKELY` of the points of a side is from the law."""
-        return exp(likely(errors(self.law, [one.seen for one in self.side(threads)])))
+        return exp(likely(errors(self.law, self.side(threads))))
 
     def least_lead(self) -> float:
         """Return the least ratio that the law must expect so that the side which it has ahead was ahead in `SURE` of the points."""
@@ -138,7 +128,7 @@ class Crossover:
         return exp(lead)
 
     def ratio_spread(self) -> float:
-        """Return the same for the ratio of coroutines over threads, of points that have both."""
+        """Return the same as `spread` for the ratio of coroutines over threads, of points that have both."""
         found = [log(one.ratio / one.expected) for one in self.pairs()]
         return exp(likely(found)) if found else self.spread(True) * self.spread(False)
 

@@ -108,7 +108,8 @@ def rule(experiment: Experiment) -> str:
     where = f"{ranges[0]}" if len(ranges) == 1 else "in its own range"
     which = {"all": ("every interval lies", "one lies"), "any": ("one interval lies", "all lie")}[experiment.needs]
     holds, fails = which if several else ("the interval lies", "it lies")
-    level = f"{CONFIDENCE * 100:.0f} % intervals over blocks{f', Bonferroni over {len(deciding)}' if several else ''}"
+    repeats = {"rounds of processes" if side.step else "blocks" for one in deciding for side in one.read}
+    level = f"{CONFIDENCE * 100:.0f} % intervals over {' and '.join(sorted(repeats))}{f', Bonferroni over {len(deciding)}' if several else ''}"
     return f"Supported if {holds} {where}, refuted if {fails} outside of it, else inconclusive; {level}."
 
 

@@ -6,7 +6,7 @@ cancels out.
 
 import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Protocol
@@ -16,14 +16,17 @@ from lab.analysis.measures import MEASURES
 from lab.analysis.micro import Original, naive_ratios
 from lab.analysis.student import half_width
 from lab.analysis.summary import Judged
+from lab.errors import LabError
 from lab.model import mixtures
 from lab.model.cell import Cell
-from lab.model.experiment import Evidence, Side
+from lab.model.experiment import Evidence, Experiment, Side
 from lab.model.stack import Stack
 from lab.model.workload import Scenario
 
 SERVED = "served"
 """The metric that is 1 where a stack serves a scenario, and 0 where it declares that it does not, which its contract check confirms."""
+MICROSECONDS = "us"
+"""The metric of a step of `make micro`."""
 NAIVE = "naive"
 """The step whose figure is what the naive benchmark says: how many times longer the coroutine takes."""
 Figures = Mapping[int, float]
@@ -47,6 +50,17 @@ class Missing:
     reason: str
     was_asked: bool
     """Whether it was to be measured in this run: then something went wrong, and the statement is inconclusive."""
+
+
+def refuse_unknown(experiments: Iterable[Experiment]) -> None:
+    """Raise a LabError for a metric that no cell, or no step, has: a run that ends with it would have measured for nothing."""
+    for experiment in experiments:
+        for one in experiment.evidence:
+            known = {MICROSECONDS} if any(side.step for side in one.read) else {SERVED, *MEASURES}
+            if one.metric not in known:
+                raise LabError(
+                    f"The experiment {experiment.id} reads the metric {one.metric!r}; choose from {', '.join(sorted(known))}."
+                )
 
 
 class Reader(Protocol):

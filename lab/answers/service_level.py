@@ -71,6 +71,11 @@ def search(start: int, tried: Sequence[Tried]) -> Search:
     open_rates = [rate for rate in votes if rate not in passed and rate not in failed]
     if open_rates:
         return Search(open_rates[0], last_pass, first_fail)
+    if first_fail is not None and (higher := max(passed, default=0)) > first_fail:
+        why = (
+            f"it passes at {higher:,} requests/s, above a rate at which it failed, so something else disturbed it there"
+        )
+        return Search(None, last_pass, first_fail, why)
     return _next(start, last_pass, first_fail)
 
 

@@ -146,7 +146,8 @@ def changed_since(recorded: Mapping[str, Any], project: Project) -> str:
 
 
 def _run(project: Project, runtime: Runtime, plan: Plan, folder: RunFolder, left_out: Sequence[str]) -> Exit:
-    from lab.calibrate import result  # late: numpy, scipy and psycopg take seconds to import
+    from lab.answers.estimate import refuse_unknown  # late: numpy, scipy and psycopg take seconds to import
+    from lab.calibrate import result
     from lab.run import session
     from lab.run.context import Context
 
@@ -167,6 +168,7 @@ def _run(project: Project, runtime: Runtime, plan: Plan, folder: RunFolder, left
             budget=project.budget,
             experiments=experiments.declared(LOADTESTS),
         )
+        refuse_unknown(context.experiments)
         try:
             whole = session.run(context)
         except LabError as error:

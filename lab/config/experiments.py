@@ -7,11 +7,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from lab.config import scenarios
+from lab.config.scenarios import ALL
 from lab.config.variants import normal
 from lab.errors import LabError
 from lab.model.experiment import SIDES, Evidence, Experiment, Side
-
-ALL = "all"
 
 
 def declared(loadtests: Path) -> tuple[Experiment, ...]:

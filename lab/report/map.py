@@ -68,8 +68,8 @@ def _forms(crossover: Crossover) -> page.Table:
     heads = (page.Head("form of the law", numeric=False), page.Head("coroutines", of), page.Head("threads", of))
     rows = []
     for form in FORMS:
-        law = fitted([one.seen for one in crossover.measured], form)
-        sides = (errors(law, [one.seen for one in crossover.side(threads)]) for threads in (False, True))
+        law = fitted(crossover.measured, form)
+        sides = (errors(law, crossover.side(threads)) for threads in (False, True))
         rows.append(page.row(_FORMS[form], *(words.percent(exp(likely(found)) - 1) for found in sides)))
     return page.Table("Forms of the law", heads, tuple(rows), "narrow")
 

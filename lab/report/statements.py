@@ -116,7 +116,7 @@ def _where(evidence: Evidence) -> str:
 
 def _amount(evidence: Evidence, found: Estimate) -> str:
     if evidence.is_ratio:
-        return f"{words.times(found.value)} times the {_METRICS[evidence.metric]}{_range(found, words.times)}"
+        return f"{words.times(found.value)} times the {_METRICS.get(evidence.metric, evidence.metric)}{_range(found, words.times)}"
     unit = evidence.unit or words.NOTHING
     return f"{words.number(found.value)} {unit}{_range(found, words.number)}"
 

@@ -17,7 +17,7 @@ from lab.analysis.columns import Cost
 from lab.analysis.comparison.rows import Comparison
 from lab.answers.written import document
 from lab.model.cell import Cell
-from lab.report import charts, contents, markdown
+from lab.report import charts, contents, ladder, markdown
 from lab.report import map as map_
 from lab.report.page import Page
 from lab.report.section import Chapter
@@ -35,6 +35,7 @@ def write_report(view: View) -> list[Path]:
         write_summary(folder / "summary.csv", view.cells),
         write_costs(folder / "costs.csv", view.costs),
         write_comparisons(folder / "comparisons.csv", view.comparisons),
+        *(ladder.write(folder) if view.run.micro else ()),
         *_write_answers(folder / "answers.json", view),
         *_write_charts(folder / "charts", drawn),
         _write(folder / "report.md", markdown.render(page)),

@@ -10,8 +10,8 @@ from typing import Any
 
 from lab import contract
 from lab.analysis.micro import Original
-from lab.config.experiments import ALL
 from lab.config.plan import Plan
+from lab.config.scenarios import ALL
 from lab.host import noise, readings
 from lab.host.machine import CpuPlan
 from lab.load.client import Driver

@@ -1,6 +1,6 @@
 """After the blocks, search each stack's capacity at a service level, and see what it does beyond: short open trials, stacks in turn."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -43,10 +43,10 @@ class Searches:
         profile, say = self.context.plan.profile, self.context.say
         if profile.capacity_p99_ms is None:
             return
-        starts = {place: start for place in self._places() if (start := self._start(place))}
+        starts = self._starts()
         say.step(f"Searching {len(starts)} capacities with a p99 of {profile.capacity_p99_ms:g} ms at most.")
         number = len(self.context.folder.searched())
-        while rates := {place: rate for place, start in starts.items() if (rate := self._next(place, start))}:
+        while rates := self._rates(starts):
             for place in Random(f"{self.context.plan.seed}/capacity/{number}").sample(list(rates), len(rates)):
                 say.more(1)
                 outcome = self._measured(self._trial(place, rates[place], number))
@@ -74,29 +74,33 @@ class Searches:
             if scenario.id not in plan.impossible.get(arm, ())
         ]
 
-    def _start(self, place: Place) -> int | None:
-        """Return the rate that a search begins with: near the throughput under closed load; None where there is none."""
+    def _starts(self) -> dict[Place, int]:
+        """Return the rate that each search begins with, near the throughput under closed load; none where there is none."""
         closed = self.context.plan.profile.capacity_of(Load(kind="open", amount=100, is_share=True))
-        found = [
-            stats.rps(one)
-            for one in self.context.folder.outcomes()
-            if isinstance(one, Sample)
-            and (one.trial.stack, one.trial.scenario, one.trial.load) == (place.stack, place.scenario, closed)
-            and judge(one, self.limits_of(one.trial)).result == "valid"
-        ]
-        middle = stats.middle(found)
-        return max(1, round(middle * FIRST)) if middle else None
+        found: dict[Place, list[float]] = {place: [] for place in self._places()}
+        for one in self.context.folder.outcomes():
+            place = _place(one)
+            if place not in found or one.trial.load != closed or not isinstance(one, Sample):
+                continue
+            if judge(one, self.limits_of(one.trial)).result == "valid":
+                found[place].append(stats.rps(one))
+        middles = {place: stats.middle(rates) for place, rates in found.items()}
+        return {place: max(1, round(middle * FIRST)) for place, middle in middles.items() if middle}
 
-    def _next(self, place: Place, start: int) -> int | None:
+    def _rates(self, starts: Mapping[Place, int]) -> dict[Place, int]:
+        """Return the rate to try next in each search that is not over."""
+        made: dict[Place, list[Outcome]] = {place: [] for place in starts}
+        for one in self.context.folder.searched():
+            if _place(one) in made:
+                made[_place(one)].append(one)
+        found = {place: self._next(start, made[place]) for place, start in starts.items()}
+        return {place: rate for place, rate in found.items() if rate}
+
+    def _next(self, start: int, made: Sequence[Outcome]) -> int | None:
         """Return the rate to try next: of the search, then beyond the capacity that it found; None where all is done."""
-        limit_ms = self.context.plan.profile.capacity_p99_ms or 0
-        outcomes = [
-            one
-            for one in self.context.folder.searched()
-            if (one.trial.stack, one.trial.scenario) == (place.stack, place.scenario)
-        ]
-        found = search(start, tried(outcomes, self.limits_of, limit_ms))
-        return found.next_rate or _beyond(found, tried(outcomes, self.limits_of, limit_ms))
+        seen = tried(made, self.limits_of, self.context.plan.profile.capacity_p99_ms or 0)
+        found = search(start, seen)
+        return found.next_rate or _beyond(found, seen)
 
     def _trial(self, place: Place, rate: int, number: int) -> Trial:
         profile = self.context.plan.profile
@@ -110,6 +114,10 @@ class Searches:
             timeout_s=profile.timeout_s,
             seed=Random(f"{self.context.plan.seed}/{place}/{rate}/{number}").getrandbits(31),
         )
+
+
+def _place(outcome: Outcome) -> Place:
+    return Place(outcome.trial.stack, outcome.trial.scenario)
 
 
 def _beyond(found: Search, seen: Sequence[Tried]) -> int | None:
