@@ -1,16 +1,20 @@
 """Randomised complete blocks: everything once, balanced, and the same again from the seed."""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 import pytest
 
-from lab.config import selection
+from lab.config import scenarios, selection
 from lab.config.plan import Plan, expected_s
+from lab.config.project import Project
 from lab.errors import LabError
+from lab.model.experiment import Experiment, families_of
 from lab.model.loads import Load
 from lab.model.stack import Stack
 from lab.model.workload import Part, Profile, Scenario
+from lab.paths import LOADTESTS
 
 STACKS = [
     Stack(name=name, framework="F", server="S", model="async", port=port, baseline=name == "b", omits=omits)
@@ -143,3 +147,32 @@ def test_a_profile_with_cells_measures_these_and_what_its_mixtures_need_alone() 
     twice = {("b@aa", "w", few)}
     assert {(one.stack, one.scenario, one.load) for one in plan.block(0)} == {*cells, *alone, *twice}
     assert plan.trials_per_block == len(cells) + len(alone) + len(twice)
+
+
+def test_a_block_measures_what_an_experiment_compares_one_after_the_other() -> None:
+    asked = selection.profile(LOADTESTS, "answers")
+    found = scenarios.find(LOADTESTS, asked.scenarios)
+    stacks = selection.stacks(asked.stacks, Project.here().with_variants(asked.stacks).stacks)
+    plan = selection.plan(asked, stacks, found, 1)
+    for number in range(3):
+        rows = list(dict.fromkeys((trial.scenario, trial.load) for trial in plan.block(number)))
+        for family in asked.families:
+            places = [rows.index(name) for name in family]
+            between = {rows[place] for place in range(min(places), max(places))} - set(family)
+            assert all(name[0] in {part.id for part in parts_of(found, family)} for name in between)
+
+
+def parts_of(found: Sequence[Scenario], family: Iterable[tuple[str, Load]]) -> Iterator[Scenario]:
+    """Yield the scenarios that mixtures of a family are made of: they are measured alone beside it."""
+    ids = {id_ for id_, _ in family}
+    yield from (part.scenario for one in found if one.id in ids for part in one.parts)
+
+
+def test_families_join_what_any_evidence_compares() -> None:
+    load = {"load": "closed:8", "stack": "a", "metric": "rps", "above": 1}
+    pairs = [("w", "z"), ("u", "v"), ("z", "y"), ("t", "t")]
+    told = [{"says": "", "of": {"scenario": one}, "over": {"scenario": other}} for one, other in pairs]
+    one = Experiment.model_validate(
+        {"id": "x", "statement": "", "claimed": "", "hypothesis": "", "evidence": told, **load}
+    )
+    assert [[id_ for id_, _ in family] for family in families_of([one])] == [["u", "v"], ["w", "z", "y"]]

@@ -31,7 +31,7 @@ def test_the_profiles_name_scenarios_that_exist(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "minutes", "more"), [("quick", 5.5, 0), ("standard", 30, 1), ("standard-all", 30, 1), ("answers", 45, 1)]
+    ("name", "minutes", "more"), [("quick", 5.5, 0), ("standard", 30, 1), ("standard-all", 30, 1), ("answers", 45, 0)]
 )
 def test_the_blocks_of_a_profile_take_no_longer_than_it_says(name: str, minutes: float, more: int) -> None:
     """With as many more blocks as a disturbed machine may cost."""
@@ -41,7 +41,7 @@ def test_the_blocks_of_a_profile_take_no_longer_than_it_says(name: str, minutes:
     plan = selection.plan(profile, selection.stacks(profile.stacks, project.stacks), found, seed=1)
     each_s = expected_s(plan, EXPECTED_TRIAL_OVERHEAD_S, EXPECTED_START_S) / profile.blocks
     assert (profile.blocks + more) * each_s <= minutes * 60
-    assert profile.limit_min == minutes
+    assert profile.limit_min == (minutes if more or profile.reruns else None)
     assert profile.blocks >= 6
 
 

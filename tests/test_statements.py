@@ -263,7 +263,7 @@ def test_the_document_names_where_each_figure_was_read() -> None:
     told = Told()
     answer = decided(EXPERIMENTS["cpu-long"], told)
     (said,) = document([answer])["answers"]
-    inline = "fastapi-uvicorn crunch/inline?rounds=400000+json=probe@100/s closed:2, its json"
+    inline = "fastapi-uvicorn crunch/inline?rounds=400000+json=probe@30/s closed:1, its json"
     assert said["effect"]["over"] == inline
     assert said["effect"]["claimed_range"] == "below 0.5"
 

@@ -2,8 +2,8 @@
 
 Scenarios come in seeded order. Within a scenario the stacks follow a seeded Williams square (Williams 1949): a block and the
 next one have opposite orders, so that no stack gains by a trend; over a whole square each stack takes each position, and
-follows each other stack, equally often. The shares of capacity of a scenario follow the closed load whose throughput they are
-taken of.
+follows each other stack, equally often. Scenarios that an experiment compares come one after the other. The shares of
+capacity of a scenario follow the closed load whose throughput they are taken of.
 Everything follows from the seed: the plan can be made again from run.json.
 """
 
@@ -41,7 +41,7 @@ class Plan(Noun):
         shuffler = Random(f"{self.seed}/{number}")
         groups = mixtures.measured(self.scenarios, self.profile.loads)
         shuffler.shuffle(groups)
-        for scenario, load in self._shares_last([row for group in groups for row in group]):
+        for scenario, load in self._shares_last(mixtures.in_families(groups, self.profile.families)):
             seed = Random(f"{self.seed}/{number}/{scenario.id}/{load}").getrandbits(31)
             for arm in _order(self._arms_of(scenario, load), f"{self.seed}/{scenario.id}/{load}", number):
                 yield Trial(

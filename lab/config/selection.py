@@ -13,7 +13,7 @@ from lab.config.scenarios import ALL
 from lab.config.variants import normal
 from lab.errors import LabError
 from lab.model import mixtures
-from lab.model.experiment import cells_of
+from lab.model.experiment import cells_of, families_of
 from lab.model.loads import CellName
 from lab.model.stack import AA, DOCUMENTED, Service, Stack, baseline
 from lab.model.workload import MOST_BLOCKS, Profile, Scenario
@@ -128,7 +128,8 @@ def profile(folder: Path, name: str) -> Profile:
         raise LabError(f"There is no profile {name!r}; there are: {', '.join(tables)}.")
     found = _read(folder / "profiles.toml", name, tables[name])
     if found.experiments:
-        return _with_cells(found, cells_of(experiments.chosen(folder, found.experiments)))
+        asked = experiments.chosen(folder, found.experiments)
+        return _with_cells(found, cells_of(asked)).model_copy(update={"families": families_of(asked)})
     return _with_cells(found, grid.cells(found.grid, found.stacks, folder)) if found.grid else found
 
 

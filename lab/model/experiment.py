@@ -4,11 +4,12 @@ loadtests/experiments/ has one file for each.
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from lab.model.loads import CellName, Load
+from lab.model.loads import CellName, Load, RowName
 from lab.model.noun import Noun
 
 Verdict = Literal["supported", "refuted", "inconclusive", "not_measured"]
@@ -139,6 +140,17 @@ def cells_of(experiments: Iterable[Experiment]) -> tuple[CellName, ...]:
     """Return stack, scenario and load of every cell that the experiments need, each once, in their order."""
     found = (side.cell for one in experiments for side in one.sides)
     return tuple(dict.fromkeys(cell for cell in found if cell is not None))
+
+
+def families_of(experiments: Iterable[Experiment]) -> tuple[tuple[RowName, ...], ...]:
+    """Return scenarios under loads in families: those of one piece of evidence, and all that others join to them."""
+    families: list[tuple[RowName, ...]] = []
+    for evidence in (evidence for one in experiments for evidence in one.evidence):
+        family = tuple((side.scenario, side.load) for side in evidence.read if side.load is not None)
+        joined = [one for one in families if set(one) & set(family)]
+        families = [one for one in families if one not in joined]
+        families.append(tuple(dict.fromkeys(chain(*joined, family))))
+    return tuple(family for family in families if len(family) > 1)
 
 
 def _whole(evidence: Any, common: Mapping[str, Any]) -> Any:

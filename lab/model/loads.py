@@ -107,6 +107,8 @@ class Load(Noun):
 
 CellName = tuple[str, str, Load]
 """Stack, scenario and load."""
+RowName = tuple[str, Load]
+"""Scenario and load."""
 
 
 def _modifier(word: str) -> dict[str, object]:

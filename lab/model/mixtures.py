@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from lab.model.loads import CellName, Load
+from lab.model.loads import CellName, Load, RowName
 from lab.model.workload import Scenario
 
 
@@ -14,7 +14,7 @@ class Row(NamedTuple):
     load: Load
 
     @property
-    def name(self) -> tuple[str, Load]:
+    def name(self) -> RowName:
         return self.scenario.id, self.load
 
 
@@ -94,6 +94,15 @@ def measured(scenarios: Iterable[Scenario], loads: Sequence[Load]) -> list[list[
             found.update(row.name for row in group)
             groups.append(group)
     return [group for group in groups if group]
+
+
+def in_families(groups: Iterable[Sequence[Row]], families: Iterable[Iterable[RowName]]) -> list[Row]:
+    """Return the rows of the groups in their order, but those of a family right after its first group."""
+    family_of = {name: number for number, family in enumerate(families) for name in family}
+    found: dict[int | RowName, list[Row]] = {}
+    for group in groups:
+        found.setdefault(family_of.get(group[0].name, group[0].name), []).extend(group)
+    return [row for rows in found.values() for row in rows]
 
 
 def shown(scenarios: Sequence[Scenario], loads: Sequence[Load]) -> Iterator[Row]:

@@ -4,7 +4,7 @@ from typing import Any, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from lab.model.loads import CellName, Load, swept
+from lab.model.loads import CellName, Load, RowName, swept
 from lab.model.noun import Noun
 
 Pool = Literal["db_pool", "upstream_connections"]
@@ -103,6 +103,8 @@ class Profile(_OfLoads):
     """… or a grid of wait, CPU time, users and threads (lab/config/grid.py) on two stacks, coroutines and threads: …"""
     cells: tuple[CellName, ...] = ()
     """… these stacks, scenarios and loads; empty: every stack has every scenario under every load."""
+    families: tuple[tuple[RowName, ...], ...] = ()
+    """Scenarios under loads that are compared with each other: a block measures those of a family one after the other."""
     blocks: int = Field(ge=1, le=MOST_BLOCKS)
     blocks_per_start: int = Field(default=1, ge=1)
     """How many blocks the servers serve before they are started again."""

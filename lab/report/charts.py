@@ -25,8 +25,10 @@ _HUES = 10
 """So many stacks have each a hue of its own; of more, some share one in two shades."""
 Chart = altair.LayerChart | altair.FacetChart
 _ROW_PX, _WIDTH_PX, _BEND_PX = 30, 360, 240
-_LEAST_WAIT_MS, _MOST_WAIT_MS = 1, 150
-"""Ends of a logarithmic axis of waits; no wait stands at its beginning."""
+_LEAST_WAIT_MS, _MOST_WAIT_MS = 0.5, 150
+"""Ends of a logarithmic axis of waits; no wait stands at its beginning, where the axis says 0."""
+_DEEP = 2.6
+"""A ratio, or its inverse, from which a map's colour is so dark that text on it is white."""
 _TWO_DIGITS = 10
 _LABEL_PX = 7.5
 """Width of a character of a label: Vega measures text without the font that the reader will see."""
@@ -92,7 +94,7 @@ def draw_map(points: Sequence[Both], figure: str, title: str, law: Law) -> str |
             "label": f"{value:.2f}" if value < _TWO_DIGITS else f"{value:.0f}",
             "threads": one.point.threads,
         }
-        for one in points
+        for one in sorted(points, key=lambda one: (one.point.users, one.point.threads or 0))
         if (value := getattr(one, figure)) is not None and one.point.users > (one.point.threads or 0)
     ]
     if not rows:
@@ -105,15 +107,22 @@ def draw_map(points: Sequence[Both], figure: str, title: str, law: Law) -> str |
 def _map_panel(rows: Sequence[dict[str, Any]], title: str, law: Law) -> Chart:
     most, threads = max(row["cpu"] for row in rows), rows[0]["threads"]
     knee = [{"wait": (threads - 1) * (cpu / 10 + law.thread_ms), "cpu": cpu / 10} for cpu in range(int(most * 10) + 1)]
-    x = altair.X("wait:Q", title="wait, ms").scale(
+    axis = altair.Axis(
+        values=[_LEAST_WAIT_MS, 1, 2, 5, 10, 20, 50, 100],
+        labelExpr=f"datum.value == {_LEAST_WAIT_MS} ? '0' : datum.value",
+    )
+    x = altair.X("wait:Q", title="wait, ms", axis=axis).scale(
         type="log", domain=[_LEAST_WAIT_MS, _MOST_WAIT_MS], nice=False, padding=20, clamp=True
     )
     y = altair.Y("cpu:Q", title="CPU time, ms").scale(padding=16)
     colour = altair.Color("value:Q", legend=None).scale(
         type="log", scheme="redyellowblue", domain=[1 / 4, 4], clamp=True
     )
-    marks = _chart(rows).mark_circle(size=620, opacity=1).encode(x=x, y=y, color=colour)
-    labels = _chart(rows).mark_text(fontSize=11, color="#1c2024").encode(x=x, y=y, text="label:N")
+    marks = _chart(rows).mark_circle(size=560, opacity=1).encode(x=x, y=y, color=colour)
+    ink = altair.condition(
+        f"datum.value > {_DEEP} || datum.value < {1 / _DEEP}", altair.value("#ffffff"), altair.value("#1c2024")
+    )
+    labels = _chart(rows).mark_text(fontSize=11).encode(x=x, y=y, text="label:N", color=ink)
     line = _chart(knee).mark_line(color="currentColor", strokeDash=[5, 4], strokeWidth=1.5).encode(x=x, y=y)
     return altair.layer(line, marks, labels).properties(width=_WIDTH_PX, height=_BEND_PX, title=title)
 
