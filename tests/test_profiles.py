@@ -73,3 +73,11 @@ def test_a_mistake_in_the_file_is_told_in_a_sentence(tmp_path: Path, text: str, 
 def test_a_missing_file_is_told_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(LabError, match=r"profiles\.toml is missing"):
         selection.profile(tmp_path, "mine")
+
+
+def test_only_stacks_with_a_cell_in_the_chosen_scenarios_are_started() -> None:
+    profile = selection.profile(LOADTESTS, "answers")
+    wanted = scenarios.find(LOADTESTS, ["hazard/blocking-wait"])
+    assert selection.needed(profile, wanted) == ("fastapi-uvicorn",)
+    quick = selection.profile(LOADTESTS, "quick")
+    assert selection.needed(quick, wanted) == quick.stacks

@@ -80,8 +80,9 @@ def _plan(
     """Return the plan, and why it lacks stacks that `all` means."""
     named = selection.words(stacks)
     by_name = bool(named) or not profile.cells
-    chosen, left_out = selection.startable(named or profile.stacks, project.stacks, runtime.lacks, by_name=by_name)
     wanted = scenarios.find(LOADTESTS, selection.words(scenario_ids) or profile.scenarios)
+    names = named or selection.needed(profile, wanted)
+    chosen, left_out = selection.startable(names, project.stacks, runtime.lacks, by_name=by_name)
     plan = selection.plan(profile, chosen, wanted, secrets.randbits(31) if seed is None else seed)
     arms = [project.stacks[label.removesuffix(AA)] for label in plan.arms]
     selection.refuse_connections(arms, project.services[DATABASE])

@@ -45,6 +45,12 @@ def stacks(names: Sequence[str], known: Mapping[str, Stack]) -> list[Stack]:
     return list({stack.name: stack for stack in chosen}.values())
 
 
+def needed(profile: Profile, wanted: Iterable[Scenario]) -> tuple[str, ...]:
+    """Return the stacks of a profile that have something to do in these scenarios."""
+    ids = {scenario.id for scenario in wanted}
+    return tuple(dict.fromkeys(stack for stack, id_, _ in profile.cells if id_ in ids)) or profile.stacks
+
+
 def startable(
     names: Sequence[str], known: Mapping[str, Stack], lacks: Callable[[str], str | None], *, by_name: bool = True
 ) -> tuple[list[Stack], list[str]]:

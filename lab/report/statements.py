@@ -12,13 +12,16 @@ GUIDELINE = "Should it be async?"
 _TONES = {"supported": "better", "refuted": "worse"}
 _METRICS = {**words.METRICS, "p50_ms": "median latency", "mean_ms": "mean latency", "us": "time"}
 _VERDICTS = {"not_measured": "not measured"}
+UNDECIDED = "not decided by this run"
+_ORDER = ("yes", "either", "it depends", "offload", "no")
+"""What advice begins with, in the order of the table; anything else comes last."""
 
 
 def sections(answers: Sequence[Answer]) -> Iterator[page.Section]:
     """Yield the guideline and the verdicts; nothing for a run that decides on no statement."""
     measured = [one for one in answers if one.verdict != "not_measured"]
     if guided := [one for one in measured if one.experiment.topic]:
-        yield page.Section(GUIDELINE, (guideline(guided),))
+        yield page.Section(GUIDELINE, (page.Paragraph(_held(guided)), guideline(guided)))
     if measured:
         yield page.Section(ANSWERS, tuple(_verdicts(answers, measured)))
 
@@ -34,20 +37,37 @@ def lines(answers: Sequence[Answer]) -> Iterator[str]:
         yield f"Not measured in this run: {words.listed(rest)}."
 
 
+def _held(answers: Sequence[Answer]) -> str:
+    """Return of how many kinds of work what is commonly said held."""
+    topics = {
+        said: [one.experiment.topic for one in answers if one.verdict == found]
+        for found, said in (
+            ("supported", "held"),
+            ("refuted", "did not hold"),
+            ("inconclusive", "is not decided by this run"),
+        )
+    }
+    kinds = (f"{said} for {len(several)} ({'; '.join(several)})" for said, several in topics.items() if several)
+    return (
+        f"Of {len(answers)} kind{'s' * (len(answers) != 1)} of work, what is commonly said {words.listed(list(kinds))}."
+    )
+
+
 def guideline(answers: Sequence[Answer]) -> page.Table:
-    """Return a row for each topic: what is commonly said, what was measured, what follows."""
-    titles = ("kind of work", "commonly said", "measured here", "async?")
+    """Return a row for each topic: what follows, what was measured, what is commonly said; where async pays first."""
+    titles = ("kind of work", "async?", "measured here", "commonly said", "which is")
     return page.Table(
         GUIDELINE,
         tuple(page.Head(title, numeric=False) for title in titles),
         tuple(
             page.row(
                 one.experiment.topic,
-                page.Text(one.experiment.statement, one.experiment.claimed),
-                page.Text(told(one.headline), verdict(one)),
                 page.Text(advice(one), "", "strong"),
+                told(one.headline),
+                page.Text(one.experiment.statement, f"({one.experiment.claimed})"),
+                page.Text(verdict(one), "", _TONES.get(one.verdict, "")),
             )
-            for one in answers
+            for one in sorted(answers, key=_place)
         ),
         style="statements",
     )
@@ -57,7 +77,17 @@ def advice(answer: Answer) -> str:
     """Return what follows from a verdict; nothing where the estimate is missing that it rests on."""
     if isinstance(answer.headline.estimate, Missing):
         return words.NOTHING
-    return answer.experiment.advice.get(answer.verdict, words.NOTHING)
+    return (
+        UNDECIDED if answer.verdict == "inconclusive" else answer.experiment.advice.get(answer.verdict, words.NOTHING)
+    )
+
+
+def _place(answer: Answer) -> tuple[int, str]:
+    """Return where a topic stands: by the first word of its advice."""
+    said = advice(answer)
+    return next(
+        (place for place, word in enumerate(_ORDER) if said.startswith(word)), len(_ORDER)
+    ), answer.experiment.topic
 
 
 def _verdicts(answers: Sequence[Answer], measured: Sequence[Answer]) -> Iterator[page.Block]:
