@@ -1,5 +1,6 @@
 """What a reader must know before believing a run stands at its head."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -44,8 +45,7 @@ def test_an_aa_arm_that_differs_is_warned_about(tmp_path: Path) -> None:
     found = [o for o in outcomes() if o.trial.stack != "base@aa"]
     odd = [sample(trial(block, "base@aa"), 1500 * WOBBLE[block]) for block in range(8)]
     report = written(tmp_path, [*found, *odd])["report.md"].read_text()
-    assert "json, 8 users: the baseline came out different from itself in throughput, 1.5" in report
-    assert "Chance does so in at most one of 20 such comparisons, and this run has " in report
+    assert re.search(r"different from itself in [23] of \d+ comparisons: json, 8 users, throughput, 1\.5", report)
 
 
 @pytest.mark.parametrize(

@@ -219,7 +219,7 @@ def test_what_was_asked_and_did_not_work_leaves_a_statement_open(tmp_path: Path)
     assert effect["value"] is None
     report = (tmp_path / "run/report.md").read_text()
     assert "is not decided by this run for 1 (Database queries)" in report
-    assert "| Database queries | **-** |" in report
+    assert "| Database queries | **not decided by this run** |" in report
     assert "fastapi-def db/one closed:64 is failed" in effect["reason"]
 
 

@@ -38,13 +38,14 @@ def warnings(view: View) -> Iterator[str]:
 def _different_from_itself(view: View) -> Iterator[str]:
     """Yield where the A/A arm differs: by a fault of the machine or the lab, or by the chance that every verdict takes."""
     rows = [(section.title, row) for section in view.sections for row in section.aa]
-    for title, row in rows:
-        if row.verdict == "different":
-            yield (
-                f"{title}: the baseline came out different from itself in {words.METRICS[row.metric]}, "
-                f"{words.ratio(row)}; distrust the verdicts on it there. Chance does so in at most one of 20 such "
-                f"comparisons, and this run has {len(rows)}."
-            )
+    found = [
+        f"{title}, {words.METRICS[row.metric]}, {words.ratio(row)}" for title, row in rows if row.verdict == "different"
+    ]
+    if found:
+        yield (
+            f"The baseline came out different from itself in {len(found)} of {len(rows)} comparisons: {'; '.join(found)}. "
+            "Distrust the verdicts on it there. Chance does so in at most one of 20."
+        )
 
 
 def _partial(view: View) -> Iterator[str]:

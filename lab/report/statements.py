@@ -74,12 +74,10 @@ def guideline(answers: Sequence[Answer]) -> page.Table:
 
 
 def advice(answer: Answer) -> str:
-    """Return what follows from a verdict; nothing where the estimate is missing that it rests on."""
-    if isinstance(answer.headline.estimate, Missing):
-        return words.NOTHING
-    return (
-        UNDECIDED if answer.verdict == "inconclusive" else answer.experiment.advice.get(answer.verdict, words.NOTHING)
-    )
+    """Return what follows from a verdict; a run that is inconclusive advises nothing."""
+    if answer.verdict == "inconclusive":
+        return UNDECIDED
+    return answer.experiment.advice.get(answer.verdict, words.NOTHING)
 
 
 def _place(answer: Answer) -> tuple[int, str]:

@@ -90,7 +90,8 @@ class Series:
         disturbance = stopping.disturbance(block, self._folder.blocks())
         invalid = stopping.invalid(outcomes, self._limits_of)
         can_add = block.block + 1 < (self._profile.most_blocks or 0) and self._has_room()
-        noise = disturbance or stopping.rejected(self._persistent.without(invalid), len(outcomes), can_add)
+        spares = can_add or not self._profile.reruns
+        noise = disturbance or stopping.rejected(self._persistent.without(invalid), len(outcomes), spares)
         self._persistent.note(block, invalid)
         return noise
 

@@ -93,13 +93,13 @@ def disturbance(block: Block, others: Sequence[Block]) -> str:
     return speed_changed(block, others)
 
 
-def rejected(invalid: Mapping[Key, str], trials: int, can_add: bool) -> str:
+def rejected(invalid: Mapping[Key, str], trials: int, spares: bool) -> str:
     """Return why a block is re-run for its invalid cells; empty if it is not.
 
     A run that can add blocks adds one where a cell falls short of them (`ratios`), instead of giving up a block for a
-    single trial; only where many were disturbed it was the whole block.
+    single trial; only where many were disturbed it was the whole block. A run without re-runs has planned blocks to spare.
     """
-    if not invalid or (can_add and len(invalid) <= REJECTED * trials):
+    if not invalid or (spares and len(invalid) <= REJECTED * trials):
         return ""
     cell, reason = next(iter(invalid.items()))
     return f"{len(invalid)} of {trials} trials are invalid, the first: {' '.join(cell)}: {reason}"
