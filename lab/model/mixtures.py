@@ -85,7 +85,7 @@ def with_alone(cells: Iterable[CellName], scenarios: Iterable[Scenario]) -> froz
 
 def measured(scenarios: Iterable[Scenario], loads: Sequence[Load]) -> list[list[Row]]:
     """Return what a block measures, each once: a scenario under a load, and with a mixture each of its scenarios alone."""
-    found: set[tuple[str, Load]] = set()
+    found: set[RowName] = set()
     groups = []
     for scenario in scenarios:
         for load in loads:

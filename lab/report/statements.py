@@ -1,10 +1,10 @@
 """What a report says of the statements under test: the guideline and every verdict with its evidence."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from lab.answers.decide import CONFIDENCE, Answer, Weighed, rule
 from lab.answers.estimate import Estimate, Missing
-from lab.model.experiment import Evidence
+from lab.model.experiment import Evidence, Verdict
 from lab.report import page, words
 
 ANSWERS = "What people say, and what was measured here"
@@ -13,6 +13,7 @@ _TONES = {"supported": "better", "refuted": "worse"}
 _METRICS = {**words.METRICS, "p50_ms": "median latency", "mean_ms": "mean latency", "us": "time"}
 _VERDICTS = {"not_measured": "not measured"}
 UNDECIDED = "not decided by this run"
+_HELD: Mapping[Verdict, str] = {"supported": "held", "refuted": "did not hold", "inconclusive": f"is {UNDECIDED}"}
 _ORDER = ("yes", "either", "it depends", "offload", "no")
 """What advice begins with, in the order of the table; anything else comes last."""
 
@@ -39,18 +40,10 @@ def lines(answers: Sequence[Answer]) -> Iterator[str]:
 
 def _held(answers: Sequence[Answer]) -> str:
     """Return of how many kinds of work what is commonly said held."""
-    topics = {
-        said: [one.experiment.topic for one in answers if one.verdict == found]
-        for found, said in (
-            ("supported", "held"),
-            ("refuted", "did not hold"),
-            ("inconclusive", "is not decided by this run"),
-        )
-    }
-    kinds = (f"{said} for {len(several)} ({'; '.join(several)})" for said, several in topics.items() if several)
-    return (
-        f"Of {len(answers)} kind{'s' * (len(answers) != 1)} of work, what is commonly said {words.listed(list(kinds))}."
-    )
+    topics = {said: [one.experiment.topic for one in answers if one.verdict == found] for found, said in _HELD.items()}
+    kinds = [f"{said} for {len(several)} ({'; '.join(several)})" for said, several in topics.items() if several]
+    number = f"{len(answers)} kind{'s' * (len(answers) != 1)}"
+    return f"Of {number} of work, what is commonly said {words.listed(kinds)}."
 
 
 def guideline(answers: Sequence[Answer]) -> page.Table:
@@ -83,9 +76,8 @@ def advice(answer: Answer) -> str:
 def _place(answer: Answer) -> tuple[int, str]:
     """Return where a topic stands: by the first word of its advice."""
     said = advice(answer)
-    return next(
-        (place for place, word in enumerate(_ORDER) if said.startswith(word)), len(_ORDER)
-    ), answer.experiment.topic
+    place = next((place for place, word in enumerate(_ORDER) if said.startswith(word)), len(_ORDER))
+    return place, answer.experiment.topic
 
 
 def _verdicts(answers: Sequence[Answer], measured: Sequence[Answer]) -> Iterator[page.Block]:
