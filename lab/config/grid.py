@@ -64,15 +64,15 @@ def _is_quick(point: tuple[int, int, int, int]) -> bool:
 
 
 def _held_out() -> Iterator[tuple[int, int, int, int]]:
-    """Yield points drawn evenly over the waits and CPU times of the grid, and over the logs of the users."""
+    """Yield points drawn evenly over CPU times and over the logs of waits and users, so that short waits and few users are not rare."""
     random = Random(SEED)
     known = set(_crossover())
     found = 0
     while found < POINTS:
         point = (
-            random.randint(0, LONGEST_MS),
+            round(LONGEST_MS ** random.random()),
             random.randint(0, 5),
-            round(2 ** random.uniform(3, 9)),
+            round(512 ** random.random()),
             random.choice((10, 20, USUAL_THREADS, 100)),
         )
         if point not in known and _is_quick(point):
