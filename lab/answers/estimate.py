@@ -149,7 +149,10 @@ def estimate(evidence: Evidence, material: Reader, confidence: float) -> Estimat
         minus, *others = others
         first = _difference(first, minus)
     if others:
-        first = _joined(first, _difference(*others), operator.truediv)
+        beside = _difference(*others)
+        if 0.0 in beside.values():
+            return Missing(f"{evidence.metric} of what it is compared with is 0", was_asked=True)
+        first = _joined(first, beside, operator.truediv)
     elif isinstance(evidence.over, float):
         first = {number: value / evidence.over for number, value in first.items()}
     return _mean(list(first.values()), confidence)

@@ -17,7 +17,7 @@ PICTURES = {
 _FORMS: dict[Form, str] = {
     "bounds": "these bounds",
     "mva": "exact mean value analysis, which smooths the knee of these bounds",
-    "convoy": "these bounds, and requests that wait for the CPU time of some of the others",
+    "convoy": "these bounds, and requests that wait for more of the others the more CPU time these need",
 }
 LONG_MS = 2
 """CPU time of a request from which threads have much to pass on to each other."""
@@ -43,9 +43,9 @@ def _blocks(crossover: Crossover, drawn: Collection[str]) -> Iterator[page.Block
     )
     if law.form == "convoy":
         yield page.Paragraph(
-            f"A request on a coroutine waits for {words.percent(law.coroutine_convoy)} of the CPU time of the others inside, one on a thread for "
-            f"{words.percent(law.thread_convoy)}: Python's global lock passes from thread to thread, so that they wait and compute together "
-            "while the CPU has time left. Threads then answer less than the bounds say."
+            "Requests meet at the CPU before it is full. A request waits for half of the others where the CPU time of all of them is "
+            f"{words.number(law.coroutine_half, 2)} times its wait on coroutines, and {words.number(law.thread_half, 2)} times on threads. "
+            "The smaller this is, the fewer requests are answered while the CPU has time left."
         )
     yield page.Paragraph(_likely(crossover))
     yield _forms(crossover)
