@@ -47,8 +47,8 @@ def _text(wait_ms: int, cpu_ms: int) -> str:
 def _crossover() -> Iterator[tuple[int, int, int, int]]:
     """Yield wait, CPU time, users and threads: few users on the usual threads, many around the knee of each number of them."""
     for cpu_ms in (0, 1, 2, 5, 10):
-        for users in (1, 8):
-            yield from ((wait_ms, cpu_ms, users, USUAL_THREADS) for wait_ms in (0, 8, 50))
+        for users in (1, 3, 8):
+            yield from ((wait_ms, cpu_ms, users, USUAL_THREADS) for wait_ms in (0, 4, 12, 50))
         for users in (64, 512):
             for threads in (10, USUAL_THREADS, 200):
                 knee_ms = (threads - 1) * (cpu_ms + OVERHEAD_MS)
