@@ -60,9 +60,9 @@ def test_mean_value_analysis_agrees_with_the_normalising_constants(customers: in
     assert law.rps(point) == pytest.approx(1e3 * constants[0] / constants[1])
 
 
-@given(st.sampled_from(POINTS), st.sampled_from(FORMS))
-def test_more_users_or_threads_never_take_throughput_away(point: Point, form: Form) -> None:
-    law = replace(LAW, form=form, thread_half=0.5)
+@given(st.sampled_from(POINTS), st.sampled_from(FORMS), st.floats(0.1, 20), st.floats(0.01, 1))
+def test_more_users_or_threads_never_take_throughput_away(point: Point, form: Form, visits: float, half: float) -> None:
+    law = replace(LAW, form=form, visits=visits if form == "convoy" else 1.0, half=half)
     assert law.rps(replace(point, users=point.users + 1)) >= law.rps(point) * (1 - 1e-12)
     if point.threads is not None:
         assert law.rps(replace(point, threads=point.threads + 1)) >= law.rps(point) * (1 - 1e-12)
@@ -79,11 +79,11 @@ def test_threads_stop_being_enough_where_the_wait_exceeds_t_minus_1_times_the_cp
 def test_the_fit_finds_what_the_points_were_made_with(form: Form) -> None:
     law = Law(form, coroutine_ms=0.12, thread_ms=0.41, client_ms=0.3)
     if form == "convoy":
-        law = replace(law, coroutine_half=2.0, thread_half=0.5)
+        law = replace(law, visits=2.0, half=0.5)
     seen = [Seen(point, law.rps(point)) for point in POINTS]
     found = fitted(seen, form)
     assert found.form == form
-    fields = ("coroutine_ms", "thread_ms", "client_ms", "coroutine_half", "thread_half")
+    fields = ("coroutine_ms", "thread_ms", "client_ms", "visits", "half")
     assert [getattr(found, name) for name in fields] == pytest.approx([getattr(law, name) for name in fields], rel=0.01)
     assert better_form(seen).form == form
     assert max(map(abs, errors(found, seen))) < 0.01
@@ -92,7 +92,7 @@ def test_the_fit_finds_what_the_points_were_made_with(form: Form) -> None:
 @pytest.mark.parametrize(("half", "round_ms"), [(1e9, 102.0), (0.38, 102.0 + 19.0), (1e-9, 140.0)])
 def test_a_convoy_makes_a_request_wait_for_the_others(half: float, round_ms: float) -> None:
     """20 threads that wait 100 ms and compute 2: alone 102 ms, in a full convoy 140, and the others need 38 ms."""
-    law = Law("convoy", 0.0, 0.0, 0.0, thread_half=half)
+    law = Law("convoy", 0.0, 0.0, 0.0, half=half)
     assert law.rps(Point(100, 2, 64, threads=20)) == pytest.approx(20e3 / round_ms)
 
 

@@ -11,10 +11,10 @@ answer and the user's next request, on the client's side. So
 and T threads stop being enough at about W = (T - 1) (C + t).
 
 These bounds are reached where requests never wait for each other's CPU time while the CPU has some left. The other extreme is a convoy:
-everybody waits, then everybody computes, and a round takes W + n (C + t) for the n requests inside. `Form` convoy lies between
-the two: a request waits for the CPU time of a share of the others, and the share grows with their demand for the CPU. With demand
-r = (n - 1) (C + t) / (W + z) the share is r^2 / (r^2 + h^2). This shape is found from measurements, not derived; for h above 1 it has
-throughput fall by up to 6 % where a user is added to an almost full CPU.
+everybody waits, then everybody computes, and a round takes W + n (C + t) for the n requests inside. `Form` convoy lies between the two.
+A coroutine meets the queue at the CPU v times in a round, as its request is read only when the loop is free: mean value analysis with v
+waits for what is queued. A thread waits for the CPU time of a share of the others, which grows with their demand r = (n - 1) (C + t) / (W + z)
+as r^2 / (r^2 + h^2); this shape is found from measurements, not derived.
 """
 
 from collections.abc import Iterable, Sequence
@@ -57,22 +57,20 @@ class Law:
     """t: the same on a thread of the pool."""
     client_ms: float
     """z: from an answer to the user's next request."""
-    coroutine_half: float = 1.0
-    """Form convoy, h: the demand (1: the others compute as long as a request waits) at which a coroutine meets half of the others."""
-    thread_half: float = 1.0
-    """The same for a thread; less where Python's global lock passes from thread to thread in rounds."""
+    visits: float = 1.0
+    """Form convoy, v: how often in a round a coroutine waits for what is queued at the CPU."""
+    half: float = 1.0
+    """Form convoy, h (0 to 1): the demand at which a thread waits for half of the others; 1: they compute as long as it waits."""
 
     def rps(self, point: Point) -> float:
         """Return the requests per second that the law expects."""
         cpu_ms = self.busy_ms(point)
-        if self.form == "mva":
-            return 1e3 * _mva(point.wait_ms + self.client_ms, cpu_ms, point)
-        inside, half = point.users, self.coroutine_half
-        if point.threads is not None:
-            inside, half = min(point.users, point.threads), self.thread_half
+        inside = point.users if point.threads is None else min(point.users, point.threads)
+        if self.form == "mva" or (self.form == "convoy" and point.threads is None):
+            return 1e3 * _mva(point.wait_ms + self.client_ms, cpu_ms, inside, self.visits)
         idle_ms = point.wait_ms + (self.client_ms if inside == point.users else 0.0)
         others_ms = cpu_ms * (inside - 1)
-        met = others_ms**2 / (others_ms**2 + (half * idle_ms) ** 2) if self.form == "convoy" and others_ms else 0.0
+        met = others_ms**2 / (others_ms**2 + (self.half * idle_ms) ** 2) if self.form == "convoy" and others_ms else 0.0
         return 1e3 * min(inside / (idle_ms + cpu_ms + met * others_ms), 1 / cpu_ms)
 
     def busy_ms(self, point: Point) -> float:
@@ -85,28 +83,31 @@ class Law:
         return min(point.users, 1 + point.wait_ms / cpu_ms)
 
 
-def _mva(delay_ms: float, cpu_ms: float, point: Point) -> float:
-    """Return the requests per ms of a closed network with a delay and one queue, by exact mean value analysis."""
-    customers = point.users if point.threads is None else min(point.users, point.threads)
+def _mva(delay_ms: float, cpu_ms: float, customers: int, visits: float) -> float:
+    """Return the requests per ms of a closed network with a delay and one queue, by mean value analysis; exact for one visit."""
     queued, rate = 0.0, 0.0
-    for population in range(1, customers + 1):
-        at_cpu_ms = cpu_ms * (1 + queued)
-        rate = population / (delay_ms + at_cpu_ms)
-        queued = rate * at_cpu_ms
-    return rate
+    for others in range(customers):
+        met = min(visits * queued, others)
+        rate = (others + 1) / (delay_ms + cpu_ms * (1 + met))
+        queued = rate * cpu_ms * (1 + queued)
+    return min(rate, 1 / cpu_ms)
 
 
 def fitted(seen: Sequence[Seen], form: Form) -> Law:
     """Return the law whose logs are closest to what was measured (least squares, soft: single cells may fail it)."""
 
     def law(logs: Sequence[float]) -> Law:
-        return Law(form, *map(exp, logs))
+        coroutine_ms, thread_ms, client_ms, *convoy = map(exp, logs)
+        if not convoy:
+            return Law(form, coroutine_ms, thread_ms, client_ms)
+        visits, half = convoy
+        return Law(form, coroutine_ms, thread_ms, client_ms, visits, half / (1 + half))
 
     def residuals(logs: Sequence[float]) -> list[float]:
         tried = law(logs)
         return [log(one.rps / tried.rps(one.point)) for one in seen]
 
-    start = [log(0.15), log(0.3), log(0.2), *([log(2.0), log(0.6)] if form == "convoy" else [])]
+    start = [log(0.15), log(0.3), log(0.2), *([log(1.5), log(1.0)] if form == "convoy" else [])]
     return law(least_squares(residuals, start, loss="soft_l1", f_scale=0.05).x)
 
 

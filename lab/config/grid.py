@@ -14,6 +14,7 @@ USUAL_THREADS = 40
 LONGEST_MS = 100
 OVERHEAD_MS = 0.25
 """A guess of a stack's own CPU time per request: it only says where the knee of threads may be, near which the grid is dense."""
+MOST_USERS = 512
 PATIENCE_MS = 1_000
 """A round of all users takes so long at most, which a window has to be longer than: they may all be answered in one moment of it."""
 POINTS, SEED = 20, 8
@@ -49,7 +50,7 @@ def _crossover() -> Iterator[tuple[int, int, int, int]]:
     for cpu_ms in (0, 1, 2, 5, 10):
         for users in (1, 3, 8):
             yield from ((wait_ms, cpu_ms, users, USUAL_THREADS) for wait_ms in (0, 4, 12, 50))
-        for users in (64, 512):
+        for users in (64, MOST_USERS):
             for threads in (10, USUAL_THREADS, 200):
                 knee_ms = (threads - 1) * (cpu_ms + OVERHEAD_MS)
                 waits = {round(knee_ms * share) for share in (0.25, 0.5, 1, 2)} | {0, LONGEST_MS}
@@ -72,7 +73,7 @@ def _held_out() -> Iterator[tuple[int, int, int, int]]:
         point = (
             round(LONGEST_MS ** random.random()),
             random.randint(0, 5),
-            round(512 ** random.random()),
+            round(MOST_USERS ** random.random()),
             random.choice((10, 20, USUAL_THREADS, 100)),
         )
         if point not in known and _is_quick(point):

@@ -17,7 +17,7 @@ PICTURES = {
 _FORMS: dict[Form, str] = {
     "bounds": "these bounds",
     "mva": "exact mean value analysis, which smooths the knee of these bounds",
-    "convoy": "these bounds, and requests that wait for more of the others the more CPU time these need",
+    "convoy": "a convoy: requests that wait for more of the others the more CPU time these need",
 }
 LONG_MS = 2
 """CPU time of a request from which threads have much to pass on to each other."""
@@ -43,9 +43,9 @@ def _blocks(crossover: Crossover, drawn: Collection[str]) -> Iterator[page.Block
     )
     if law.form == "convoy":
         yield page.Paragraph(
-            "Requests meet at the CPU before it is full. A request waits for half of the others where the CPU time of all of them is "
-            f"{words.number(law.coroutine_half, 2)} times its wait on coroutines, and {words.number(law.thread_half, 2)} times on threads. "
-            "The smaller this is, the fewer requests are answered while the CPU has time left."
+            f"Requests meet at the CPU before it is full. A request on a coroutine waits {words.number(law.visits, 2)} times in a round for what is "
+            "queued there: its request, too, is read only when the loop is free. One on a thread waits for half of the others where the CPU time of "
+            f"all of them is {words.number(law.half, 2)} times its wait. So fewer are answered than the bounds say while the CPU has time left."
         )
     yield page.Paragraph(_likely(crossover))
     yield _forms(crossover)
