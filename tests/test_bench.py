@@ -1,4 +1,4 @@
-"""`bench` for real: real servers, real PostgreSQL, real Locust, short windows. The rules: test_session.py, test_session_that_fails.py."""
+"""`bench` for real: servers, PostgreSQL, Locust, short windows. The rules: test_session.py, test_blocks.py, test_session_that_fails.py."""
 
 import csv
 import hashlib
