@@ -11,6 +11,7 @@ from lab.commands import bench
 from lab.config import selection
 from lab.config.project import Project
 from lab.host.machine import CpuPlan
+from lab.model import mixtures
 from lab.model.stack import SETTINGS
 from lab.paths import LOADTESTS, ROOT
 
@@ -43,8 +44,8 @@ def test_a_command_of_the_documents_can_be_planned(text: str) -> None:
     asked = selection.replaced(profile, {name: words.pop(name, "") for name in ("LOADS", "WINDOW", "BLOCKS")})
     assert not words, "words that bench does not know"
     two = replace(Project.here(), cpus=CpuPlan(server=(0, 1), others=(0, 1))).with_budget(budget)
-    project = two.with_variants(selection.words(stacks) or asked.stacks)
+    project = two.with_variants(selection.words(stacks) or asked.all_stacks)
     bench._refuse_unknown(project, asked, stacks, ids)
     plan, _ = bench._plan(project, Able(), asked, stacks, ids, seed=1)  # type: ignore[arg-type]
-    least = len(plan.scenarios) * (1 if asked.cells else len(plan.profile.loads))
+    least = len(mixtures.asked(plan.profile, plan.scenarios))
     assert plan.trials_per_block > least

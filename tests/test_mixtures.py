@@ -119,7 +119,7 @@ def test_a_block_measures_a_mixture_and_right_behind_it_each_of_its_scenarios_al
 
 def test_a_scenario_alone_is_measured_once_for_all_mixtures_of_a_run() -> None:
     asked = scenarios.find(LOADTESTS, ["crunch/inline+json=probe@50/s", "wait+json=probe@50/s", "json"])
-    groups = mixtures.measured(asked, [Load.model_validate("closed:8"), Load.model_validate("open:50")])
+    groups = mixtures.measured(mixtures.asked(profile("closed:8", "open:50"), asked))
     rows = [(row.scenario.id, str(row.load)) for group in groups for row in group]
     assert len(rows) == len(set(rows))
     assert rows.count(("json", "open:50")) == 1
@@ -162,7 +162,7 @@ def test_a_probe_is_a_row_of_its_own_without_a_share_of_the_cpu_time() -> None:
     assert (probe.trial.scenario, str(probe.trial.load)) == ("json beside crunch/inline, closed:8", "open:50")
     assert probe.offered_rps == 50
     assert (whole.is_portion, probe.is_portion) == (False, True)
-    shown = mixtures.shown([found(PROBED)], [Load.model_validate("closed:8")])
+    shown = mixtures.shown([mixtures.Row(found(PROBED), Load.model_validate("closed:8"))])
     assert [row.scenario.id for row in shown] == [PROBED, probe.trial.scenario, "crunch/inline", "json"]
 
 
@@ -188,7 +188,8 @@ def test_a_run_of_mixtures_is_whole_when_each_trial_was_measured(tmp_path: Path)
 def test_what_scenarios_do_to_each_other_is_the_ratio_inside_the_blocks() -> None:
     mixed = [found(PROBED)]
     trials = judged(with_portions(probed(6), mixed), lambda _: Limits())
-    crunch, probe = influences(trials, mixed, [Load.model_validate("closed:8")], ["a"])
+    rows = mixtures.asked(profile("closed:8"), mixed)
+    crunch, probe = influences(trials, rows, ["a"])
     ratios = [one.ratio for one in (crunch.figures["rps"], probe.figures["p50_ms"]) if one.ratio]
     assert [ratio.mean for ratio in ratios] == pytest.approx([0.9, 5], rel=0.01)
     assert (probe.stack, str(probe.load)) == ("a", "open:50")
@@ -201,9 +202,8 @@ def test_what_scenarios_do_to_each_other_is_the_ratio_inside_the_blocks() -> Non
 def test_a_scenario_that_was_not_measured_alone_shows_no_influence() -> None:
     mixed = [found(PROBED)]
     only = [one for one in probed(6) if one.trial.scenario == PROBED]
-    assert not influences(
-        judged(with_portions(only, mixed), lambda _: Limits()), mixed, [Load.model_validate("closed:8")], ["a"]
-    )
+    rows = mixtures.asked(profile("closed:8"), mixed)
+    assert not influences(judged(with_portions(only, mixed), lambda _: Limits()), rows, ["a"])
 
 
 @remeasured

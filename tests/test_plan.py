@@ -141,7 +141,9 @@ def test_a_profile_with_cells_measures_these_and_what_its_mixtures_need_alone() 
     )  # fmt: skip
     few, many = (Load.model_validate(f"closed:{users}") for users in (2, 64))
     cells = (("a", "w", many), ("b", "z", many), ("c", mixture.id, few), ("b", "w", few))
-    asked = profile().model_copy(update={"cells": cells, "loads": (few, many)})
+    asked = profile().model_copy(
+        update={"cells": cells, "experiments": ("e",), **dict.fromkeys(("stacks", "scenarios", "loads"), ())}
+    )
     plan = selection.plan(asked, STACKS, [*SCENARIOS, mixture], 1)
     alone = {("c", "w", few), ("c", "z", Load.model_validate("open:50"))}
     twice = {("b@aa", "w", few)}
@@ -149,10 +151,25 @@ def test_a_profile_with_cells_measures_these_and_what_its_mixtures_need_alone() 
     assert plan.trials_per_block == len(cells) + len(alone) + len(twice)
 
 
+def test_a_grid_is_measured_beside_a_matrix_and_its_variants_only_there() -> None:
+    """As the profile `full` has it."""
+    full = selection.profile(LOADTESTS, "full")
+    wanted = scenarios.find(LOADTESTS, ["json", *full.of_cells])
+    names = selection.needed(full, wanted)
+    known = Project.here().with_variants(full.all_stacks).stacks
+    block = list(selection.plan(full, selection.stacks(names, known), wanted, 1).block(0))
+    of_grid = [(one.stack, one.scenario, one.load) for one in block if one.scenario in full.of_cells]
+    assert sorted(of_grid, key=str) == sorted(full.cells, key=str)
+    in_matrix = [one for one in block if one.scenario == "json"]
+    assert {str(one.load) for one in in_matrix} == set(map(str, full.loads))
+    assert {one.stack for one in in_matrix} > {"flask-gunicorn", "fastapi-uvicorn", "fastapi-def"}
+    assert not [one.stack for one in in_matrix if "+" in one.stack]
+
+
 def test_a_block_measures_what_an_experiment_compares_one_after_the_other() -> None:
     asked = selection.profile(LOADTESTS, "answers")
-    found = scenarios.find(LOADTESTS, asked.scenarios)
-    stacks = selection.stacks(asked.stacks, Project.here().with_variants(asked.stacks).stacks)
+    found = scenarios.find(LOADTESTS, asked.all_scenarios)
+    stacks = selection.stacks(asked.all_stacks, Project.here().with_variants(asked.all_stacks).stacks)
     plan = selection.plan(asked, stacks, found, 1)
     for number in range(3):
         rows = list(dict.fromkeys((trial.scenario, trial.load) for trial in plan.block(number)))

@@ -36,9 +36,9 @@ def test_the_profiles_name_scenarios_that_exist(name: str) -> None:
 def test_the_blocks_of_a_profile_take_no_longer_than_it_says(name: str, minutes: float, more: int) -> None:
     """With as many more blocks as a disturbed machine may cost."""
     profile = selection.profile(LOADTESTS, name)
-    project = Project.here().with_variants(profile.stacks)
-    found = scenarios.find(LOADTESTS, profile.scenarios)
-    plan = selection.plan(profile, selection.stacks(profile.stacks, project.stacks), found, seed=1)
+    project = Project.here().with_variants(profile.all_stacks)
+    found = scenarios.find(LOADTESTS, profile.all_scenarios)
+    plan = selection.plan(profile, selection.stacks(profile.all_stacks, project.stacks), found, seed=1)
     each_s = expected_s(plan, EXPECTED_TRIAL_OVERHEAD_S, EXPECTED_START_S) / profile.blocks
     assert (profile.blocks + more) * each_s <= minutes * 60
     assert profile.limit_min == (minutes if more or profile.reruns else None)

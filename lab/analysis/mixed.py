@@ -1,6 +1,6 @@
 """Several scenarios at once: each one's own outcomes, and what the others did to it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from lab.analysis.measures import MEASURES
 from lab.analysis.summary import Judged
 from lab.model.cell import Value
 from lab.model.loads import Load
-from lab.model.mixtures import portions
+from lab.model.mixtures import Row, portions
 from lab.model.outcome import Outcome, Sample
 from lab.model.workload import Scenario
 
@@ -67,9 +67,7 @@ class Influence:
     """By metric, of those that both have in a block at least."""
 
 
-def influences(
-    trials: Iterable[Judged], scenarios: Sequence[Scenario], loads: Sequence[Load], stacks: Iterable[str]
-) -> list[Influence]:
+def influences(trials: Iterable[Judged], rows: Iterable[Row], stacks: Iterable[str]) -> list[Influence]:
     """Return what each scenario of a mixture lost to the others, by the ratios inside the blocks that have both."""
     seen: dict[tuple[str, str, str], dict[int, Sample]] = {}
     for one in trials:
@@ -79,9 +77,8 @@ def influences(
             )
     return [
         Influence(stack, portion.beside.id, portion.load, figures)
-        for scenario in scenarios
-        for load in loads
-        for portion in portions(scenario, load)
+        for row in rows
+        for portion in portions(*row)
         for stack in stacks
         for beside, alone in [
             [seen.get((stack, one.id, str(portion.load)), {}) for one in (portion.beside, portion.alone)]

@@ -55,10 +55,9 @@ class Advice:
 
 def advice(question: Question, crossover: Crossover) -> Advice:
     """Return which side is better and what both are expected to do."""
-    law = crossover.law
     coroutines = Point(question.wait_ms, question.cpu_ms, question.in_flight)
     threads = Point(question.wait_ms, question.cpu_ms, question.in_flight, question.threads)
-    ratio = law.rps(coroutines) / law.rps(threads)
+    ratio = crossover.rps(coroutines) / crossover.rps(threads)
     reasons = tuple(_beyond(question, crossover))
     return Advice(
         question=question,
@@ -66,13 +65,13 @@ def advice(question: Question, crossover: Crossover) -> Advice:
         ratio=ratio,
         coroutines=_expected(coroutines, crossover),
         threads=_expected(threads, crossover),
-        enough_threads=ceil(law.enough_threads(coroutines)),
+        enough_threads=ceil(crossover.law.enough_threads(coroutines)),
         reasons=reasons,
     )
 
 
 def _better(ratio: float, least_lead: float) -> Better:
-    """Return the side whose lead is beyond the margin of comparisons, and so large that the law is seldom wrong about it."""
+    """Return the side whose lead is beyond the margin of comparisons, and so large that the measured points are seldom against it."""
     if abs(log(ratio)) < log(max(least_lead, 1 + MARGIN["rps"])):
         return "too close"
     return "async def" if ratio > 1 else "def"
@@ -94,7 +93,7 @@ def _beyond(question: Question, crossover: Crossover) -> Iterator[str]:
 
 def _expected(point: Point, crossover: Crossover) -> Expected:
     is_threads = point.threads is not None
-    rps, spread = crossover.law.rps(point), crossover.spread(is_threads)
+    rps, spread = crossover.rps(point), crossover.spread(is_threads)
     side = crossover.side(is_threads)
     return Expected(rps, rps / spread, rps * spread, _p99_ms(point, rps, side), _memory_mb(point, side))
 

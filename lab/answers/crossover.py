@@ -10,6 +10,7 @@ import numpy
 from scipy.stats import theilslopes  # type: ignore[import-untyped]
 
 from lab.answers.law import Law, Point, Seen, better_form, errors
+from lab.answers.nearby import Nearby
 from lab.model.cell import Cell
 from lab.model.loads import Load
 from lab.model.stack import Stack
@@ -20,7 +21,9 @@ WORKLOAD = "mixed"
 LEAST = 8
 """Points of each side that a fit needs: it has up to five figures to find."""
 SURE = 0.95
-"""Share of the measured points in which the side that the law has ahead must be ahead, so that it is named."""
+"""Share of the measured points in which the side that is expected to be ahead must be ahead, so that it is named."""
+NO_WAIT_MS = 1.0
+"""Waits much shorter than this are all alike."""
 LIKELY = 0.9
 """Share of the measured points that lie within what a prediction gives as its interval."""
 
@@ -111,12 +114,37 @@ class Crossover:
         """Return the points of threads, or of coroutines."""
         return tuple(one for one in self.measured if (one.point.threads is not None) == threads)
 
+    @cached_property
+    def _nearby(self) -> dict[bool, Nearby]:
+        """Return what the law is off at the points of coroutines, and at those of threads."""
+        sides = {threads: self.side(threads) for threads in (False, True)}
+        return {
+            threads: Nearby.of([self._place(one.point) for one in side], errors(self.law, side))
+            for threads, side in sides.items()
+        }
+
+    def _place(self, point: Point) -> tuple[float, ...]:
+        """Return where a point is among the others, in logs."""
+        inside = point.users if point.threads is None else min(point.users, point.threads)
+        return log(point.wait_ms + NO_WAIT_MS), log(self.law.busy_ms(point)), log(inside), log(point.users / inside)
+
+    def rps(self, point: Point) -> float:
+        """Return the requests per second to expect: by the law, and by what it is off at points nearby."""
+        nearby = self._nearby[point.threads is not None]
+        return self.law.rps(point) * exp(nearby.error(self._place(point)))
+
+    def foretold(self, threads: bool) -> dict[Point, float]:
+        """Return the requests per second to expect at each measured point of a side without what was measured there."""
+        off = self._nearby[threads].foretold
+        return {one.point: self.law.rps(one.point) * exp(off) for one, off in zip(self.side(threads), off, strict=True)}
+
     def spread(self, threads: bool) -> float:
-        """Return the factor within which a share of `LIKELY` of the points of a side is from the law."""
-        return exp(likely(errors(self.law, self.side(threads))))
+        """Return the factor within which a share of `LIKELY` of the points of a side is from what the others foretell."""
+        foretold = self.foretold(threads)
+        return exp(likely([log(one.rps / foretold[one.point]) for one in self.side(threads)]))
 
     def least_lead(self) -> float:
-        """Return the least ratio that the law must expect so that the side which it has ahead was ahead in `SURE` of the points."""
+        """Return the least ratio that must be expected so that the side expected to be ahead was ahead in `SURE` of the points."""
         errs = sorted(
             ((abs(log(one.expected)), (one.expected > 1) != (one.ratio > 1)) for one in self.pairs()), reverse=True
         )
@@ -135,11 +163,12 @@ class Crossover:
     def pairs(self) -> list["Both"]:
         """Return every point that both sides have."""
         coroutines = {(one.point.wait_ms, one.point.cpu_ms, one.point.users): one for one in self.side(False)}
+        foretold = {threads: self.foretold(threads) for threads in (False, True)}
         found = []
         for one in self.side(True):
             beside = coroutines.get((one.point.wait_ms, one.point.cpu_ms, one.point.users))
             if beside:
-                expected = self.law.rps(beside.point) / self.law.rps(one.point)
+                expected = foretold[False][beside.point] / foretold[True][one.point]
                 found.append(Both(one.point, beside.rps / one.rps, expected, _tails(beside, one)))
         return found
 
@@ -164,5 +193,5 @@ class Both:
     ratio: float
     """Of throughput, measured."""
     expected: float
-    """The same by the law."""
+    """The same as the other points foretell it."""
     p99_ratio: float | None

@@ -61,7 +61,7 @@ def bench(
         return _resume(folder, profile, stacks, scenario_ids, runtime, given, budget)
     profile, runtime = profile or DEFAULT_PROFILE, runtime or auto.AUTO
     asked = selection.replaced(selection.profile(LOADTESTS, profile), given)
-    project = project.with_variants(selection.words(stacks) or asked.stacks)
+    project = project.with_variants(selection.words(stacks) or asked.all_stacks)
     _refuse_unknown(project, asked, stacks, scenario_ids)
     with contextlib.closing(auto.runtime(project, runtime)) as started_by:
         plan, left_out = _plan(project, started_by, asked, stacks, scenario_ids, seed)
@@ -70,8 +70,8 @@ def bench(
 
 def _refuse_unknown(project: Project, profile: Profile, stacks: str, scenario_ids: str) -> None:
     """Raise LabError for a stack or a scenario that does not exist, before an engine is asked for anything."""
-    selection.stacks(selection.words(stacks) or profile.stacks, project.stacks)
-    scenarios.find(LOADTESTS, selection.words(scenario_ids) or profile.scenarios)
+    selection.stacks(selection.words(stacks) or profile.all_stacks, project.stacks)
+    scenarios.find(LOADTESTS, selection.words(scenario_ids) or profile.all_scenarios)
 
 
 def _plan(
@@ -80,7 +80,7 @@ def _plan(
     """Return the plan, and why it lacks stacks that `all` means."""
     named = selection.words(stacks)
     by_name = bool(named) or not profile.cells
-    wanted = scenarios.find(LOADTESTS, selection.words(scenario_ids) or profile.scenarios)
+    wanted = scenarios.find(LOADTESTS, selection.words(scenario_ids) or profile.all_scenarios)
     names = named or selection.needed(profile, wanted)
     chosen, left_out = selection.startable(names, project.stacks, runtime.lacks, by_name=by_name)
     plan = selection.plan(profile, chosen, wanted, secrets.randbits(31) if seed is None else seed)

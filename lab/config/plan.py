@@ -7,7 +7,7 @@ capacity of a scenario follow the closed load whose throughput they are taken of
 Everything follows from the seed: the plan can be made again from run.json.
 """
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from functools import cached_property
 from math import ceil
 from random import Random
@@ -16,7 +16,7 @@ from lab.model import mixtures
 from lab.model.loads import CellName, Load
 from lab.model.mixtures import Row
 from lab.model.noun import Noun
-from lab.model.stack import AA
+from lab.model.stack import AA, VARIANT
 from lab.model.workload import Profile, Scenario, Trial
 
 
@@ -39,7 +39,7 @@ class Plan(Noun):
     def block(self, number: int, attempt: int = 0) -> Iterator[Trial]:
         """Yield the trials of one block in the order in which they run."""
         shuffler = Random(f"{self.seed}/{number}")
-        groups = mixtures.measured(self.scenarios, self.profile.loads)
+        groups = mixtures.measured(mixtures.asked(self.profile, self.scenarios))
         shuffler.shuffle(groups)
         for scenario, load in self._shares_last(mixtures.in_families(groups, self.profile.families)):
             seed = Random(f"{self.seed}/{number}/{scenario.id}/{load}").getrandbits(31)
@@ -71,11 +71,23 @@ class Plan(Noun):
         return [arm for arm in self.arms if self._runs(arm, scenario) and self._asks(arm, scenario, load)]
 
     def _asks(self, arm: str, scenario: Scenario, load: Load) -> bool:
-        return not self._asked or (arm.removesuffix(AA), scenario.id, load) in self._asked
+        stack = arm.removesuffix(AA)
+        if scenario.id in self._of_cells:
+            return (stack, scenario.id, load) in self._cells
+        return stack not in self._only_of_cells
 
     @cached_property
-    def _asked(self) -> Container[CellName]:
+    def _cells(self) -> Collection[CellName]:
         return mixtures.with_alone(self.profile.cells, self.scenarios)
+
+    @cached_property
+    def _of_cells(self) -> Container[str]:
+        return {scenario for _, scenario, _ in self._cells}
+
+    @cached_property
+    def _only_of_cells(self) -> Container[str]:
+        """Return the variants that the profile has for its cells: the matrix does without them."""
+        return {stack for stack in self.profile.all_stacks if VARIANT in stack} - set(self.profile.stacks)
 
     def _runs(self, arm: str, scenario: Scenario) -> bool:
         if arm.endswith(AA) and scenario.id not in self.profile.aa_scenarios:

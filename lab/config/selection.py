@@ -14,7 +14,6 @@ from lab.config.variants import normal
 from lab.errors import LabError
 from lab.model import mixtures
 from lab.model.experiment import cells_of, families_of
-from lab.model.loads import CellName
 from lab.model.stack import AA, DOCUMENTED, Service, Stack, baseline
 from lab.model.workload import MOST_BLOCKS, Profile, Scenario
 
@@ -48,7 +47,8 @@ def stacks(names: Sequence[str], known: Mapping[str, Stack]) -> list[Stack]:
 def needed(profile: Profile, wanted: Iterable[Scenario]) -> tuple[str, ...]:
     """Return the stacks of a profile that have something to do in these scenarios."""
     ids = {scenario.id for scenario in wanted}
-    return tuple(dict.fromkeys(stack for stack, id_, _ in profile.cells if id_ in ids)) or profile.stacks
+    of_matrix = profile.stacks if ids - profile.of_cells.keys() else ()
+    return tuple(dict.fromkeys((*of_matrix, *(stack for stack, id_, _ in profile.cells if id_ in ids))))
 
 
 def startable(
@@ -90,12 +90,9 @@ def plan(profile: Profile, chosen: Sequence[Stack], scenarios: Sequence[Scenario
     Raises:
         LabError: nothing is left to measure.
     """
-    together = {(scenario, load) for _, scenario, load in profile.cells}
-    for scenario in scenarios:
-        for load in profile.loads:
-            asked = not together or (scenario.id, load) in together
-            if asked and (why := mixtures.refusal(scenario, load)):
-                raise LabError(f"{why}.")
+    for row in mixtures.asked(profile, scenarios):
+        if why := mixtures.refusal(*row):
+            raise LabError(f"{why}.")
     every = list(mixtures.all_of(scenarios).values())
     twice = _measured_twice(profile, baseline(chosen), scenarios)
     arms = [stack.name for stack in chosen] + ([baseline(chosen).name + AA] if twice else [])
@@ -135,15 +132,10 @@ def profile(folder: Path, name: str) -> Profile:
     found = _read(folder / "profiles.toml", name, tables[name])
     if found.experiments:
         asked = experiments.chosen(folder, found.experiments)
-        return _with_cells(found, cells_of(asked)).model_copy(update={"families": families_of(asked)})
-    return _with_cells(found, grid.cells(found.grid, found.stacks, folder)) if found.grid else found
-
-
-def _with_cells(profile: Profile, cells: Sequence[CellName]) -> Profile:
-    """Return a profile with the stacks, scenarios and loads of their cells."""
-    stacks, scenarios, loads = (tuple(dict.fromkeys(column)) for column in zip(*cells, strict=True))
-    update = {"stacks": stacks, "scenarios": scenarios, "loads": loads, "cells": tuple(cells)}
-    return profile.model_copy(update=update)
+        return found.model_copy(update={"cells": tuple(cells_of(asked)), "families": families_of(asked)})
+    if found.grid:
+        return found.model_copy(update={"cells": grid.cells(found.grid, found.grid_stacks, folder)})
+    return found
 
 
 def _tables(file: Path) -> dict[str, object]:
@@ -182,7 +174,7 @@ def replaced(profile: Profile, given: Mapping[str, str]) -> Profile:
     """
     read: Mapping[str, Callable[[str], dict[str, object]]] = {"LOADS": _loads, "WINDOW": _window, "BLOCKS": _blocks}
     told = {name: text for name, text in given.items() if text}
-    if profile.cells and "LOADS" in told:
+    if not profile.is_matrix and "LOADS" in told:
         raise LabError(
             f"LOADS={told['LOADS']}: the profile {profile.name} has the loads of its cells; leave LOADS out."
         )

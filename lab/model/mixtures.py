@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from lab.model.loads import CellName, Load, RowName
-from lab.model.workload import Scenario
+from lab.model.workload import Profile, Scenario
 
 
 class Row(NamedTuple):
@@ -83,16 +83,21 @@ def with_alone(cells: Iterable[CellName], scenarios: Iterable[Scenario]) -> froz
     return frozenset(asked) | alone
 
 
-def measured(scenarios: Iterable[Scenario], loads: Sequence[Load]) -> list[list[Row]]:
+def asked(profile: Profile, scenarios: Iterable[Scenario]) -> list[Row]:
+    """Return under which loads a profile has each scenario: those of its cells, or all of its loads."""
+    of_cells = profile.of_cells
+    return [Row(one, load) for one in scenarios for load in of_cells.get(one.id, profile.loads)]
+
+
+def measured(rows: Iterable[Row]) -> list[list[Row]]:
     """Return what a block measures, each once: a scenario under a load, and with a mixture each of its scenarios alone."""
     found: set[RowName] = set()
     groups = []
-    for scenario in scenarios:
-        for load in loads:
-            alone = (Row(portion.alone, portion.load) for portion in portions(scenario, load))
-            group = [row for row in (Row(scenario, load), *alone) if row.name not in found]
-            found.update(row.name for row in group)
-            groups.append(group)
+    for row in rows:
+        alone = (Row(portion.alone, portion.load) for portion in portions(*row))
+        group = [one for one in (row, *alone) if one.name not in found]
+        found.update(one.name for one in group)
+        groups.append(group)
     return [group for group in groups if group]
 
 
@@ -105,9 +110,9 @@ def in_families(groups: Iterable[Sequence[Row]], families: Iterable[Iterable[Row
     return [row for rows in found.values() for row in rows]
 
 
-def shown(scenarios: Sequence[Scenario], loads: Sequence[Load]) -> Iterator[Row]:
+def shown(rows: Iterable[Row]) -> Iterator[Row]:
     """Yield what a report shows: what was measured, and behind each mixture its scenarios beside each other."""
-    for group in measured(scenarios, loads):
+    for group in measured(rows):
         first, *alone = group
         yield first
         yield from (Row(one.beside, one.load) for one in portions(*first) if one.beside is not first.scenario)

@@ -98,11 +98,13 @@ class Profile(_OfLoads):
     scenarios: tuple[str, ...] = ()
     loads: tuple[Load, ...] = ()
     experiments: tuple[str, ...] = ()
-    """Ids of loadtests/experiments/, or `all`: what is measured is then what they need …"""
+    """Ids of loadtests/experiments/, or `all`: what is measured is then what they need."""
     grid: Literal["crossover", "held-out", ""] = ""
-    """… or a grid of wait, CPU time, users and threads (lab/config/grid.py) on two stacks, coroutines and threads: …"""
+    """A grid of wait, CPU time, users and threads (lab/config/grid.py), alone or beside a matrix …"""
+    grid_stacks: tuple[str, ...] = ()
+    """… on two stacks, of coroutines and of threads."""
     cells: tuple[CellName, ...] = ()
-    """… these stacks, scenarios and loads; empty: every stack has every scenario under every load."""
+    """What experiments or a grid need. A scenario without such cells has every one of `stacks`, under every one of `loads`."""
     families: tuple[tuple[RowName, ...], ...] = ()
     """Scenarios under loads that are compared with each other: a block measures those of a family one after the other."""
     blocks: int = Field(ge=1, le=MOST_BLOCKS)
@@ -143,12 +145,11 @@ class Profile(_OfLoads):
 
     @model_validator(mode="after")
     def _has_cells(self) -> Self:
-        listed = (self.stacks, self.scenarios, self.loads)
-        whole = not self.grid and not self.experiments and all(listed)
-        of_grid = self.grid and not self.experiments and len(self.stacks) == 2 and not any(listed[1:])
-        of_experiments = self.experiments and not self.grid and not any(listed)
-        if not (whole or of_grid or of_experiments or self.cells):
-            raise ValueError("a profile has stacks, scenarios and loads; or experiments; or a grid and its two stacks")
+        matrix = (self.stacks, self.scenarios, self.loads)
+        if any(matrix) != all(matrix) or bool(self.experiments) == bool(self.grid or self.is_matrix):
+            raise ValueError("a profile has experiments, or else stacks, scenarios and loads, a grid, or both")
+        if len(self.grid_stacks) != (2 if self.grid else 0):
+            raise ValueError("a grid has two grid_stacks, of coroutines and of threads")
         return self
 
     @model_validator(mode="after")
@@ -161,7 +162,7 @@ class Profile(_OfLoads):
 
     @model_validator(mode="after")
     def _has_a_capacity(self) -> Self:
-        for share in (load for load in self.loads if load.is_share and self.capacity_of(load) is None):
+        for share in (load for load in self.all_loads if load.is_share and self.capacity_of(load) is None):
             raise ValueError(
                 f"{share} is a share of what a stack does without think time under closed load: add one, such as "
                 f"closed:64{'+new-connections' * share.new_connections}"
@@ -170,11 +171,39 @@ class Profile(_OfLoads):
 
     @model_validator(mode="after")
     def _has_time_for_a_burst(self) -> Self:
-        if self.window_s < SHORTEST_BURST_S and any(load.burst for load in self.loads):
+        if self.window_s < SHORTEST_BURST_S and any(load.burst for load in self.all_loads):
             raise ValueError(
                 f"open:burst needs a window of {SHORTEST_BURST_S} s at least: give WINDOW={SHORTEST_BURST_S}"
             )
         return self
+
+    @property
+    def is_matrix(self) -> bool:
+        """Return whether stacks have scenarios under loads, all of each."""
+        return bool(self.scenarios)
+
+    @property
+    def all_stacks(self) -> tuple[str, ...]:
+        """Return the names of `stacks` and those of the cells."""
+        return tuple(dict.fromkeys((*self.stacks, *(stack for stack, _, _ in self.cells))))
+
+    @property
+    def all_scenarios(self) -> tuple[str, ...]:
+        """Return the ids of `scenarios` and those of the cells."""
+        return tuple(dict.fromkeys((*self.scenarios, *self.of_cells)))
+
+    @property
+    def all_loads(self) -> tuple[Load, ...]:
+        """Return `loads` and those of the cells."""
+        return tuple(dict.fromkeys((*self.loads, *(load for _, _, load in self.cells))))
+
+    @property
+    def of_cells(self) -> dict[str, tuple[Load, ...]]:
+        """Return the loads of each scenario that has cells of its own."""
+        found: dict[str, dict[Load, None]] = {}
+        for _, scenario, load in self.cells:
+            found.setdefault(scenario, {})[load] = None
+        return {scenario: tuple(loads) for scenario, loads in found.items()}
 
     @property
     def words(self) -> dict[str, str]:
@@ -187,7 +216,7 @@ class Profile(_OfLoads):
 
     def capacity_of(self, share: Load) -> Load | None:
         """Return the load whose throughput a share is taken of: the first closed one with such connections and no think time."""
-        for load in self.loads:
+        for load in self.all_loads:
             if load.kind == "closed" and not load.think_ms and load.new_connections == share.new_connections:
                 return load
         return None

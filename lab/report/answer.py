@@ -14,7 +14,7 @@ def lines(view: View) -> Iterator[str]:
     A run of experiments has its cells for these alone: its statements are the whole answer.
     """
     yield from statements.lines(view.answers)
-    if view.run.profile.cells:
+    if not view.run.profile.is_matrix:
         yield from caveats.warnings(view)
         return
     if found := by_factor.contrasts(view):

@@ -37,9 +37,11 @@ def warnings(view: View) -> Iterator[str]:
 
 def _different_from_itself(view: View) -> Iterator[str]:
     """Yield where the A/A arm differs: by a fault of the machine or the lab, or by the chance that every verdict takes."""
-    rows = [(section.title, row) for section in view.sections for row in section.aa]
+    rows = [row for row in view.comparisons if row.is_aa]
     found = [
-        f"{title}, {words.METRICS[row.metric]}, {words.ratio(row)}" for title, row in rows if row.verdict == "different"
+        f"{row.scenario}, {words.load(row.load)}, {words.METRICS[row.metric]}, {words.ratio(row)}"
+        for row in rows
+        if row.verdict == "different"
     ]
     if found:
         yield (

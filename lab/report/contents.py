@@ -57,9 +57,9 @@ def _sections(view: View, drawn: Collection[str]) -> Iterator[page.Section]:
         yield map_.section(crossover, drawn)
     if found := view.capacities:
         yield levels.section(found, view.run.profile.capacity_p99_ms or 0)
-    if not view.run.profile.grid:
+    if view.chapters:
         yield from _compared(view)
-    for one in view.told:
+    for one in view.chapters:
         blocks = tuple(_chapter(one, view.run, one.slug in drawn))
         yield page.Section(one.scenario.id, blocks, one.load_words, one.slug)
     if starts := start.starts(view.run):
@@ -246,7 +246,7 @@ def how_to_read(view: View) -> Iterator[str]:
     """Yield the minimum detectable differences of the metrics that do not decide, then what words and numbers mean."""
     yield from precision.detectable(view.sections, headlines=False)
     yield from HOW_TO_READ
-    if any(load.kind == "open" for load in view.run.profile.loads):
+    if any(load.kind == "open" for load in view.run.profile.all_loads):
         yield "Latency to quote is that under open load."
     else:
         yield "Latency to quote comes from open load, which this run does not have; PROFILE=standard has it."

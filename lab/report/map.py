@@ -57,8 +57,9 @@ def _blocks(crossover: Crossover, drawn: Collection[str]) -> Iterator[page.Block
 def _likely(crossover: Crossover) -> str:
     coroutines, threads = (words.percent(crossover.spread(side) - 1) for side in (False, True))
     return (
-        f"{LIKELY * 100:.0f} % of the measured cells are within {coroutines} of the law for coroutines and within {threads} for threads, "
-        f"and the ratio of the two within {words.percent(crossover.ratio_spread() - 1)}."
+        "Where the law is off, cells beside each other are off alike. Advice takes the law, and by how much it is off nearby: so foretold from "
+        f"the other cells, {LIKELY * 100:.0f} % of them are within {coroutines} for coroutines and within {threads} for threads, and the ratio "
+        f"of the two within {words.percent(crossover.ratio_spread() - 1)}."
     )
 
 
@@ -122,7 +123,7 @@ def _points(crossover: Crossover) -> page.Table:
     heads = (
         *map(page.Head, titles),
         page.Head("async def over def", "throughput"),
-        page.Head("by the law"),
+        page.Head("foretold"),
         page.Head("p99"),
     )
     rows = (

@@ -59,10 +59,9 @@ class View:
         """Return for each scenario beside others the id that it has on its own."""
         return {
             portion.beside.id: portion.alone.id
-            for scenario in self.run.scenarios
-            for load in self.run.profile.loads
-            for portion in mixtures.portions(scenario, load)
-            if portion.beside is not scenario
+            for row in self._asked
+            for portion in mixtures.portions(*row)
+            if portion.beside is not row.scenario
         }
 
     @cached_property
@@ -80,7 +79,7 @@ class View:
 
     @cached_property
     def influences(self) -> list[Influence]:
-        return influences(self.trials, self.run.scenarios, self.run.profile.loads, self.stack_names)
+        return influences(self.trials, self._asked, self.stack_names)
 
     @cached_property
     def costs(self) -> list[Cost]:
@@ -114,14 +113,18 @@ class View:
 
     @cached_property
     def sections(self) -> list[Section]:
-        """Return a section for each scenario and load; with cells of its own, a run has not all of them."""
-        rows = mixtures.shown(self.run.scenarios, self.run.profile.loads)
-        measured = {(cell.scenario, cell.load) for cell in self.cells}
+        """Return a section for each scenario and load; the points of a grid have a map in their place."""
+        profile, measured = self.run.profile, {(cell.scenario, cell.load) for cell in self.cells}
+        in_map = profile.of_cells if profile.grid else {}
         return [
             self._section(scenario, str(load))
-            for scenario, load in rows
-            if not self.run.profile.cells or (scenario.id, str(load)) in measured
+            for scenario, load in mixtures.shown(self._asked)
+            if scenario.id not in in_map and (profile.is_matrix or (scenario.id, str(load)) in measured)
         ]
+
+    @property
+    def _asked(self) -> list[mixtures.Row]:
+        return mixtures.asked(self.run.profile, self.run.scenarios)
 
     @cached_property
     def chapters(self) -> list[Chapter]:
@@ -138,11 +141,6 @@ class View:
             for (scenario, stack), outcomes in sorted(found.items())
             if limit_ms is not None
         ]
-
-    @property
-    def told(self) -> list[Chapter]:
-        """Return the chapters that a report shows: the points of a grid have a map in their place."""
-        return [] if self.run.profile.grid else self.chapters
 
     def _section(self, scenario: Scenario, load: str) -> Section:
         cells = [cell for cell in self.cells if (cell.scenario, cell.load) == (scenario.id, load)]
@@ -167,7 +165,8 @@ class View:
         )
 
     def _not_supported(self, scenario: Scenario) -> dict[str, str]:
-        asked = [] if self.run.profile.cells else self.run.stacks
+        profile = self.run.profile
+        asked = self.run.stacks if profile.is_matrix and scenario.id not in profile.of_cells else []
         reasons = {stack.name: stack.why_omitted(*scenario.paths) for stack in asked}
         return {stack: reason for stack, reason in reasons.items() if reason is not None}
 
@@ -215,7 +214,7 @@ class View:
     def _choice(self) -> dict[str, object]:
         """Return the words for stacks and scenarios; none where a profile of cells had all of its own."""
         ids, profile = [scenario.id for scenario in self.run.scenarios], self.run.profile
-        chosen = {"STACKS": (self.stack_names, profile.stacks), "SCENARIOS": (ids, profile.scenarios)}
+        chosen = {"STACKS": (self.stack_names, profile.all_stacks), "SCENARIOS": (ids, profile.all_scenarios)}
         return {
             word: _quoted(",".join(names))
             for word, (names, own) in chosen.items()

@@ -89,7 +89,7 @@ def _field(value: object) -> object:
 
 def _charts(view: View) -> dict[str, str]:
     """Return slug of the chapter -> SVG."""
-    drawn = {chapter.slug: _chart(chapter, view.run.baseline) for chapter in view.told}
+    drawn = {chapter.slug: _chart(chapter, view.run.baseline) for chapter in view.chapters}
     if found := view.crossover:
         drawn |= {
             slug: charts.draw_map(found.pairs(), figure, title, found.law)

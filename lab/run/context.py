@@ -90,7 +90,7 @@ class Context:
         profile = self.plan.profile
         asked, ids = profile.experiments, {one.id for one in self.plan.scenarios}
         steps = {one.id for one in self.experiments if any(side.step for side in one.sides)}
-        return ids.issuperset(profile.scenarios) and bool(steps) and (ALL in asked or bool(steps & set(asked)))
+        return ids.issuperset(profile.all_scenarios) and bool(steps) and (ALL in asked or bool(steps & set(asked)))
 
     @property
     def baseline(self) -> str:
