@@ -15,6 +15,7 @@ from lab.answers.choice import Better, Question, advice
 from lab.answers.crossover import Crossover, Measured
 from lab.answers.law import FORMS, Form, Law, Point, Seen, better_form, errors, fitted
 from lab.answers.nearby import Nearby
+from lab.commands import advise
 from lab.config import grid
 from lab.paths import LOADTESTS
 from lab.report.advice import sentences
@@ -177,6 +178,15 @@ def test_advice_expects_what_the_law_is_off_nearby_and_far_away_the_law() -> Non
     assert crossover.rps(Point(7, 1, 256)) / LAW.rps(Point(7, 1, 256)) == pytest.approx(1, abs=0.05)
 
 
+def test_far_from_measured_points_the_range_is_that_of_the_law() -> None:
+    crossover = Crossover.of(
+        [replace(one, rps=one.rps * (0.8 if one.point.users < 64 else 1.2)) for one in EXACT.measured]
+    )
+    assert crossover
+    assert crossover.spread_at(Point(20, 1, 8)) == pytest.approx(crossover.spread(threads=False), rel=0.05)
+    assert crossover.spread_at(Point(1e9, 1, 8)) > 1.1 * crossover.spread(threads=False)
+
+
 def test_what_a_point_itself_is_off_is_not_foretold_from_it() -> None:
     errors = [0.0, 0.0, 1.0, 0.0, 0.0]
     nearby = Nearby.of([[0.1 * step] for step in range(5)], errors)
@@ -202,7 +212,7 @@ STACKS = [
 ]
 
 
-def run(folder: Path) -> Path:
+def run(folder: Path, grid_: str = "crossover") -> Path:
     """A run of points of the law."""
     waits = [(wait, cpu) for wait in (0, 10, 50, 100) for cpu in (0, 1, 5)]
     scenarios = [
@@ -223,7 +233,7 @@ def run(folder: Path) -> Path:
         "stacks": [],
         "scenarios": [],
         "loads": [],
-        "grid": "crossover",
+        "grid": grid_,
         "grid_stacks": [one.name for one in STACKS],
         "cells": [[one.trial.stack, one.trial.scenario, "closed:64"] for one in outcomes if one.trial.block == 0],
     }
@@ -243,3 +253,11 @@ def test_a_run_of_the_grid_is_told_by_its_law_and_its_map(tmp_path: Path) -> Non
     assert "threads, short CPU work, more users than threads" in report
     assert "## The short answer" not in report
     assert json.loads(json.dumps(report.count("map-throughput.svg"))) == 1
+
+
+def test_advice_is_not_from_a_run_that_tests_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(advise, "RESULTS", tmp_path)
+    for name, grid_ in (("map", "crossover"), ("tests-it", "held-out")):
+        file = run(tmp_path / name, grid_) / "run.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"ended_at": "2026-11-27T12:00:00+00:00"}))
+    assert [folder.path.name for folder in advise._candidates()] == ["map"]

@@ -155,7 +155,7 @@ def test_a_grid_is_measured_beside_a_matrix_and_its_variants_only_there() -> Non
     """As the profile `full` has it."""
     full = selection.profile(LOADTESTS, "full")
     wanted = scenarios.find(LOADTESTS, ["json", *full.of_cells])
-    names = selection.needed(full, wanted)
+    names = selection.needed(full, wanted, [])
     known = Project.here().with_variants(full.all_stacks).stacks
     block = list(selection.plan(full, selection.stacks(names, known), wanted, 1).block(0))
     of_grid = [(one.stack, one.scenario, one.load) for one in block if one.scenario in full.of_cells]
@@ -164,6 +164,31 @@ def test_a_grid_is_measured_beside_a_matrix_and_its_variants_only_there() -> Non
     assert {str(one.load) for one in in_matrix} == set(map(str, full.loads))
     assert {one.stack for one in in_matrix} > {"flask-gunicorn", "fastapi-uvicorn", "fastapi-def"}
     assert not [one.stack for one in in_matrix if "+" in one.stack]
+
+
+def test_a_matrix_has_the_variants_that_a_person_named_and_its_grid_those_of_them() -> None:
+    full = selection.named(selection.profile(LOADTESTS, "full"), ["fastapi-def", "fastapi-def+slots=200"])
+    wanted = scenarios.find(LOADTESTS, ["json", *full.of_cells])
+    chosen = selection.stacks(
+        selection.needed(full, wanted, full.stacks), Project.here().with_variants(full.all_stacks).stacks
+    )
+    block = list(selection.plan(full, chosen, wanted, 1).block(0))
+    assert {one.stack.removesuffix("@aa") for one in block if one.scenario == "json"} == {
+        "fastapi-def",
+        "fastapi-def+slots=200",
+    }
+    assert {one.stack for one in block if one.scenario in full.of_cells} == {
+        "fastapi-def",
+        "fastapi-def+slots=10",
+        "fastapi-def+slots=200",
+    }
+
+
+def test_a_grid_of_other_stacks_is_left_out() -> None:
+    full = selection.profile(LOADTESTS, "full")
+    wanted = scenarios.find(LOADTESTS, ["json", *full.of_cells])
+    chosen = selection.stacks(["asgi-uvicorn"], Project.here().stacks)
+    assert [one.id for one in selection.with_cells(full, wanted, chosen)] == ["json"]
 
 
 def test_a_block_measures_what_an_experiment_compares_one_after_the_other() -> None:

@@ -78,6 +78,17 @@ def test_a_missing_file_is_told_in_a_sentence(tmp_path: Path) -> None:
 def test_only_stacks_with_a_cell_in_the_chosen_scenarios_are_started() -> None:
     profile = selection.profile(LOADTESTS, "answers")
     wanted = scenarios.find(LOADTESTS, ["hazard/blocking-wait"])
-    assert selection.needed(profile, wanted) == ("fastapi-uvicorn",)
+    assert selection.needed(profile, wanted, []) == ("fastapi-uvicorn",)
     quick = selection.profile(LOADTESTS, "quick")
-    assert selection.needed(quick, wanted) == quick.stacks
+    assert selection.needed(quick, wanted, []) == quick.stacks
+
+
+def test_a_scenario_without_a_cell_is_refused() -> None:
+    profile = selection.profile(LOADTESTS, "map")
+    with pytest.raises(LabError, match="The profile map has no cell in json: leave SCENARIOS out"):
+        selection.needed(profile, scenarios.find(LOADTESTS, ["json"]), [])
+
+
+def test_the_loads_of_a_grid_are_no_capacity_of_a_matrix() -> None:
+    with pytest.raises(LabError, match="share of what a stack does"):
+        selection.replaced(selection.profile(LOADTESTS, "full"), {"LOADS": "open:50%"})

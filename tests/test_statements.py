@@ -17,6 +17,7 @@ from lab.config.experiments import chosen, declared
 from lab.errors import LabError
 from lab.model.experiment import Evidence, Experiment, Side, Verdict
 from lab.paths import LOADTESTS
+from lab.report import statements
 from lab.report.view import view_of
 from lab.report.write import write_report
 from stacks.micro.ladder import STEPS
@@ -126,6 +127,15 @@ def test_an_interval_at_the_very_end_of_the_range_is_inside() -> None:
         (0.4, 1.2): "open",
     }
     assert {ends: finding(evidence, Estimate(0.9, *ends, 8)) for ends in said} == said
+
+
+def test_what_is_refuted_is_more_or_less_than_was_claimed_between_two_figures() -> None:
+    create, told = EXPERIMENTS["create"], Told()
+    assert statements.verdict(answered(create, ["fails"])) == "refuted: more than claimed"
+    told.known[create.evidence[0].of, "us"] = dict.fromkeys(range(REPEATS), 0.1)
+    assert statements.verdict(decided(create, told)) == "refuted: less than claimed"
+    assert statements.verdict(answered(create, ["open"])) == "inconclusive"
+    assert statements.verdict(answered(EXPERIMENTS["file-local"], ["fails"])) == "refuted"
 
 
 BLOCKS = [100.0, 104.0, 98.0, 101.0, 97.0, 103.0]

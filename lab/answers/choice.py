@@ -93,7 +93,7 @@ def _beyond(question: Question, crossover: Crossover) -> Iterator[str]:
 
 def _expected(point: Point, crossover: Crossover) -> Expected:
     is_threads = point.threads is not None
-    rps, spread = crossover.rps(point), crossover.spread(is_threads)
+    rps, spread = crossover.rps(point), crossover.spread_at(point)
     side = crossover.side(is_threads)
     return Expected(rps, rps / spread, rps * spread, _p99_ms(point, rps, side), _memory_mb(point, side))
 

@@ -1,4 +1,4 @@
-"""The law of the crossover, fitted to what a run measured of it, and how far it is from that."""
+"""The law of the crossover, fitted to what a run measured of it, corrected by its errors nearby, and how far both are from that."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -97,7 +97,7 @@ def _cpu_ms(scenario: Scenario) -> float | None:
 
 @dataclass(frozen=True)
 class Crossover:
-    """The law, fitted, with the points that it was fitted to."""
+    """The law, fitted, and its correction by the errors at the points that it was fitted to."""
 
     measured: tuple[Measured, ...]
 
@@ -134,7 +134,7 @@ class Crossover:
         return self.law.rps(point) * exp(nearby.error(self._place(point)))
 
     def foretold(self, threads: bool) -> dict[Point, float]:
-        """Return the requests per second to expect at each measured point of a side without what was measured there."""
+        """Return the requests per second to expect at each measured point of a side, corrected by its other points alone."""
         off = self._nearby[threads].foretold
         return {one.point: self.law.rps(one.point) * exp(off) for one, off in zip(self.side(threads), off, strict=True)}
 
@@ -142,6 +142,13 @@ class Crossover:
         """Return the factor within which a share of `LIKELY` of the points of a side is from what the others foretell."""
         foretold = self.foretold(threads)
         return exp(likely([log(one.rps / foretold[one.point]) for one in self.side(threads)]))
+
+    def spread_at(self, point: Point) -> float:
+        """Return the same for a point that was not measured: the fewer points are near, the more it is the law's own."""
+        threads = point.threads is not None
+        near, known = self.spread(threads), self._nearby[threads].known(self._place(point))
+        of_law = max(near, exp(likely(errors(self.law, self.side(threads)))))
+        return exp(known * log(near) + (1 - known) * log(of_law))
 
     def least_lead(self) -> float:
         """Return the least ratio that must be expected so that the side expected to be ahead was ahead in `SURE` of the points."""

@@ -39,6 +39,11 @@ class Nearby:
         weights = self._weights(numpy.array([place]))
         return float(self._mean(weights)[0])
 
+    def known(self, place: Sequence[float]) -> float:
+        """Return how much of what is expected at a place comes from points nearby: 0 (none is near) to 1."""
+        near = float(self._weights(numpy.array([place])).sum())
+        return near / (near + OF_LAW)
+
     @cached_property
     def foretold(self) -> Floats:
         """Return the error that is expected at each measured place from all other places; shape (points,)."""

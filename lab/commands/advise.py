@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 import typer
 
@@ -76,8 +77,9 @@ def _suitable(name: str) -> tuple[RunFolder, Crossover]:
             raise LabError(f"The run {name} has too few points of wait and CPU time: PROFILE=map measures them.")
         return folder, found
     for folder in sorted(_candidates(), key=_rank, reverse=True):
-        if found := view_of(folder.path).crossover:
-            return folder, found
+        with suppress(LabError):  # a run of another version of the lab
+            if found := view_of(folder.path).crossover:
+                return folder, found
     raise LabError(
         "No run has measured threads against coroutines yet: `make bench PROFILE=map` does, in less than an hour."
     )
@@ -92,7 +94,8 @@ def _candidates() -> Iterator[RunFolder]:
             facts = folder.read_run()
         except LabError:
             continue
-        if facts.get("ended_at") and any(one["workload"] == WORKLOAD for one in facts["scenarios"]):
+        is_test = facts["profile"].get("grid") == "held-out"  # of the advice of another run
+        if facts.get("ended_at") and not is_test and any(one["workload"] == WORKLOAD for one in facts["scenarios"]):
             yield folder
 
 

@@ -61,7 +61,9 @@ def bench(
         return _resume(folder, profile, stacks, scenario_ids, runtime, given, budget)
     profile, runtime = profile or DEFAULT_PROFILE, runtime or auto.AUTO
     asked = selection.replaced(selection.profile(LOADTESTS, profile), given)
-    project = project.with_variants(selection.words(stacks) or asked.all_stacks)
+    names = selection.words(stacks)
+    asked = selection.named(asked, names)
+    project = project.with_variants(asked.all_stacks if asked.is_matrix else names or asked.all_stacks)
     _refuse_unknown(project, asked, stacks, scenario_ids)
     with contextlib.closing(auto.runtime(project, runtime)) as started_by:
         plan, left_out = _plan(project, started_by, asked, stacks, scenario_ids, seed)
@@ -81,9 +83,10 @@ def _plan(
     named = selection.words(stacks)
     by_name = bool(named) or not profile.cells
     wanted = scenarios.find(LOADTESTS, selection.words(scenario_ids) or profile.all_scenarios)
-    names = named or selection.needed(profile, wanted)
+    names = selection.needed(profile, wanted, named)
     chosen, left_out = selection.startable(names, project.stacks, runtime.lacks, by_name=by_name)
-    plan = selection.plan(profile, chosen, wanted, secrets.randbits(31) if seed is None else seed)
+    asked = selection.with_cells(profile, wanted, chosen)
+    plan = selection.plan(profile, chosen, asked, secrets.randbits(31) if seed is None else seed)
     arms = [project.stacks[label.removesuffix(AA)] for label in plan.arms]
     selection.refuse_connections(arms, project.services[DATABASE])
     return plan, left_out

@@ -16,7 +16,7 @@ from lab.model import mixtures
 from lab.model.loads import CellName, Load
 from lab.model.mixtures import Row
 from lab.model.noun import Noun
-from lab.model.stack import AA, VARIANT
+from lab.model.stack import AA
 from lab.model.workload import Profile, Scenario, Trial
 
 
@@ -74,7 +74,7 @@ class Plan(Noun):
         stack = arm.removesuffix(AA)
         if scenario.id in self._of_cells:
             return (stack, scenario.id, load) in self._cells
-        return stack not in self._only_of_cells
+        return stack not in self.profile.only_of_cells
 
     @cached_property
     def _cells(self) -> Collection[CellName]:
@@ -83,11 +83,6 @@ class Plan(Noun):
     @cached_property
     def _of_cells(self) -> Container[str]:
         return {scenario for _, scenario, _ in self._cells}
-
-    @cached_property
-    def _only_of_cells(self) -> Container[str]:
-        """Return the variants that the profile has for its cells: the matrix does without them."""
-        return {stack for stack in self.profile.all_stacks if VARIANT in stack} - set(self.profile.stacks)
 
     def _runs(self, arm: str, scenario: Scenario) -> bool:
         if arm.endswith(AA) and scenario.id not in self.profile.aa_scenarios:

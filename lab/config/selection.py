@@ -14,7 +14,7 @@ from lab.config.variants import normal
 from lab.errors import LabError
 from lab.model import mixtures
 from lab.model.experiment import cells_of, families_of
-from lab.model.stack import AA, DOCUMENTED, Service, Stack, baseline
+from lab.model.stack import AA, DOCUMENTED, VARIANT, Service, Stack, baseline
 from lab.model.workload import MOST_BLOCKS, Profile, Scenario
 
 LONGEST_WINDOW_S = 600
@@ -44,11 +44,37 @@ def stacks(names: Sequence[str], known: Mapping[str, Stack]) -> list[Stack]:
     return list({stack.name: stack for stack in chosen}.values())
 
 
-def needed(profile: Profile, wanted: Iterable[Scenario]) -> tuple[str, ...]:
-    """Return the stacks of a profile that have something to do in these scenarios."""
+def named(profile: Profile, names: Sequence[str]) -> Profile:
+    """Return a profile whose matrix is of the stacks that a person named, if any; a profile without a matrix stays as it is."""
+    return profile.model_copy(update={"stacks": tuple(map(normal, names))}) if names and profile.is_matrix else profile
+
+
+def needed(profile: Profile, wanted: Iterable[Scenario], names: Sequence[str]) -> tuple[str, ...]:
+    """Return the stacks that have something to do in these scenarios.
+
+    Those of the profile; of those that a person named, these and, beside a matrix, the variants that cells have of them.
+
+    Raises:
+        LabError: the profile has no cell in these scenarios.
+    """
     ids = {scenario.id for scenario in wanted}
     of_matrix = profile.stacks if ids - profile.of_cells.keys() else ()
-    return tuple(dict.fromkeys((*of_matrix, *(stack for stack, id_, _ in profile.cells if id_ in ids))))
+    of_cells = [stack for stack, id_, _ in profile.cells if id_ in ids]
+    if names:
+        more = [stack for stack in of_cells if profile.is_matrix and stack.partition(VARIANT)[0] in names]
+        return tuple(dict.fromkeys((*names, *more)))
+    if not (of_matrix or of_cells):
+        raise LabError(
+            f"The profile {profile.name} has no cell in {', '.join(ids)}: leave SCENARIOS out, or name some of its own."
+        )
+    return tuple(dict.fromkeys((*of_matrix, *of_cells)))
+
+
+def with_cells(profile: Profile, wanted: Iterable[Scenario], chosen: Iterable[Stack]) -> list[Scenario]:
+    """Return the scenarios without those in which the profile has cells, and none of these stacks."""
+    names = {stack.name for stack in chosen}
+    theirs = {id_ for stack, id_, _ in profile.cells if stack in names}
+    return [one for one in wanted if one.id in theirs or one.id not in profile.of_cells]
 
 
 def startable(

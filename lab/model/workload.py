@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from lab.model.loads import CellName, Load, RowName, swept
 from lab.model.noun import Noun
+from lab.model.stack import VARIANT
 
 Pool = Literal["db_pool", "upstream_connections"]
 POOLS: tuple[Pool, ...] = get_args(Pool)
@@ -100,9 +101,9 @@ class Profile(_OfLoads):
     experiments: tuple[str, ...] = ()
     """Ids of loadtests/experiments/, or `all`: what is measured is then what they need."""
     grid: Literal["crossover", "held-out", ""] = ""
-    """A grid of wait, CPU time, users and threads (lab/config/grid.py), alone or beside a matrix …"""
+    """A grid of wait, CPU time, users and threads (lab/config/grid.py), alone or beside a matrix."""
     grid_stacks: tuple[str, ...] = ()
-    """… on two stacks, of coroutines and of threads."""
+    """The two stacks of the grid: of coroutines and of threads."""
     cells: tuple[CellName, ...] = ()
     """What experiments or a grid need. A scenario without such cells has every one of `stacks`, under every one of `loads`."""
     families: tuple[tuple[RowName, ...], ...] = ()
@@ -198,6 +199,11 @@ class Profile(_OfLoads):
         return tuple(dict.fromkeys((*self.loads, *(load for _, _, load in self.cells))))
 
     @property
+    def only_of_cells(self) -> frozenset[str]:
+        """Return the variants that cells have and the matrix does without."""
+        return frozenset(stack for stack, _, _ in self.cells if VARIANT in stack) - set(self.stacks)
+
+    @property
     def of_cells(self) -> dict[str, tuple[Load, ...]]:
         """Return the loads of each scenario that has cells of its own."""
         found: dict[str, dict[Load, None]] = {}
@@ -216,7 +222,7 @@ class Profile(_OfLoads):
 
     def capacity_of(self, share: Load) -> Load | None:
         """Return the load whose throughput a share is taken of: the first closed one with such connections and no think time."""
-        for load in self.all_loads:
+        for load in self.loads or self.all_loads:
             if load.kind == "closed" and not load.think_ms and load.new_connections == share.new_connections:
                 return load
         return None

@@ -22,7 +22,7 @@ def _answer(advice: Advice) -> str:
     asked = f"{words.number(question.wait_ms)} ms of waiting, {words.number(question.cpu_ms)} ms of CPU time, {question.in_flight:,} in flight"
     match advice.better:
         case "not known":
-            return f"{asked}: not known, because {words.listed(advice.reasons)}. The law alone says:"
+            return f"{asked}: not known, because {words.listed(advice.reasons)}. Beyond that, this is a guess:"
         case "too close":
             return f"{asked}: too close. `async def` is expected to have {words.times(advice.ratio)} times the throughput of `def`."
         case "async def":

@@ -11,7 +11,7 @@ from lab.report.view import View
 def lines(view: View) -> Iterator[str]:
     """Yield the verdicts on statements, the contrasts, the ratios of each scenario, the minimum detectable differences, the warnings.
 
-    A run of experiments has its cells for these alone: its statements are the whole answer.
+    Where a run has no matrix, statements or the map are the whole answer.
     """
     yield from statements.lines(view.answers)
     if not view.run.profile.is_matrix:

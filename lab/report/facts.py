@@ -32,7 +32,8 @@ def setup(run: Run) -> Iterator[str]:
         asked = words.listed([f"{setting}={value}" for setting, value in changed.items()])
         yield f"The equal budget is changed: every stack has {asked} where it can."
     blocks = len({outcome.trial.block for outcome in run.outcomes})
-    yield f"{blocks} block{'s' * (blocks != 1)}, in each of them every stack, scenario and load once:"
+    whole = "every cell" if profile.cells else "every stack, scenario and load"
+    yield f"{blocks} block{'s' * (blocks != 1)}, in each of them {whole} once:"
     # runs of earlier versions do not record whether windows began when all users were served
     waited = any(isinstance(one, Sample) and one.driven.all_served_s is not None for one in run.outcomes)
     longer = (

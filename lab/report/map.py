@@ -57,9 +57,8 @@ def _blocks(crossover: Crossover, drawn: Collection[str]) -> Iterator[page.Block
 def _likely(crossover: Crossover) -> str:
     coroutines, threads = (words.percent(crossover.spread(side) - 1) for side in (False, True))
     return (
-        "Where the law is off, cells beside each other are off alike. Advice takes the law, and by how much it is off nearby: so foretold from "
-        f"the other cells, {LIKELY * 100:.0f} % of them are within {coroutines} for coroutines and within {threads} for threads, and the ratio "
-        f"of the two within {words.percent(crossover.ratio_spread() - 1)}."
+        f"Advice corrects the law by its errors at cells nearby. Corrected by the other cells alone, {LIKELY * 100:.0f} % of the cells are within "
+        f"{coroutines} for coroutines and within {threads} for threads. The ratio of the two is within {words.percent(crossover.ratio_spread() - 1)}."
     )
 
 
@@ -123,7 +122,7 @@ def _points(crossover: Crossover) -> page.Table:
     heads = (
         *map(page.Head, titles),
         page.Head("async def over def", "throughput"),
-        page.Head("foretold"),
+        page.Head("expected", "from other cells"),
         page.Head("p99"),
     )
     rows = (

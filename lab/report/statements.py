@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from lab.answers.decide import CONFIDENCE, Answer, Weighed, rule
-from lab.answers.estimate import Estimate, Missing
+from lab.answers.estimate import SERVED, Estimate, Missing
 from lab.model.experiment import Evidence, Verdict
 from lab.report import page, words
 
@@ -111,8 +111,14 @@ _LEADS = {"holds": "Holds", "fails": "Does not hold", "open": "Open", "missing":
 
 
 def verdict(answer: Answer) -> str:
-    """Return a verdict in words."""
-    return _VERDICTS.get(answer.verdict, answer.verdict)
+    """Return a verdict in words: of what was claimed to lie between two figures, also whether it is more or less."""
+    said = _VERDICTS.get(answer.verdict, answer.verdict)
+    evidence, found = answer.headline.evidence, answer.headline.estimate
+    if answer.verdict != "refuted" or isinstance(found, Missing) or evidence.metric == SERVED:
+        return said
+    if evidence.above is None or evidence.below is None:
+        return said
+    return f"{said}: {'more' if found.value > evidence.below else 'less'} than claimed"
 
 
 def told(one: Weighed) -> str:

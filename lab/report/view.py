@@ -115,7 +115,7 @@ class View:
     def sections(self) -> list[Section]:
         """Return a section for each scenario and load; the points of a grid have a map in their place."""
         profile, measured = self.run.profile, {(cell.scenario, cell.load) for cell in self.cells}
-        in_map = profile.of_cells if profile.grid else {}
+        in_map = profile.of_cells if profile.grid and self.crossover else {}
         return [
             self._section(scenario, str(load))
             for scenario, load in mixtures.shown(self._asked)
@@ -165,8 +165,7 @@ class View:
         )
 
     def _not_supported(self, scenario: Scenario) -> dict[str, str]:
-        profile = self.run.profile
-        asked = self.run.stacks if profile.is_matrix and scenario.id not in profile.of_cells else []
+        asked = [stack for stack in self.run.stacks if stack.name in self._of_matrix]
         reasons = {stack.name: stack.why_omitted(*scenario.paths) for stack in asked}
         return {stack: reason for stack, reason in reasons.items() if reason is not None}
 
@@ -185,9 +184,14 @@ class View:
         return [name for name in self.stack_names if name != self.run.baseline]
 
     def compared_in(self, chapter: Chapter) -> list[str]:
-        """Return the stacks that are compared in a chapter; a run with cells of its own has not all of them in each."""
+        """Return the stacks that are compared in a chapter: those of the matrix, and others that have a cell there."""
         asked = {line.cell.stack for section in chapter.sections for line in section.lines}
-        return [name for name in self.compared if name in asked or not self.run.profile.cells]
+        return [name for name in self.compared if name in asked or name in self._of_matrix]
+
+    @property
+    def _of_matrix(self) -> list[str]:
+        profile = self.run.profile
+        return [name for name in self.stack_names if profile.is_matrix and name not in profile.only_of_cells]
 
     @property
     def glossary(self) -> str:
@@ -212,13 +216,14 @@ class View:
 
     @property
     def _choice(self) -> dict[str, object]:
-        """Return the words for stacks and scenarios; none where a profile of cells had all of its own."""
+        """Return the words for stacks and scenarios; none where a profile without a matrix had all of its own."""
         ids, profile = [scenario.id for scenario in self.run.scenarios], self.run.profile
-        chosen = {"STACKS": (self.stack_names, profile.all_stacks), "SCENARIOS": (ids, profile.all_scenarios)}
+        names = self._of_matrix or self.stack_names
+        chosen = {"STACKS": (names, profile.all_stacks), "SCENARIOS": (ids, profile.all_scenarios)}
         return {
             word: _quoted(",".join(names))
             for word, (names, own) in chosen.items()
-            if not profile.cells or set(names) != set(own)
+            if profile.is_matrix or set(names) != set(own)
         }
 
 
