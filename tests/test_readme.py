@@ -10,7 +10,7 @@ from lab.analysis import micro
 from lab.commands import docs_tables
 from lab.errors import LabError
 from lab.paths import ROOT
-from lab.report import effects, ladder
+from lab.report import effects, ladder, statements
 
 
 @pytest.mark.parametrize("file", docs_tables.quoting_files(), ids=lambda path: path.name)
@@ -70,6 +70,21 @@ def test_a_quoted_run_begins_with_its_contrasts_under_the_first_closed_load(tmp_
     (tmp_path / "report.md").write_text("# A run\n\n## The rest\n\n- x at 64 users: 4.\n")
     assert docs_tables.contrast_table(tmp_path) == ""
     assert list(docs_tables.contrasts(tmp_path, "closed:64")) == []
+
+
+def test_another_run_is_quoted_where_its_verdicts_differ(tmp_path: Path) -> None:
+    head = f"# A run\n\n## {statements.ANSWERS}\n\n| statement | verdict | effect |\n| --- | --- | --- |\n"
+    for name, rows in (
+        ("one", "| A | supported | 2 |\n| B | refuted | 1 |\n"),
+        ("other", "| A | supported | 3 |\n| B | supported | 2 |\n"),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "report.md").write_text(head + rows)
+    assert docs_tables.differing(tmp_path / "one", tmp_path / "other").splitlines() == [
+        "| statement | verdict | effect |",
+        "| --- | --- | --- |",
+        "| B | supported | 2 |",
+    ]
 
 
 @pytest.mark.parametrize("name", ["micro-docker", "micro-process"])

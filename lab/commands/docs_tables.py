@@ -5,6 +5,7 @@ derived file mean between `<!-- columns <file> -->` and `<!-- /columns -->`, the
 `<!-- stacks -->` and `<!-- /stacks -->`, and the table of a run's contrasts between `<!-- contrasts <run> -->` and `<!-- /contrasts -->`,
 of some with `<!-- contrasts <run> <factors> <scenarios> -->`, each with commas. `<!-- cells <run> <columns> -->` (until `<!-- /cells -->`) has
 every cell of a run with these columns of summary.csv, and `<!-- table <run> <heading> -->` the table of a section of its report.
+`<!-- differing <run> <other run> -->` has the statements on which another run has another verdict.
 `<!-- advised <run> <fresh run> -->` has the advice of a run on the points of another.
 `<!-- micro <run> -->` has the answer and the steps of micro benchmarks.
 """
@@ -21,7 +22,7 @@ from lab.errors import Exit, LabError
 from lab.model.loads import Family, Load
 from lab.model.stack import FACTORS
 from lab.paths import ROOT
-from lab.report import checked, effects, ladder, words
+from lab.report import checked, effects, ladder, statements, words
 from lab.run.store import RunFolder
 
 Row = Mapping[str, str]
@@ -32,7 +33,7 @@ FIRST = 3
 WIDTH = 150
 """Characters of a line of a document."""
 _MARKED = re.compile(
-    r"(<!-- (?P<word>columns|stacks|contrasts|cells|table|advised|micro|run)(?: (?P<rest>[^>]+?))? -->\n).*?(?P<end><!-- /(?P=word) -->)",
+    r"(<!-- (?P<word>columns|stacks|contrasts|cells|table|differing|advised|micro|run)(?: (?P<rest>[^>]+?))? -->\n).*?(?P<end><!-- /(?P=word) -->)",
     re.DOTALL,
 )
 
@@ -72,6 +73,8 @@ def _written(word: str, rest: str) -> str:
             return report_table(ROOT / first, others)
         case "micro":
             return "".join(f"{line}\n" for line in ladder.table(micro.original(ROOT / first)))
+        case "differing":
+            return differing(ROOT / first, ROOT / others)
         case "advised":
             return advised(ROOT / first, ROOT / others)
         case "contrasts":
@@ -166,6 +169,21 @@ def report_table(run: Path, heading: str) -> str:
     if not lines:
         raise LabError(f"{run}/report.md has no table under {heading!r}.")
     return "".join(f"{line}\n" for line in lines)
+
+
+def differing(run: Path, other: Path) -> str:
+    """Return the table of another run's verdicts, of statements on which the first one has another verdict."""
+    first, second = (report_table(one, statements.ANSWERS).splitlines(keepends=True) for one in (run, other))
+    known = dict(map(_statement, first))
+    return "".join(
+        line for line in second if known.get(_statement(line)[0]) != _statement(line)[1] or line in second[:HEAD]
+    )
+
+
+def _statement(line: str) -> tuple[str, str]:
+    """Return the statement of a row, and its verdict."""
+    statement, verdict, *_ = line.strip("| \n").split(" | ")
+    return statement, verdict
 
 
 def contrasts(run: Path, load: str) -> Iterator[str]:
