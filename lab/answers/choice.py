@@ -61,7 +61,7 @@ def advice(question: Question, crossover: Crossover) -> Advice:
     reasons = tuple(_beyond(question, crossover))
     return Advice(
         question=question,
-        better="not known" if reasons else _better(ratio, crossover.least_lead()),
+        better="not known" if reasons else _better(ratio, crossover.ratio_spread()),
         ratio=ratio,
         coroutines=_expected(coroutines, crossover),
         threads=_expected(threads, crossover),
@@ -70,9 +70,9 @@ def advice(question: Question, crossover: Crossover) -> Advice:
     )
 
 
-def _better(ratio: float, least_lead: float) -> Better:
-    """Return the side whose lead is beyond the margin of comparisons, and so large that the measured points are seldom against it."""
-    if abs(log(ratio)) < log(max(least_lead, 1 + MARGIN["rps"])):
+def _better(ratio: float, spread: float) -> Better:
+    """Return the side whose lead is beyond the margin of comparisons, and beyond what nine of ten measured ratios were within."""
+    if abs(log(ratio)) < log(max(spread, 1 + MARGIN["rps"])):
         return "too close"
     return "async def" if ratio > 1 else "def"
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import exp, inf, log
+from math import exp, log
 
 import numpy
 from scipy.stats import theilslopes  # type: ignore[import-untyped]
@@ -20,8 +20,6 @@ WORKLOAD = "mixed"
 """The scenarios that wait for W and compute for C."""
 LEAST = 8
 """Points of each side that a fit needs: it has up to five figures to find."""
-SURE = 0.95
-"""Share of the measured points in which the side that is expected to be ahead must be ahead, so that it is named."""
 NO_WAIT_MS = 1.0
 """Waits much shorter than this are all alike."""
 LIKELY = 0.9
@@ -149,18 +147,6 @@ class Crossover:
         near, known = self.spread(threads), self._nearby[threads].known(self._place(point))
         of_law = max(near, exp(likely(errors(self.law, self.side(threads)))))
         return exp(known * log(near) + (1 - known) * log(of_law))
-
-    def least_lead(self) -> float:
-        """Return the least ratio that must be expected so that the side expected to be ahead was ahead in `SURE` of the points."""
-        errs = sorted(
-            ((abs(log(one.expected)), (one.expected > 1) != (one.ratio > 1)) for one in self.pairs()), reverse=True
-        )
-        lead, wrong = inf, 0
-        for number, (expected, is_wrong) in enumerate(errs, start=1):
-            wrong += is_wrong
-            if wrong <= (1 - SURE) * number:
-                lead = expected
-        return exp(lead)
 
     def ratio_spread(self) -> float:
         """Return the same as `spread` for the ratio of coroutines over threads, of points that have both."""
