@@ -91,12 +91,14 @@ def test_the_mean_of_a_closed_load_is_what_littles_law_says(run: Path) -> None:
             and cell["outcome"] == "valid"
             and cell["all_served_s"]
             and "Throughput" not in cell["notes"]
+            and not float(cell["error_rate"] or 0)  # only correct answers are throughput
+            and not float(cell["expected_error_rate"] or 0)
         ):
             load = Load.model_validate(cell["load"])
             in_flight = float(cell["rps"]) * (float(cell["mean_ms"]) + load.think_ms) / 1e3
             share = (float(cell["mean_ms"]) + load.think_ms) / (window_s * 1e3)
             assert math.log(in_flight / load.amount) == pytest.approx(
-                0, abs=0.1 if share < 0.2 else max(0.2, 0.6 * share)
+                0, abs=0.1 if share < 0.15 else max(0.2, 0.6 * share)
             )
 
 
