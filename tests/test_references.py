@@ -132,6 +132,8 @@ def test_a_stack_without_its_thread_pool_is_not_measured_on_it() -> None:
 
 
 OTHERS = {
+    "answers-docker": (0.99, 0.117),
+    "answers-process": (0.99, 0.121),
     "variants-docker": (1, 0.44),
     "standard-all-docker": (0.99, 0.119),
     "threads": (0.99, 0.13),
