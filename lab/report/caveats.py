@@ -8,6 +8,9 @@ from lab.model.stack import NOT_OPTIMIZED
 from lab.report import words
 from lab.report.view import View
 
+CHANCE = 0.05
+"""Share of A/A comparisons that chance alone makes different: every verdict takes it."""
+
 
 def warnings(view: View) -> Iterator[str]:
     """Yield one sentence for each."""
@@ -45,8 +48,8 @@ def _different_from_itself(view: View) -> Iterator[str]:
     ]
     if found:
         yield (
-            f"The baseline came out different from itself in {len(found)} of {len(rows)} comparisons: {'; '.join(found)}. "
-            "Distrust the verdicts on it there. Chance does so in at most one of 20."
+            f"The baseline, measured twice, came out different from itself in {len(found)} of {len(rows)} comparisons: {'; '.join(found)}. "
+            f"Distrust the verdicts on it there. By chance alone {max(1, round(CHANCE * len(rows)))} may."
         )
 
 

@@ -75,8 +75,8 @@ def foreign_beside(sample: Sample, other_cpus: int = 1, *, shared: bool = False)
     """Return the share of the CPUs beside the server's that was taken by something else than generator, database and upstream.
 
     The lab itself, interrupts and the engine are in it. In the reference runs it is below 0.1 in 99 of 100 trials; where the lab
-    reads many processes or threads (standard-all-docker, threads) below 0.14, in keep-alive and documented below 0.2, and where
-    the engine wrote a stack's access log (variants-docker) up to 0.44.
+    reads many processes or threads (standard-all-docker, threads, the two runs of answers) below 0.14, in keep-alive and documented
+    below 0.2, and where the engine wrote a stack's access log (variants-docker) up to 0.44.
 
     Args:
         shared: whether the server runs there too; then all that it used counts as used there.
