@@ -35,6 +35,14 @@ def test_a_percentile_is_a_value_that_was_counted_to_three_digits(values: list[i
 
 
 @settings(max_examples=30)
+@given(MICROSECONDS, st.floats(0, 100))
+def test_percentiles_and_mean_are_the_librarys(values: list[int], percent: float) -> None:
+    found, theirs = of_us(*values), HdrHistogram.decode(of_us(*values).encode())
+    assert found.percentile_us(percent) == theirs.get_value_at_percentile(percent)
+    assert found.mean_us() == pytest.approx(theirs.get_mean_value(), rel=1e-3, abs=1)
+
+
+@settings(max_examples=30)
 @given(MICROSECONDS)
 def test_decoding_gives_back_what_was_encoded(values: list[int]) -> None:
     there = of_us(*values)

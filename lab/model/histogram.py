@@ -58,26 +58,32 @@ class Histogram:
     def mean_us(self) -> float | None:
         """Return the mean of all values in microseconds, each taken as the middle of its bucket; None if there is none.
 
-        The library's own mean walks all 23,000 buckets in Python, which takes 24 ms.
+        The library's own mean, like its percentiles, walks all 23,000 buckets in Python, which takes 24 ms.
         """
-        counts = np.frombuffer(self._hdr.counts, self._hdr.counts._type_)
-        slots = np.flatnonzero(counts)
+        slots = np.flatnonzero(self._counts)
         if not len(slots):
             return None
-        lowest = np.array([self._hdr.get_value_from_index(int(slot)) for slot in slots])
-        highest = np.array([self._hdr.get_highest_equivalent_value(int(value)) for value in lowest])
-        return float(np.average((lowest + highest) / 2, weights=counts[slots]))
+        return float(np.average((_lowest(slots) + _highest(slots)) / 2, weights=self._counts[slots]))
 
     def count_until(self, most_us: float) -> int:
         """Return how many values are at most `most_us`, by the bucket that it is in."""
-        counts = np.frombuffer(self._hdr.counts, self._hdr.counts._type_)
-        return int(counts[: int(_slots(np.array([int(most_us)]))[0]) + 1].sum())
+        return int(self._counts[: int(_slots(np.array([int(most_us)]))[0]) + 1].sum())
 
     def percentile_us(self, percent: float) -> float | None:
-        """Return the value that `percent` of all values do not exceed, in microseconds; None if there is none."""
+        """Return the value that `percent` of all values do not exceed, in microseconds; None if there is none.
+
+        The rank and the value are those of HdrHistogram's `get_value_at_percentile`.
+        """
         if self.count == 0:
             return None
-        return float(self._hdr.get_percentile_to_value_dict([percent])[percent])
+        rank = self._hdr.get_target_count_at_percentile(percent)
+        slot = np.searchsorted(self._counts.cumsum(), rank)
+        return float(_highest(slot) if percent else _lowest(slot))
+
+    @property
+    def _counts(self) -> NDArray[np.int64]:
+        """Return the count of each slot, without a copy."""
+        return np.frombuffer(self._hdr.counts, self._hdr.counts._type_)
 
 
 def _slots(microseconds: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -86,3 +92,21 @@ def _slots(microseconds: NDArray[np.int64]) -> NDArray[np.int64]:
     bucket = np.maximum(bits - (HALF_BUCKET_BITS + 1), 0)
     slots: NDArray[np.int64] = (bucket << HALF_BUCKET_BITS) + (microseconds >> bucket)
     return slots
+
+
+def _lowest(slots: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the least value of each slot."""
+    bucket = _bucket(slots)
+    lowest: NDArray[np.int64] = (slots - (bucket << HALF_BUCKET_BITS)) << bucket
+    return lowest
+
+
+def _highest(slots: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the greatest value of each slot."""
+    return _lowest(slots) + (1 << _bucket(slots)) - 1
+
+
+def _bucket(slots: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the power of two that each slot's values are steps of."""
+    bucket: NDArray[np.int64] = np.maximum((slots >> HALF_BUCKET_BITS) - 1, 0)
+    return bucket
