@@ -1,5 +1,6 @@
 """Outcomes with known truth: what a driver would have written, had it seen exactly this."""
 
+import io
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,9 +15,12 @@ from lab.model.loads import Load
 from lab.model.outcome import OUTCOME, Driven, Failure, Outcome, Sample, Usage
 from lab.model.stack import Stack
 from lab.model.workload import Profile, Scenario, Trial
-from lab.report.view import view_of
+from lab.report import answer
+from lab.report.charts.drawing import Chart
+from lab.report.view import View, view_of
 from lab.report.write import write_report
 from lab.run import jsonlines
+from lab.run.console import console
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 WINDOW_S = 2.0
@@ -144,6 +148,21 @@ def written(folder: Path, found: list[Outcome] | None = None, blocks: int = 8, *
         folder / "20260504T120000Z-quick", run_facts(STACKS, SCENARIOS, blocks, **facts), found or outcomes()
     )
     return {path.name: path for path in write_report(view_of(run))}
+
+
+def on_terminal(view: View, width: int = 200) -> str:
+    """What a run says at its end."""
+    said = io.StringIO()
+    for line in answer.lines(view):
+        console(file=said, width=width).print(line)
+    return said.getvalue()
+
+
+def rows_of(chart: Chart) -> list[dict[str, Any]]:
+    """The rows that a chart's last layer draws."""
+    layers = chart.definition.get("layer", [chart.definition])
+    found: list[dict[str, Any]] = (layers[-1].get("data") or chart.definition["data"])["values"]
+    return found
 
 
 def a_truth_test(waited_ms: float = 0.0) -> TruthTest:

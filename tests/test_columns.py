@@ -47,8 +47,8 @@ def test_one_more_entry_is_in_the_summary_both_reports_and_the_documentation(
     assert "| bodies checked, whole |" in text
     assert "| 60.0 |" in text
     assert "- **bodies checked**: responses whose whole body was checked." in text
-    assert 'title="responses whose whole body was checked">bodies checked<small>whole</small></th>' in html
-    assert '<td class="n">60.0</td>' in " ".join(html.split("\n")).replace(" <", "<").replace("> ", ">")
+    assert 'data-meaning="responses whose whole body was checked">bodies checked<small>whole</small></th>' in html
+    assert '<td class="n" data-value="60">60.0</td>' in " ".join(html.split("\n")).replace(" <", "<").replace("> ", ">")
     documented = docs_tables.quoted((ROOT / "results/README.md").read_text())
     assert "| checked | responses whose whole body was checked |" in documented
 

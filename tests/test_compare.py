@@ -10,7 +10,7 @@ from scipy import stats as distributions  # type: ignore[import-untyped]
 from statsmodels.stats.power import TTestPower
 
 from lab.analysis.comparison.chance import RUNS, chance
-from lab.analysis.comparison.paired import ALPHA, SIMULATED_ALPHA, Verdict, critical, mde, signed_rank_p, verdict
+from lab.analysis.comparison.paired import ALPHA, SIMULATED_ALPHA, Verdict, critical, mde, signed_rank_ps, verdict
 from lab.analysis.comparison.pairs import Observation, Pair, pairs
 from lab.analysis.comparison.rows import MARGIN, Comparison, compare, families, steps
 
@@ -288,11 +288,11 @@ def test_an_interval_excludes_one_where_the_adjusted_p_is_at_most_alpha(effects:
 
 @pytest.mark.parametrize(("blocks", "smallest"), [(6, 2 / 2**6), (10, 2 / 2**10)])
 def test_the_signed_rank_p_has_its_floor(blocks: int, smallest: float) -> None:
-    assert signed_rank_p([0.1 + i / 100 for i in range(blocks)]) == pytest.approx(smallest)
+    assert signed_rank_ps([[0.1 + i / 100 for i in range(blocks)]]) == [pytest.approx(smallest)]
 
 
 def test_no_signed_rank_p_where_nothing_changed() -> None:
-    assert signed_rank_p([0.0] * 8) is None
+    assert signed_rank_ps([[0.0] * 8]) == [None]
 
 
 @pytest.mark.parametrize("n", [6, 10, 30])

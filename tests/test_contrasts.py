@@ -10,10 +10,10 @@ from lab.analysis.comparison.contrasts import differences, differing, instead_of
 from lab.analysis.validity.limits import Limits
 from lab.config.project import Project
 from lab.model.stack import Stack
-from lab.report import answer, by_factor, contents, markdown, precision
+from lab.report import by_factor, contents, markdown, precision
 from lab.report.view import View, view_of
 from lab.run import stopping
-from tests.synthetic import run_facts, sample, scenario, stack, trial, write_run
+from tests.synthetic import on_terminal, run_facts, sample, scenario, stack, trial, write_run
 
 SPEEDS = {"on-async": 1.0, "on-def": 0.5, "other": 2.0, "other-h11": 1.0}
 
@@ -122,22 +122,25 @@ def test_a_server_is_named_with_the_parser_that_only_it_leaves_a_choice_of() -> 
     assert by_factor.Contrast("server", bare, with_h11, ()).change == "Gunicorn instead of Uvicorn with h11"
 
 
-def test_contrasts_come_before_the_short_answer_in_report_and_terminal(tmp_path: Path) -> None:
+def test_contrasts_come_before_the_ratios_to_the_baseline_in_report_and_terminal(tmp_path: Path) -> None:
     view = run(tmp_path / "run")
-    page = contents.of(view, [])
-    assert [section.title for section in page.sections][:2] == ["What one factor changes", "The short answer"]
+    page = contents.of(view)
+    assert [section.title for section in page.sections][:2] == [
+        "What one factor changes",
+        "Every stack beside the baseline",
+    ]
     text = markdown.render(page)
     assert (
         "| handlers | `async def` instead of `def` FastAPI on Uvicorn; on-async against on-def | 8 users throughput | 2.00 x faster"
         in text
     )
-    lines = list(answer.lines(view))
-    assert lines[1] == "handlers: `async def` instead of `def`, FastAPI on Uvicorn (on-async against on-def)"
-    assert lines.index(next(line for line in lines if line.startswith("Against on-async"))) > 1
+    said = on_terminal(view)
+    first = "`async def` instead of `def` (FastAPI on Uvicorn, 8 users): faster in json 2.00 x ("
+    assert 0 < said.index(first) < said.index("Beside on-async, by the ratio inside each block")
 
 
 def test_pairs_that_differ_in_several_factors_name_them_and_credit_none(tmp_path: Path) -> None:
-    text = markdown.render(contents.of(run(tmp_path / "run"), []))
+    text = markdown.render(contents.of(run(tmp_path / "run")))
     assert "other in framework and server; other-h11 in framework, server and parser." in text
     assert "They differ in framework and server, of which none is credited." in text
 

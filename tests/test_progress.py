@@ -48,14 +48,14 @@ def test_a_reason_with_brackets_is_printed_as_it_is_above_the_bar_of_a_terminal(
     assert written.getvalue().count(ODD) == 2
 
 
-def test_a_description_and_a_time_left_with_brackets_stand_in_the_bar() -> None:
+def test_names_with_brackets_stand_in_the_live_view() -> None:
     written = io.StringIO()
     with Reporter(Console(file=written, width=200, force_terminal=True, color_system=None)) as say:
         say.begin(2, 10)
-        say._bar.update(say._task.id, description="[/block]", left="[/left]")
-        say._bar.refresh()
-    assert "[/block]" in written.getvalue()
-    assert "[/left]" in written.getvalue()
+        say.running(trial(stack="[/stack]", scenario="[/scenario]"))
+        say.trial(failure())
+    for text in ("[/stack]", "[/scenario]", "[a]"):
+        assert text in written.getvalue()
 
 
 def test_tables_print_brackets_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,10 +8,21 @@ import pytest
 
 from lab.model.loads import Load
 from lab.model.outcome import Outcome
-from lab.report import answer
+from lab.report import contents
 from lab.report.view import view_of
 from lab.report.write import write_report
-from tests.synthetic import failure, histogram, run_facts, sample, scenario, stack, trial, write_run
+from tests.synthetic import (
+    failure,
+    histogram,
+    on_terminal,
+    rows_of,
+    run_facts,
+    sample,
+    scenario,
+    stack,
+    trial,
+    write_run,
+)
 
 LOADS = ["open:80%", "closed:8", "open:1000", "open:25%"]
 CAPACITY = {"base": 1000, "base@aa": 1000, "fast": 8000}
@@ -82,26 +93,29 @@ def test_the_shares_of_a_scenario_have_one_section_and_one_table(run: Path) -> N
     assert "- **at 80 %**: fast: 0.25 times the 99th percentile of base" in section
 
 
-def test_the_short_answer_has_an_entry_for_all_of_them(run: Path) -> None:
-    text = (run / "report.md").read_text().split("## The short answer")[1].split("\n## ")[0]
-    (entry,) = (line for line in text.splitlines() if "own capacity" in line and line.startswith("- "))
-    assert "baseline at 25 % p50 2.00, p99 2.00 ms; at 80 % p50 16.0, p99 16.0 ms" in entry
-    assert "*at 80 %, shorter p99*: fast p50 4.00, p99 4.00 ms, 0.25 x" in entry
-    assert "*at 25 %, equal within 10 %*: fast" in entry
-    assert "*at 80 %, failed*: late" in entry
+def test_the_ratios_to_the_baseline_have_a_row_for_each_of_them(run: Path) -> None:
+    text = (run / "report.md").read_text().split("## Every stack beside the baseline")[1].split("\n## ")[0]
+    at = {share: next(line for line in text.splitlines() if f"| {share} % of its own" in line) for share in (25, 80)}
+    assert "| 2.00 ms p50 2.00, p99 2.00 ms |" in at[25]
+    assert "| 16.0 ms p50 16.0, p99 16.0 ms |" in at[80]
+    assert "| shorter p99 0.25 x" in at[80]
+    assert "p50 4.00, p99 4.00 ms" in at[80]
+    assert "| equal within 10 % 1.00 x" in at[25]
+    assert "| failed" in at[80]
     assert "99th percentile under open load at a share of capacity: the minimum detectable difference" in text
-    assert any(line.startswith("  at 80 %, shorter p99: fast") for line in answer.lines(view_of(run)))
+    assert re.search(r"open:80% +fast .*▲ shorter p99 0\.25 x", on_terminal(view_of(run)))
 
 
 def test_one_picture_shows_the_latency_by_the_rate_of_each_stack(run: Path) -> None:
     names = {path.name for path in (run / "charts").iterdir()}
-    assert names == {"json-closed-8.svg", "json-open-1000.svg", "json-open-shares.svg"}
-    assert "](charts/json-open-shares.svg)" in (run / "report.md").read_text()
-    svg = (run / "charts" / "json-open-shares.svg").read_text()
-    marks = re.findall(r'aria-label="([^"]*share: [^"]*)"', svg)
-    assert len(marks) == 10, "five points with a p50, in two panels"
-    assert sum("stack: fast; share: 80 %" in mark for mark in marks) == 2
-    assert sum("stack: late; share: 80 %" in mark for mark in marks) == 2
+    assert names >= {"json-closed-8.svg", "json-open-1000.svg", "json-open-shares-p50.svg", "json-open-shares-p99.svg"}
+    assert "](charts/json-open-shares-p99.svg)" in (run / "report.md").read_text()
+    drawn = {one.slug: one for picture in contents.of(view_of(run)).pictures for one in picture.charts}
+    for slug in ("json-open-shares-p50", "json-open-shares-p99"):
+        points = [(row["stack"], row["share"], row["failed"]) for row in rows_of(drawn[slug])]
+        assert len(points) == 5, "those that have this percentile"
+        assert ("fast", "80 %", False) in points
+        assert ("late", "80 %", True) in points
     assert 'id="json-open-shares"' in (run / "report.html").read_text()
     assert 'href="#json-open-shares"' in (run / "report.html").read_text()
 

@@ -241,7 +241,7 @@ def report(folder: Path, stacks: list[Stack], **facts: object) -> str:
         for speed, one in zip((1000, 1900), stacks, strict=True)
     ]
     return markdown.render(
-        contents.of(view_of(write_run(folder, run_facts(stacks, [scenario()], 6, **facts), outcomes)), [])
+        contents.of(view_of(write_run(folder, run_facts(stacks, [scenario()], 6, **facts), outcomes)))
     )
 
 

@@ -27,6 +27,16 @@ class Percentile(NamedTuple):
 
 
 P50, P90, P95, P99 = Percentile(50, 20, 2), Percentile(90, 100, 10), Percentile(95, 200, 20), Percentile(99, 1_000, 100)
+CURVE = (
+    *(Percentile(percent, 20, 2) for percent in (10, 25)),
+    P50,
+    Percentile(75, 40, 4),
+    P90,
+    P95,
+    P99,
+    Percentile(99.9, 10_000, 1_000),
+)
+"""What a curve of percentiles shows."""
 LONG_MS = 50
 """Answers that took longer are counted where scenarios run beside each other: a share, since few of them move no median."""
 
@@ -77,8 +87,8 @@ def _over_blocks_ms(
 def latencies(encoded: str) -> "Latencies":
     """Return the figures of one encoded histogram; decoding it takes most of a report's time."""
     found = Histogram.decode(encoded)
-    known = {one.percent: found.percentile_us(one.percent) for one in (P50, P90, P95, P99)}
-    percentiles_ms = {percent: per(us, 1e3) for percent, us in known.items()}
+    known = found.percentiles_us([one.percent for one in CURVE])
+    percentiles_ms = {one.percent: per(us, 1e3) for one, us in zip(CURVE, known, strict=True)}
     return Latencies(
         found.count, per(found.mean_us(), 1e3), percentiles_ms, found.count - found.count_until(LONG_MS * 1e3)
     )

@@ -3,7 +3,7 @@
 Percentiles of many blocks come from merged histograms; averaging percentiles would be wrong (Tene, HdrHistogram).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from hdrh.histogram import HdrHistogram
@@ -70,15 +70,20 @@ class Histogram:
         return int(self._counts[: int(_slots(np.array([int(most_us)]))[0]) + 1].sum())
 
     def percentile_us(self, percent: float) -> float | None:
-        """Return the value that `percent` of all values do not exceed, in microseconds; None if there is none.
+        """Return the value that `percent` of all values do not exceed, in microseconds; None if there is none."""
+        return self.percentiles_us([percent])[0]
+
+    def percentiles_us(self, percents: Sequence[float]) -> list[float | None]:
+        """Return several of them at once.
 
         The rank and the value are those of HdrHistogram's `get_value_at_percentile`.
         """
         if self.count == 0:
-            return None
-        rank = self._hdr.get_target_count_at_percentile(percent)
-        slot = np.searchsorted(self._counts.cumsum(), rank)
-        return float(_highest(slot) if percent else _lowest(slot))
+            return [None] * len(percents)
+        ranks = [self._hdr.get_target_count_at_percentile(percent) for percent in percents]
+        slots = np.searchsorted(self._counts.cumsum(), ranks)
+        found = zip(percents, _lowest(slots), _highest(slots), strict=True)
+        return [float(highest if percent else lowest) for percent, lowest, highest in found]
 
     @property
     def _counts(self) -> NDArray[np.int64]:

@@ -1,49 +1,84 @@
-"""The last lines of a run on the terminal: its answer, in the words of the report's first table."""
+"""The last lines of a run on the terminal: what it found in sentences, its headline cells as a table, how sure it is."""
 
 from collections.abc import Iterator, Sequence
 
-from lab.report import by_factor, caveats, precision, short, statements, words
-from lab.report.by_factor import Contrast
-from lab.report.section import Chapter
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from lab.report import caveats, findings, page, statements, words
+from lab.report.section import Line, Section
 from lab.report.view import View
 
+MOST = 60
+"""So many cells are shown; of more, only the baseline, the best and the worst stack of each scenario and load."""
+_TEXTS = ("scenario", "load", "stack", "beside the baseline")
+_STYLES = {"better": "blue", "worse": "yellow", "failed": "red"}
+_MARKS = {"better": "▲ ", "worse": "▼ "}
 
-def lines(view: View) -> Iterator[str]:
-    """Yield the verdicts on statements, the contrasts, the ratios of each scenario, the minimum detectable differences, the warnings.
 
-    Where a run has no matrix, statements or the map are the whole answer.
-    """
-    yield from statements.lines(view.answers)
-    if not view.run.profile.is_matrix:
-        yield from caveats.warnings(view)
+def lines(view: View) -> Iterator[RenderableType]:
+    """Yield the verdicts on statements, the findings, the headline cells, how sure the run is, and its warnings."""
+    for line in statements.lines(view.answers):
+        yield Text(line)
+    yield from _told(findings.TITLE, findings.found(view))
+    if view.run.profile.is_matrix and view.sections:
+        yield Text()
+        yield _table(view)
+    yield Text()
+    yield from _told(findings.SURE, list(findings.sure(view)))
+    for warning in caveats.warnings(view):
+        yield Text(f"Warning: {warning}", style="yellow")
+
+
+def _told(title: str, items: Sequence[page.Item]) -> Iterator[RenderableType]:
+    """Yield sentences under a title; a line that is too long for the terminal is indented where it goes on."""
+    if not items:
         return
-    if found := by_factor.contrasts(view):
-        yield from _contrasts(found)
-    if view.compared:
-        yield f"Against {view.run.baseline}, by the ratio inside each block, with its interval:"
-        for chapter in view.chapters:
-            yield from _chapter(view, chapter)
-    yield from precision.detectable(view.sections, headlines=True)
-    yield from caveats.warnings(view)
+    yield Text(title, style="bold")
+    for item in items:
+        lead = Text(f"{item.lead}: ", style="bold") if item.lead else Text()
+        yield Padding(lead.append(item.text, style="not bold"), (0, 0, 0, 2))
 
 
-def _contrasts(found: Sequence[Contrast]) -> Iterator[str]:
-    yield "What one factor changes, by the ratio inside each block, with its interval:"
-    many = sum(len(one.rows) for one in found) > by_factor.MOST
-    for one in found:
-        shown = [row for row in one.rows if row.verdict == "different" or not many]
-        yield f"{one.factor}: {one.change}, {one.shared} ({one.names})"
-        yield from (f"  {row.scenario} at {words.load(row.load)}: {one.told(row)}" for row in shown)
-        if rest := [row.scenario for row in one.rows if row not in shown]:
-            yield f"  {words.listed(rest)}: equal or inconclusive"
+def _table(view: View) -> Table:
+    cells = [(section, line) for section in view.sections for line in section.lines]
+    shown = cells if len(cells) <= MOST else [cell for section in view.sections for cell in _ends(section)]
+    left_out = f"; {len(cells) - len(shown)} cells between the best and the worst are in the report" * (shown != cells)
+    table = Table(box=None, padding=(0, 2, 0, 0), title_justify="left", title_style="bold", header_style="bold")
+    table.title = f"Beside {view.run.baseline}, by the ratio inside each block, with its interval{left_out}"
+    for head in (
+        "scenario",
+        "load",
+        "stack",
+        "requests/s",
+        "p50 ms",
+        "p99 ms",
+        "CPU µs/request",
+        "beside the baseline",
+    ):
+        table.add_column(head, justify="left" if head in _TEXTS else "right", overflow="fold")
+    last = ""
+    for section, line in shown:
+        name = f"{section.scenario.id} {section.load}"
+        table.add_row(*_row(section, line, first=name != last))
+        last = name
+    return table
 
 
-def _chapter(view: View, chapter: Chapter) -> Iterator[str]:
-    base = short.baselines(chapter)
-    yield f"{chapter.title}{f' (baseline: {base})' if base else ''}"
-    for phrase in short.of_chapter(chapter, view.compared_in(chapter)):
-        yield from (f"  {phrase.label}: {stack}" for stack in phrase.stacks)
-    if bounds := short.not_by_cpu(chapter):
-        yield f"  Not bound by the server's CPU: {bounds}."
-    for cell in (line.cell for section in chapter.sections for line in section.lines if line.cell.rps):
-        yield from (f"  {cell.stack}{f' {cell.load}' if chapter.by else ''}: {note}" for note in cell.notes)
+def _ends(section: Section) -> list[tuple[Section, Line]]:
+    """Return the best line, the baseline's and the worst one."""
+    ends = [section.lines[0], section.lines[-1]] if section.lines else []
+    return [(section, line) for line in section.lines if line in ends or line.base is line.cell]
+
+
+def _row(section: Section, line: Line, *, first: bool) -> Iterator[RenderableType]:
+    """Yield a cell's figures and its verdict; scenario and load stand in the first line of each."""
+    cell, said = line.cell, line.answer
+    yield Text(section.scenario.id if first else "")
+    yield Text(section.load if first else "")
+    yield Text(cell.stack)
+    yield from (Text(words.number(cell.amount(name))) for name in ("rps", "p50_ms", "p99_ms", "cpu_us_per_request"))
+    text = said.text.partition(" within")[0] + (f" {said.small.partition(', detectable')[0]}" if said.small else "")
+    yield Text(f"{_MARKS.get(said.tone, '')}{text}", style=_STYLES.get(said.tone or cell.outcome, ""))

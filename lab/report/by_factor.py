@@ -19,8 +19,8 @@ _PLACE = ("framework", "server", "model")
 """What a contrast is named after, or what goes without saying; the others tell it from the contrasts beside it."""
 _ORDER = (CONFIGURATION, *SETTINGS, PYTHON, *reversed(FACTORS))
 """Changed settings come first: somebody asked for them."""
-MOST = 30
-"""So many sentences on contrasts are read first; of more, a report hides them behind its table, and a terminal shows what differs."""
+MOST = 100
+"""So many contrasts are told in a sentence each; the table has all."""
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,29 @@
 """The contents of a report, in the order in which a reader wants them; each part is written here once for all formats."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
 from lab.analysis import columns
 from lab.analysis.comparison.paired import MIN_BLOCKS
 from lab.analysis.summary import Judged
-from lab.model.cell import Figure, Value
-from lab.model.loads import Load
-from lab.model.outcome import Failure, Role
-from lab.report import by_factor, caveats, effects, facts, levels, page, precision, short, start, statements, words
+from lab.model.outcome import Failure
+from lab.report import (
+    by_factor,
+    caveats,
+    chapter,
+    effects,
+    facts,
+    findings,
+    levels,
+    matrix,
+    page,
+    precision,
+    spending,
+    statements,
+    words,
+)
 from lab.report import map as map_
-from lab.report.read import Run
-from lab.report.section import NOT_SUPPORTED, Chapter, Line, Section
 from lab.report.view import View
 
-T = TypeVar("T")
-Shown = Mapping[page.Head, Callable[[T], page.Text]]
-"""Columns of a table, each with what a row has there."""
-Filled = tuple[tuple[page.Head, ...], tuple[page.Row, ...]]
 HOW_TO_READ = (
     "A block runs every stack once, close together in time; compared is the ratio inside each block. "
     "Intervals come from the blocks, never from single requests.",
@@ -37,35 +41,49 @@ HOW_TO_READ = (
     "Not supported: the stack does not offer this technique.",
     "Memory is read at the end of the window and depends on what ran before in the block.",
 )
-AMOUNTS = {"share": page.Head("share", "of its own capacity"), "users": page.Head("users")}
-PICTURES = {"share": "Latency by rate", "users": "Throughput and latency by users", "": "Throughput and latency"}
-A_SWEEP = "Where throughput no longer rises with the users, more of them only wait longer. In the picture a hollow mark is a failed cell."
 
 
-def of(view: View, drawn: Collection[str]) -> page.Page:
-    """Return the whole report; `drawn` are the slugs of the chapters that have a picture."""
+def of(view: View) -> page.Page:
+    """Return the whole report."""
     profile = view.run.profile
     about = f"{words.listed(profile.replaced)} as the command gave them" if profile.replaced else profile.about
-    intro = page.Paragraph(f"Profile {profile.name}: {about}. {' '.join(facts.setup(view.run))}")
-    warnings = (page.Paragraph(warning, "warning") for warning in caveats.warnings(view))
-    return page.Page(view.run.name, view.title, (intro, *warnings), tuple(_sections(view, drawn)))
+    intro = page.Paragraph(f"Profile {profile.name}: {about}. {' '.join(facts.setup(view.run))}", "soft")
+    return page.Page(view.run.name, view.title, (intro, *_first(view)), tuple(_sections(view)), _choices(view))
 
 
-def _sections(view: View, drawn: Collection[str]) -> Iterator[page.Section]:
+def _first(view: View) -> Iterator[page.Block]:
+    """Yield the first screen: what was found, how sure it is, and what warns of it."""
+    if found := findings.found(view):
+        yield page.Heading(findings.TITLE, 2)
+        yield page.Bullets(tuple(found), "findings")
+    yield page.Heading(findings.SURE, 2)
+    yield page.Bullets(tuple(findings.sure(view)))
+    yield from (page.Paragraph(warning, "warning") for warning in caveats.warnings(view))
+
+
+def _choices(view: View) -> page.About:
+    """Return what a reader can filter by: what the report has more than one of."""
+    shown = view.sections
+    scenarios = dict.fromkeys(one.scenario.id for one in shown)
+    loads = dict.fromkeys(one.load for one in shown)
+    stacks = dict.fromkeys(line.cell.stack for one in shown for line in one.lines)
+    metrics = [
+        metric for metric in words.METRICS if any(row.metric == metric for one in shown for row in one.comparisons)
+    ]
+    return page.About(tuple(sorted(stacks)), tuple(scenarios), tuple(loads), tuple(metrics))
+
+
+def _sections(view: View) -> Iterator[page.Section]:
     yield from statements.sections(view.answers)
-    if crossover := view.crossover:
-        yield map_.section(crossover, drawn)
-    if found := view.capacities:
-        yield levels.section(found, view.run.profile.capacity_p99_ms or 0)
     if view.chapters:
         yield from _compared(view)
+    if crossover := view.crossover:
+        yield map_.section(crossover)
+    if found := view.capacities:
+        yield levels.section(found, view.run.profile.capacity_p99_ms or 0)
+    yield from spending.sections(view)
     for one in view.chapters:
-        blocks = tuple(_chapter(one, view.run, one.slug in drawn))
-        yield page.Section(one.scenario.id, blocks, one.load_words, one.slug)
-    if starts := start.starts(view.run):
-        heads, rows = _filled(start.COLUMNS, starts, [one.stack for one in starts])
-        table = page.Table("What it takes to start", heads, rows, "narrow")
-        yield page.Section("What it takes to start", (table, page.Paragraph(" ".join(start.note(view.run)), "soft")))
+        yield chapter.section(one, view)
     yield page.Section("How to read this", tuple(_how_to_read(view)))
     yield page.Section("How to reproduce this run", (page.Code((view.command,)),))
     for title, known in facts.tables(view.run).items():
@@ -81,165 +99,9 @@ def _sections(view: View, drawn: Collection[str]) -> Iterator[page.Section]:
 def _compared(view: View) -> Iterator[page.Section]:
     if told := by_factor.contrasts(view):
         yield page.Section(effects.CONTRASTS, tuple(effects.of_factors(view, told)))
-    yield page.Section("The short answer", tuple(_short_answer(view)))
+    yield page.Section(matrix.TITLE, tuple(matrix.blocks(view)))
     if found := view.influences:
         yield page.Section(effects.TOGETHER, tuple(effects.of_others(found)))
-
-
-def _short_answer(view: View) -> Iterator[page.Block]:
-    against = f"Each stack against {view.run.baseline}, by the ratio inside each block, with its interval."
-    yield page.Paragraph(" ".join([against, *precision.detectable(view.sections, headlines=True)]))
-    if found := list(precision.sentences(view.run, view.sections)):
-        yield page.Details(found[0], tuple(map(page.Paragraph, found[1:])))
-    if several := " ".join(by_factor.several(view)):
-        yield page.Paragraph(several, "soft")
-    yield page.ShortAnswer(view.run.baseline, tuple(_entry(view, chapter) for chapter in view.chapters))
-
-
-def _entry(view: View, chapter: Chapter) -> page.Entry:
-    base, bounds = short.baselines(chapter), short.not_by_cpu(chapter)
-    beside = f"{chapter.load_words}{f', baseline {base}' if base else ''}"
-    notes = (f"Not bound by the server's CPU: {bounds}." if bounds else "", short.noted(chapter))
-    return page.Entry(
-        chapter.scenario.id,
-        chapter.slug,
-        beside,
-        tuple(short.of_chapter(chapter, view.compared_in(chapter))),
-        tuple(filter(None, notes)),
-    )
-
-
-def _chapter(chapter: Chapter, run: Run, drawn: bool) -> Iterator[page.Block]:
-    if drawn:
-        yield page.Picture(chapter.slug, f"{PICTURES[chapter.by]} of {chapter.title}")
-    if chapter.by == "share":
-        yield page.Paragraph(_what_a_share_is(run.profile.capacity_of(chapter.sections[0].offered)), "soft")
-    if chapter.by == "users":
-        yield page.Paragraph(A_SWEEP, "soft")
-    yield _numbers(chapter, run.baseline)
-    if rows := _rows(chapter, lambda section: section.costly):
-        table = page.Table(f"What else {chapter.title} took", *_of_rows(_costs(), chapter, rows), "narrow")
-        yield page.Details("What else it took, median over blocks: server, generator, database, upstream", (table,))
-    if rows := _rows(chapter, lambda section: section.streams):
-        yield page.Paragraph("Time to the first event, gaps between events:")
-        shown = {**_figures("streams"), **_added(chapter.sections[0])}
-        yield page.Table(f"Events of {chapter.title}", *_of_rows(shown, chapter, rows), "narrow")
-        yield page.Paragraph(chapter.sections[0].stream_note, "soft")
-    if items := tuple(_remarks(chapter)):
-        yield page.Bullets(items)
-    if sentences := [page.Item(text, chapter.at(one)) for one in chapter.sections for text in one.sentences]:
-        summary = f"Every comparison as a sentence: {', '.join(words.METRICS.values())}"
-        yield page.Details(summary, (page.Bullets(tuple(sentences)),))
-
-
-def _what_a_share_is(load: Load | None) -> str:
-    return (
-        f"Each stack was offered a share of what it did itself in the same block under {load}, so each has a rate of its own; "
-        "the table has the median over blocks. It varies with that throughput from block to block. Where that was not bound by "
-        "the stack, the stack can do more than this 100 %. In the picture a hollow mark is a failed cell."
-    )
-
-
-def _rows(chapter: Chapter, lines: Callable[[Section], Iterable[Line]]) -> list[tuple[Section, Line]]:
-    """Return the lines of all its sections: as these have them or, where there are several, those of each stack together."""
-    rows = [(section, line) for section in chapter.sections for line in lines(section)]
-    if not chapter.by:
-        return rows
-    stacks = list(dict.fromkeys(line.cell.stack for _, line in rows))
-    return sorted(rows, key=lambda row: stacks.index(row[1].cell.stack))
-
-
-def _filled(shown: Shown[T], rows: Sequence[T], names: Iterable[str | page.Text]) -> Filled:
-    """Return a table's heads and rows, without the columns that no row has anything for."""
-    filled = {head: show for head, show in shown.items() if any(show(one).text != words.NOTHING for one in rows)}
-    cells = (page.row(name, *(show(one) for show in filled.values())) for name, one in zip(names, rows, strict=True))
-    return (page.STACK, *filled), tuple(cells)
-
-
-def _of_rows(shown: Shown[Line], chapter: Chapter, found: Sequence[tuple[Section, Line]]) -> Filled:
-    if chapter.by:
-        unit = " %" if chapter.by == "share" else ""
-        amounts = {line.cell.load: f"{section.offered.amount:,}{unit}" for section, line in found}
-        shown = {AMOUNTS[chapter.by]: lambda line: page.Text(amounts[line.cell.load]), **shown}
-    names = (page.Text(line.cell.stack, section.reservation(line.cell)) for section, line in found)
-    lines = [line for _, line in found]
-    heads, rows = _filled(shown, lines, names)
-    return heads, tuple(replace(one, outcome=line.cell.outcome) for one, line in zip(rows, lines, strict=True))
-
-
-def _numbers(chapter: Chapter, baseline: str) -> page.Table:
-    """Return the main table; stacks without numbers have their outcome instead, and their reason among the remarks."""
-    section = chapter.sections[0]
-    first, *rest = _figures("numbers").items()
-    firsts = _figures("shares") if chapter.by == "share" else dict([first])
-    against = page.Head(f"against {baseline}", words.METRICS[section.metric], numeric=False), lambda line: line.answer
-    bound = page.Head("bound by", numeric=False), lambda line: page.Text(line.cell.bound_by or words.NOTHING)
-    known = _rows(chapter, lambda section: (line for line in section.lines if line.cell.rps is not None))
-    heads, rows = _of_rows(dict([*firsts.items(), against, *rest, bound]), chapter, known)
-    without = _rows(chapter, lambda section: (line for line in section.lines if line.cell.rps is None))
-    others = [
-        page.row(line.cell.stack, f"{line.cell.outcome} {chapter.at(one)}".strip(), outcome=line.cell.outcome)
-        for one, line in without
-    ]
-    others += [page.row(stack, NOT_SUPPORTED, outcome="unsupported") for stack in section.not_supported]
-    shown = heads if known else (page.STACK, page.Head("outcome", numeric=False))
-    return page.Table(f"Numbers of {chapter.title}", shown, (*rows, *others))
-
-
-def _figures(table: str) -> Shown[Line]:
-    return {_head(column): _figure_of(column) for column in columns.COLUMNS if column.table == table}
-
-
-def _head(column: columns.Column) -> page.Head:
-    return page.Head(column.title, column.unit, column.meaning)
-
-
-def _figure_of(column: columns.Column) -> Callable[[Line], page.Text]:
-    return lambda line: _text(line.cell.figures[column.name], column.digits, column.is_share)
-
-
-def _text(figure: Figure, digits: int, is_share: bool = False) -> page.Text:
-    if isinstance(figure, Value):
-        return page.Text(words.number(figure.mean, digits), words.bracketed(figure))
-    return page.Text(words.percent(figure) if is_share else words.number(figure, digits))
-
-
-def _costs() -> Shown[Line]:
-    """Return what each role used, then what else the cells have."""
-
-    def used(role: Role, column: columns.CostColumn) -> Callable[[Line], page.Text]:
-        return lambda line: _text(line.costs[role].figures[column.name], column.digits)
-
-    by_role = {
-        page.Head(column.title, f"{column.unit} ({role})".strip(), column.meaning): used(role, column)
-        for role in columns.ROLES
-        for column in columns.COSTS
-        if role in column.roles
-    }
-    return {**by_role, **_figures("costs")}
-
-
-def _added(section: Section) -> Shown[Line]:
-    head = page.Head("added to a gap, p99", "ms", "how much longer than upstream's own wait the p99 of the gaps is")
-    return {head: lambda line: _text(section.added_ms(line.cell.amount("event_gap_p99_ms")), 3)}
-
-
-def _remarks(chapter: Chapter) -> Iterator[page.Item]:
-    """Yield what must be said beside the table: reasons, notes, the A/A arm, what the bounds mean."""
-    cells = [(line.cell, chapter.at(section)) for section in chapter.sections for line in section.lines]
-    for one, at in cells:
-        if one.reason:
-            yield page.Item(words.clipped(one.reason), " ".join(filter(None, [one.stack, one.outcome, at])))
-    yield from (page.Item(note, f"{one.stack} {at}".strip()) for one, at in cells for note in one.notes)
-    for stack, reason in chapter.sections[0].not_supported.items():
-        yield page.Item(f"{reason}.", f"{stack} {NOT_SUPPORTED}")
-    for section in chapter.sections:
-        found = (row for row in section.aa if row.metric == section.metric)
-        yield from (page.Item(words.sentence(row), f"A/A {chapter.at(section)}".strip()) for row in found)
-    yield from (page.Item(sentence, style="soft") for section in chapter.sections for sentence in section.late)
-    bounds = dict(item for section in chapter.sections for item in section.warning_bounds.items())
-    for bound, meaning in bounds.items():
-        yield page.Item(f"{meaning}.", f"Bound by {bound}", "soft")
 
 
 def how_to_read(view: View) -> Iterator[str]:
@@ -291,4 +153,10 @@ def _not_valid(trials: Sequence[Judged]) -> Iterator[page.Block]:
 def _rejected(judged: Judged) -> page.Row:
     trial, verdict = judged.trial, judged.verdict
     where = (trial.stack, trial.scenario, str(trial.load), str(trial.block), str(trial.attempt))
-    return page.row(*where, verdict.result, words.clipped(verdict.reason), outcome=verdict.result)
+    return page.row(
+        *where,
+        verdict.result,
+        words.clipped(verdict.reason),
+        outcome=verdict.result,
+        about=page.About((trial.stack,), (trial.scenario,), (str(trial.load),)),
+    )

@@ -7,7 +7,9 @@ from lab.analysis.mixed import Changed, Influence
 from lab.analysis.stats import LONG_MS
 from lab.report import by_factor, page, words
 from lab.report.by_factor import Contrast
-from lab.report.section import headline, tone
+from lab.report.charts import ratios
+from lab.report.charts.drawing import Chart
+from lab.report.section import headline, slug, tone
 from lab.report.view import View
 
 CONTRASTS = "What one factor changes"
@@ -22,18 +24,37 @@ _FIGURES = {
 
 
 def of_factors(view: View, found: Sequence[Contrast]) -> Iterator[page.Block]:
-    """Yield all contrasts in one table, and each as a sentence; a run of many stacks has too many sentences to read first."""
+    """Yield all contrasts as a picture and in one table, and each as a sentence."""
     yield page.Paragraph(
         "Two stacks that differ in one factor: the ratio is what that factor changes. The contrasts of a scenario are decided "
         "together, apart from the pairs that differ in several factors."
     )
+    if drawn := tuple(chart for one in found for chart in _charts(one)):
+        yield page.Picture(drawn)
     yield _table_of_contrasts(view, found)
-    sentences = page.Bullets(tuple(page.Item(one.sentence(row)) for one in found for row in one.rows))
-    many = len(sentences.items) > by_factor.MOST
-    yield page.Details("Each of them as a sentence", (sentences,)) if many else sentences
+    sentences = [page.Item(one.sentence(row), about=_about(one, row)) for one in found for row in one.rows]
+    more = [page.Item(f"{len(sentences) - by_factor.MOST} more are in the table.", style="soft")]
+    shown = [*sentences[: by_factor.MOST], *(more if len(sentences) > by_factor.MOST else [])]
+    yield page.Details("Each of them as a sentence", (page.Bullets(tuple(shown)),))
     if forced := [page.Item(f"{one.forced}.", one.names) for one in found if one.forced]:
         yield page.Paragraph("What else differs, because a stack cannot have the equal budget:")
         yield page.Bullets(tuple(forced))
+
+
+def _about(one: Contrast, row: Comparison) -> page.About:
+    return page.About((one.stack.name, one.reference.name), (row.scenario,), (row.load,), (row.metric,))
+
+
+def _charts(one: Contrast) -> Iterator[Chart]:
+    """Yield the ratios of a contrast, a line for each scenario, a chart for each metric; of several loads, those of the first."""
+    for metric, name in words.METRICS.items():
+        known = [row for row in one.rows if row.metric == metric]
+        rows = [row for row in known if row.load == known[0].load]
+        if len(rows) > 1:
+            title = f"{name[:1].upper()}{name[1:]}: {one.change}, {one.shared}, {words.load(rows[0].load)}"
+            yield ratios.of_rows(
+                slug(f"contrast {one.names} {metric}"), title, [(row.scenario, row, tone(row)) for row in rows]
+            )
 
 
 def _table_of_contrasts(view: View, found: Sequence[Contrast]) -> page.Table:
@@ -45,13 +66,14 @@ def _table_of_contrasts(view: View, found: Sequence[Contrast]) -> page.Table:
     heads = [page.Head(title, numeric=False) for title in ("factor", "contrast", "load")]
     return page.Table(
         CONTRASTS,
-        (*heads, *map(page.Head, shown)),
+        (*heads, *(page.Head(name, about=page.About((), (name,))) for name in shown)),
         tuple(
             page.row(
                 one.factor,
                 (page.Text(one.change, one.shared), page.Text("", one.names)),
                 page.Text(words.load(load), words.METRICS[headline(load)]),
                 *(_ratio(cells.get(scenario)) for scenario in shown),
+                about=page.About((one.stack.name, one.reference.name), (), (load,), (headline(load),)),
             )
             for one, load, cells in rows
             if cells
@@ -65,7 +87,7 @@ def _ratio(row: Comparison | None) -> page.Text:
     if row is None:
         return page.Text(words.NOTHING)
     verdict = words.label(row).partition(" within")[0]
-    return page.Text(f"{words.times(row.ratio)} x {verdict}", words.interval(row).strip(), tone(row))
+    return page.Text(f"{words.times(row.ratio)} x {verdict}", words.interval(row).strip(), tone(row), row.ratio)
 
 
 def of_others(found: Sequence[Influence]) -> Iterator[page.Block]:

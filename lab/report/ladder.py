@@ -10,7 +10,8 @@ import altair
 from lab.analysis import micro
 from lab.analysis.micro import CLAIMED, Original
 from lab.model.cell import Value
-from lab.report import charts, words
+from lab.report import words
+from lab.report.charts.drawing import chart, data, standalone
 
 LEADING = (
     "call",
@@ -41,7 +42,7 @@ def write(folder: Path) -> list[Path]:
     found = micro.original(folder)
     text, picture = folder / "micro.md", folder / "micro.svg"
     text.write_text("".join(f"{line}\n" for line in page(found)))
-    picture.write_text(charts.standalone(charts.svg(_picture(found))))
+    picture.write_text(standalone(chart("micro", "What a coroutine costs", _picture(found)).svg))
     return [text, picture]
 
 
@@ -147,7 +148,7 @@ def _ladder(original: Original) -> Any:
     ]
     x = altair.X("ns:Q", title="ns (logarithmic), 95 % interval", axis=altair.Axis(format=",~r", tickCount=6))
     colour = altair.Color("loop:N", title="event loop").scale(domain=["none", *_LOOPS], range=_COLOURS)
-    base = _chart(rows).encode(y=altair.Y("step:N", sort=[row["step"] for row in rows], title=None))
+    base = data(rows).encode(y=altair.Y("step:N", sort=[row["step"] for row in rows], title=None))
     points = base.mark_point(filled=True, size=70, opacity=1).encode(x=x.scale(type="log", padding=16), color=colour)
     whiskers = base.transform_filter("isValid(datum.lo)").mark_rule(strokeWidth=2, color="currentColor")
     return altair.layer(points, whiskers.encode(x="lo:Q", x2="hi:Q")).properties(
@@ -160,13 +161,9 @@ def _dots(original: Original) -> Any:
     proper = micro.proper_ratio(original)
     ends = {"lo": 100 * ((proper.lo or proper.mean) - 1), "hi": 100 * ((proper.hi or proper.mean) - 1)}
     rows = [{"process": n, "overhead": 100 * (r - 1)} for n, r in enumerate(micro.naive_ratios(original), start=1)]
-    band = _chart([ends]).mark_rect(opacity=0.35, color=_COLOURS[1], stroke=_COLOURS[1]).encode(x="lo:Q", x2="hi:Q")
+    band = data([ends]).mark_rect(opacity=0.35, color=_COLOURS[1], stroke=_COLOURS[1]).encode(x="lo:Q", x2="hi:Q")
     title = "overhead of a coroutine, %: naive repetitions; blue: the proper interval"
-    dots = _chart(rows).mark_point(filled=True, size=50, opacity=1, color=_COLOURS[2])
+    dots = data(rows).mark_point(filled=True, size=50, opacity=1, color=_COLOURS[2])
     x = altair.X("overhead:Q", title=title).scale(zero=True)
     y = altair.Y("process:O", title="process", axis=altair.Axis(values=[1, 10, 20, 30]))
     return altair.layer(band, dots.encode(x=x, y=y)).properties(width=_WIDTH_PX, height=200)
-
-
-def _chart(rows: list[dict[str, Any]]) -> altair.Chart:
-    return altair.Chart(altair.InlineData(values=rows))

@@ -1,15 +1,16 @@
 """What a report says of threads against coroutines: the law with its errors, the map, where the law fails."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from math import exp, log
 from statistics import fmean, median
 
 from lab.answers.crossover import LIKELY, Both, Crossover, Measured, likely
 from lab.answers.law import FORMS, Form, errors, fitted
 from lab.report import page, words
+from lab.report.charts import waits
 
 TITLE = "When threads stop being enough"
-PICTURES = {
+PICTURES: dict[str, tuple[str, str]] = {
     "map-throughput": ("ratio", "Throughput of async def over def; right of the line threads are not enough"),
     "map-p99": ("p99_ratio", "p99 of async def over def; below 1 that of async def is shorter"),
 }
@@ -23,12 +24,12 @@ LONG_MS = 2
 """CPU time of a request from which threads have much to pass on to each other."""
 
 
-def section(crossover: Crossover, drawn: Collection[str]) -> page.Section:
+def section(crossover: Crossover) -> page.Section:
     """Return the law, what was measured on its map, and its errors."""
-    return page.Section(TITLE, tuple(_blocks(crossover, drawn)))
+    return page.Section(TITLE, tuple(_blocks(crossover)))
 
 
-def _blocks(crossover: Crossover, drawn: Collection[str]) -> Iterator[page.Block]:
+def _blocks(crossover: Crossover) -> Iterator[page.Block]:
     law = crossover.law
     yield page.Paragraph(
         "Coroutines answer min(N / (W + C + a + z), 1 / (C + a)) requests per second, threads min(N / (W + C + t + z), "
@@ -49,7 +50,11 @@ def _blocks(crossover: Crossover, drawn: Collection[str]) -> Iterator[page.Block
         )
     yield page.Paragraph(_likely(crossover))
     yield _forms(crossover)
-    yield from (page.Picture(slug, title) for slug, (_, title) in PICTURES.items() if slug in drawn)
+    drawn = (
+        waits.of_points(slug, title, crossover.pairs(), figure, crossover.law)
+        for slug, (figure, title) in PICTURES.items()
+    )
+    yield from (page.Picture((one,)) for one in drawn if one)
     yield _errors(crossover)
     yield page.Details("Every point", (_points(crossover),))
 

@@ -8,13 +8,17 @@ from lab.report import page
 
 def render(whole: page.Page) -> str:
     """Return a report as Markdown."""
-    parts = [f"# {_plain(whole.title)}", *map(_block, whole.intro), *map(_section, whole.sections)]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([f"# {_plain(whole.title)}", *_blocks(whole.intro), *map(_section, whole.sections)]) + "\n"
 
 
 def _section(section: page.Section) -> str:
     title = ", ".join(filter(None, [section.title, section.beside]))
-    return "\n\n".join([f"## {_plain(title)}", *map(_block, section.blocks)])
+    return "\n\n".join([f"## {_plain(title)}", *_blocks(section.blocks)])
+
+
+def _blocks(blocks: Iterable[page.Block]) -> Iterator[str]:
+    """Yield the blocks that are not empty here: charts that are no files are in the HTML report alone."""
+    yield from filter(None, map(_block, blocks))
 
 
 def _block(block: page.Block) -> str:
@@ -24,25 +28,23 @@ def _block(block: page.Block) -> str:
             return f"{'> ' if block.style == 'warning' else ''}{_plain(block.text)}{link}"
         case page.Bullets():
             return "\n".join(map(_item, block.items))
-        case page.ShortAnswer():
-            return "\n".join(map(_entry, block.entries))
+        case page.Heading():
+            return f"{'#' * block.level} {_plain(block.text)}"
+        case page.Picture() if not block.still:
+            return ""
         case page.Picture():
-            return f"![{_plain(block.label)}](charts/{block.slug}.svg)"
+            return "\n".join(f"![{_plain(one.label)}](charts/{one.slug}.svg)" for one in block.charts)
         case page.Code():
             return _fenced("\n".join(block.lines))
         case page.Details():
-            return "\n\n".join([f"**{_plain(block.summary)}**", *map(_block, block.blocks)])
+            inside = list(_blocks(block.blocks))
+            return "\n\n".join([f"**{_plain(block.summary)}**", *inside]) if inside else ""
         case page.Table():
             return "\n".join(_table(block))
 
 
 def _item(item: page.Item) -> str:
     return f"- {f'**{_plain(item.lead)}**: ' if item.lead else ''}{_plain(item.text)}"
-
-
-def _entry(entry: page.Entry) -> str:
-    phrases = (f"*{phrase.label}*: {', '.join(phrase.stacks)}." for phrase in entry.phrases)
-    return f"- **{_plain(entry.scenario)}**, {_plain(' '.join([f'{entry.beside}.', *phrases, *entry.notes]))}"
 
 
 def _table(table: page.Table) -> Iterator[str]:

@@ -1,7 +1,22 @@
 """What a report is made of, without a format: Markdown and HTML are rendered from the same blocks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+
+from lab.report.charts.drawing import Chart
+
+
+@dataclass(frozen=True)
+class About:
+    """What a part of a report is about: a reader can filter by it. Empty of what the part does not depend on."""
+
+    stacks: tuple[str, ...] = ()
+    scenarios: tuple[str, ...] = ()
+    loads: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+
+
+ALL = About()
 
 
 @dataclass(frozen=True)
@@ -11,6 +26,10 @@ class Text:
     text: str
     small: str = ""
     tone: str = ""
+    value: float | None = None
+    """What a table is sorted by; None where it is the text."""
+    anchor: str = ""
+    """The section that it leads to."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +40,7 @@ class Head:
     unit: str = ""
     meaning: str = ""
     numeric: bool = True
+    about: About = ALL
 
 
 STACK = Head("stack", numeric=False)
@@ -32,12 +52,13 @@ class Row:
 
     cells: tuple[tuple[Text, ...], ...]
     outcome: str = ""
+    about: About = ALL
 
 
-def row(*cells: str | Text | Sequence[Text], outcome: str = "") -> Row:
+def row(*cells: str | Text | Sequence[Text], outcome: str = "", about: About = ALL) -> Row:
     """Return a row, whose cells are one line each or several."""
     lines = (Text(cell) if isinstance(cell, str) else cell for cell in cells)
-    return Row(tuple((cell,) if isinstance(cell, Text) else tuple(cell) for cell in lines), outcome)
+    return Row(tuple((cell,) if isinstance(cell, Text) else tuple(cell) for cell in lines), outcome, about)
 
 
 @dataclass(frozen=True)
@@ -47,6 +68,14 @@ class Table:
     rows: tuple[Row, ...]
     style: str = ""
     """wide where empty, narrow, facts, or contrasts."""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading inside a section, of level 3, or of level 2 before the first one."""
+
+    text: str
+    level: int = 3
 
 
 @dataclass(frozen=True)
@@ -64,44 +93,23 @@ class Item:
     text: str
     lead: str = ""
     style: str = ""
+    about: About = ALL
 
 
 @dataclass(frozen=True)
 class Bullets:
     items: tuple[Item, ...]
-
-
-@dataclass(frozen=True)
-class Phrase:
-    """A kind of verdict, and the stacks that it concerns."""
-
-    label: str
-    tone: str
-    stacks: tuple[str, ...]
-    """Names with their ratio, where there is one."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What the short answer says of one scenario."""
-
-    scenario: str
-    anchor: str
-    beside: str
-    phrases: tuple[Phrase, ...]
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class ShortAnswer:
-    baseline: str
-    entries: tuple[Entry, ...]
+    style: str = ""
+    """findings where they come first in the report."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    slug: str
-    label: str
+    """Charts beside each other."""
+
+    charts: tuple[Chart, ...]
+    still: bool = True
+    """Whether each is a file too, and in the Markdown; others are drawn only when a reader of the HTML report asks for them."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +125,7 @@ class Details:
     blocks: "tuple[Block, ...]"
 
 
-Block = Table | Paragraph | Bullets | ShortAnswer | Picture | Code | Details
+Block = Table | Heading | Paragraph | Bullets | Picture | Code | Details
 
 
 @dataclass(frozen=True)
@@ -126,6 +134,7 @@ class Section:
     blocks: tuple[Block, ...]
     beside: str = ""
     anchor: str = ""
+    about: About = ALL
 
 
 @dataclass(frozen=True)
@@ -136,3 +145,20 @@ class Page:
     title: str
     intro: tuple[Block, ...]
     sections: tuple[Section, ...]
+    choices: About = ALL
+    """What a reader can filter by."""
+
+    @property
+    def pictures(self) -> Iterator[Picture]:
+        """Return all pictures, in their order."""
+        yield from _pictures(self.intro)
+        for section in self.sections:
+            yield from _pictures(section.blocks)
+
+
+def _pictures(blocks: Iterable[Block]) -> Iterator[Picture]:
+    for block in blocks:
+        if isinstance(block, Picture):
+            yield block
+        elif isinstance(block, Details):
+            yield from _pictures(block.blocks)

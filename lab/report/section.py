@@ -14,7 +14,7 @@ from lab.model.loads import Family, Load
 from lab.model.outcome import Role
 from lab.model.workload import Scenario
 from lab.report import words
-from lab.report.page import Text
+from lab.report.page import About, Text
 
 NOT_SUPPORTED = "not supported"
 By = Literal["share", "users", ""]
@@ -61,7 +61,7 @@ class Line:
             return Text(f"no comparison, {self._why_not_compared}")
         if self._throttled:
             return Text(self._throttled, words.detail(self.against))
-        return Text(words.label(self.against), words.detail(self.against), tone(self.against))
+        return Text(words.label(self.against), words.detail(self.against), tone(self.against), self.against.ratio)
 
     @property
     def _throttled(self) -> str:
@@ -104,12 +104,13 @@ class Section:
         return slug(f"{self.scenario.id} {self.load}")
 
     @property
-    def sentences(self) -> list[str]:
+    def sentences(self) -> list[tuple[str, About]]:
         """Return every comparison as a sentence, those of the headline metric first; the A/A arm's headline is a remark."""
         rows = sorted(self.comparisons, key=lambda row: row.metric != self.metric)
+        aa = [row for row in self.aa if row.metric != self.metric]
         return [
-            *map(self._sentence, rows),
-            *(f"A/A, {words.sentence(row)}" for row in self.aa if row.metric != self.metric),
+            *((self._sentence(row), _about(row)) for row in rows),
+            *((f"A/A, {words.sentence(row)}", _about(row)) for row in aa),
         ]
 
     def _sentence(self, row: Comparison) -> str:
@@ -179,11 +180,9 @@ class Section:
         found = {line.cell.bound_by for line in self.lines}
         return {bound: meaning for bound, meaning in MEANING.items() if bound in found and bound != "server CPU"}
 
-    def answer(self, stack: str) -> Text:
-        """Return what the short answer says of a stack, or why it says nothing."""
-        if stack in self.not_supported:
-            return Text(NOT_SUPPORTED)
-        return next((line.answer for line in self.lines if line.cell.stack == stack), Text("not measured"))
+
+def _about(row: Comparison) -> About:
+    return About((row.stack, row.baseline), (), (row.load,), (row.metric,))
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def sections(answers: Sequence[Answer]) -> Iterator[page.Section]:
     """Yield the guideline and the verdicts; nothing for a run that decides on no statement."""
     measured = [one for one in answers if one.verdict != "not_measured"]
     if guided := [one for one in measured if one.experiment.topic]:
-        yield page.Section(GUIDELINE, (page.Paragraph(_held(guided)), guideline(guided)))
+        yield page.Section(GUIDELINE, (guideline(guided),))
     if measured:
         yield page.Section(ANSWERS, tuple(_verdicts(answers, measured)))
 
@@ -38,8 +38,11 @@ def lines(answers: Sequence[Answer]) -> Iterator[str]:
         yield f"Not measured in this run: {words.listed(rest)}."
 
 
-def _held(answers: Sequence[Answer]) -> str:
-    """Return of how many kinds of work what is commonly said held."""
+def held(answers: Sequence[Answer]) -> str:
+    """Return of how many kinds of work what is commonly said held; empty where the run decides on none."""
+    answers = [one for one in answers if one.experiment.topic and one.verdict != "not_measured"]
+    if not answers:
+        return ""
     topics = {said: [one.experiment.topic for one in answers if one.verdict == found] for found, said in _HELD.items()}
     kinds = [f"{said} for {len(several)} ({'; '.join(several)})" for said, several in topics.items() if several]
     number = f"{len(answers)} kind{'s' * (len(answers) != 1)}"

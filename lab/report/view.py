@@ -19,7 +19,7 @@ from lab.answers.estimate import Material
 from lab.answers.service_level import found_in
 from lab.model import mixtures
 from lab.model.cell import Cell
-from lab.model.outcome import Outcome, Role
+from lab.model.outcome import Outcome, Role, Sample
 from lab.model.stack import AA
 from lab.model.workload import Scenario, Trial
 from lab.paths import RESULTS
@@ -71,6 +71,29 @@ class View:
     @cached_property
     def cells(self) -> list[Cell]:
         return [cell for cell in self._all_cells if not cell.stack.endswith(AA)]
+
+    def trials_of(self, cell: Cell) -> list[Judged]:
+        """Return the trials of a cell, block by block, whatever they count as."""
+        return self._by_cell[cell.scenario, cell.load, cell.stack]
+
+    def samples(self, cell: Cell) -> list[Sample]:
+        """Return the samples that a cell's figures are of: of the baseline, those of a valid A/A arm too."""
+        arms = [cell.stack]
+        if (cell.scenario, cell.load, cell.stack + AA) in self._valid:
+            arms.append(cell.stack + AA)
+        found = (judged.sample for arm in arms for judged in self._by_cell[cell.scenario, cell.load, arm])
+        return [sample for sample in found if sample]
+
+    @cached_property
+    def _valid(self) -> set[tuple[str, str, str]]:
+        return {(cell.scenario, cell.load, cell.stack) for cell in self._all_cells if cell.valid}
+
+    @cached_property
+    def _by_cell(self) -> dict[tuple[str, str, str], list[Judged]]:
+        found: dict[tuple[str, str, str], list[Judged]] = defaultdict(list)
+        for judged in self.trials:
+            found[judged.key].append(judged)
+        return found
 
     @cached_property
     def comparisons(self) -> list[Comparison]:

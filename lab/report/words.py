@@ -125,8 +125,13 @@ def interval(row: Comparison) -> str:
 
 
 def direction(row: Comparison) -> str:
-    more, less = _MORE_AND_LESS[row.metric]
-    return more if row.ratio > 1 else less
+    return direction_of(row.metric, row.ratio > 1)
+
+
+def direction_of(metric: str, is_more: bool) -> str:
+    """Return what more of a metric is, or less of it: `faster` for more throughput."""
+    more, less = _MORE_AND_LESS[metric]
+    return more if is_more else less
 
 
 def label(row: Comparison) -> str:

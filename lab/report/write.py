@@ -5,32 +5,25 @@ The tables have the columns of lab/analysis/columns.py; empty means not measured
 
 import csv
 import json
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
 
 from lab.analysis import columns
 from lab.analysis.columns import Cost
 from lab.analysis.comparison.rows import Comparison
 from lab.answers.written import document
 from lab.model.cell import Cell
-from lab.report import charts, contents, ladder, markdown
-from lab.report import map as map_
-from lab.report.page import Page
-from lab.report.section import Chapter
+from lab.report import contents, glossary, html, ladder, markdown
+from lab.report.charts.drawing import Chart, standalone
 from lab.report.view import View
 
-_CODE = re.compile("`([^`]+)`")
 _CELL_OF_COSTS = ("stack", "scenario", "load", "role")
 
 
 def write_report(view: View) -> list[Path]:
     """Write all derived files into the run's folder and return their paths."""
-    folder, drawn = view.run.folder, _charts(view)
-    page = contents.of(view, drawn)
+    folder, page = view.run.folder, contents.of(view)
+    drawn = [chart for picture in page.pictures if picture.still for chart in picture.charts]
     return [
         write_summary(folder / "summary.csv", view.cells),
         write_costs(folder / "costs.csv", view.costs),
@@ -39,7 +32,7 @@ def write_report(view: View) -> list[Path]:
         *_write_answers(folder / "answers.json", view),
         *_write_charts(folder / "charts", drawn),
         _write(folder / "report.md", markdown.render(page)),
-        _write(folder / "report.html", _html(page, drawn)),
+        _write(folder / "report.html", html.render(page, glossary.terms())),
     ]
 
 
@@ -87,47 +80,11 @@ def _field(value: object) -> object:
     return value
 
 
-def _charts(view: View) -> dict[str, str]:
-    """Return slug of the chapter -> SVG."""
-    drawn = {chapter.slug: _chart(chapter, view.run.baseline) for chapter in view.chapters}
-    if found := view.crossover:
-        drawn |= {
-            slug: charts.draw_map(found.pairs(), figure, title, found.law)
-            for slug, (figure, title) in map_.PICTURES.items()
-        }
-    return {slug: svg for slug, svg in drawn.items() if svg is not None}
-
-
-def _chart(chapter: Chapter, baseline: str) -> str | None:
-    cells = [line.cell for section in chapter.sections for line in section.lines]
-    match chapter.by:
-        case "share":
-            return charts.draw_shares(cells)
-        case "users":
-            return charts.draw_sweep(cells)
-        case _:
-            return charts.draw(cells, baseline)
-
-
-def _write_charts(folder: Path, drawn: Mapping[str, str]) -> list[Path]:
+def _write_charts(folder: Path, drawn: Iterable[Chart]) -> list[Path]:
     folder.mkdir(exist_ok=True)
     for old in folder.glob("*.svg"):
         old.unlink()
-    return [_write(folder / f"{slug}.svg", charts.standalone(svg)) for slug, svg in drawn.items()]
-
-
-def _html(page: Page, drawn: Mapping[str, str]) -> str:
-    environment = Environment(
-        loader=PackageLoader("lab.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["kind"] = lambda block: type(block).__name__
-    environment.filters["marked"] = lambda text: Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped
-    svgs = {slug: Markup(svg) for slug, svg in drawn.items()}  # noqa: S704 - drawn here, Vega escapes its texts
-    return environment.get_template("report.html.j2").render(page=page, charts=svgs)
+    return [_write(folder / f"{chart.slug}.svg", standalone(chart.svg)) for chart in drawn]
 
 
 def _write(path: Path, text: str) -> Path:

@@ -136,6 +136,7 @@ class Attempts:
         Args:
             before: the outcomes of this attempt so far; a share of capacity is taken of one of them.
         """
+        self.context.say.running(trial)
         wrong = self.wrong.get(trial.stack.removesuffix(AA), {})
         if reason := next((wrong[path] for path in self.context.scenarios[trial.scenario].paths if path in wrong), ""):
             return Failure(trial=trial, started_at=datetime.now(UTC), reason=reason, off_contract=True)

@@ -49,7 +49,9 @@ class Searches:
         while rates := self._rates(starts):
             for place in Random(f"{self.context.plan.seed}/capacity/{number}").sample(list(rates), len(rates)):
                 say.more(1)
-                outcome = self._measured(self._trial(place, rates[place], number))
+                trial = self._trial(place, rates[place], number)
+                say.running(trial)
+                outcome = self._measured(trial)
                 with deferred():
                     self.context.folder.append_searched(outcome)
                 say.trial(outcome)

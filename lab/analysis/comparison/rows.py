@@ -16,7 +16,7 @@ from lab.analysis.comparison.paired import (
     beyond,
     half_width,
     mde,
-    signed_rank_p,
+    signed_rank_ps,
     tost_half,
     verdict,
 )
@@ -75,7 +75,10 @@ class Comparison:
 
 def compare(observations: Iterable[Observation], baseline: str, differences: Differences = NONE) -> list[Comparison]:
     """Compare every arm with the baseline and the two arms of each contrast, per scenario, load and metric."""
-    return [row for family in families(pairs(observations, baseline, differences)) for row in _family(family)]
+    found = pairs(observations, baseline, differences)
+    ps = signed_rank_ps([pair.log_ratios for pair in found])
+    of_pair = {id(pair): p for pair, p in zip(found, ps, strict=True)}
+    return [row for family in families(found) for row in _family(family, of_pair)]
 
 
 def families(pairs: Iterable[Pair]) -> list[list[Pair]]:
@@ -93,9 +96,9 @@ def families(pairs: Iterable[Pair]) -> list[list[Pair]]:
     return list(found.values())
 
 
-def _family(family: Sequence[Pair]) -> list[Comparison]:
+def _family(family: Sequence[Pair], signed_rank: Mapping[int, float | None]) -> list[Comparison]:
     decided = {id(step.pair): step for step in steps(family)}
-    return [_comparison(pair, decided.get(id(pair))) for pair in family]
+    return [_comparison(pair, decided.get(id(pair)), signed_rank[id(pair)]) for pair in family]
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,7 @@ def _evidence(pair: Pair) -> float:
     return math.inf if pair.mean else 0.0
 
 
-def _comparison(pair: Pair, step: Step | None) -> Comparison:
+def _comparison(pair: Pair, step: Step | None, p_signed_rank: float | None) -> Comparison:
     margin = MARGIN[pair.metric]
     said: Verdict = verdict(pair, step.critical, margin) if step else "inconclusive"
     adjusted = half_width(pair, step.critical) if step else None
@@ -155,6 +158,6 @@ def _comparison(pair: Pair, step: Step | None) -> Comparison:
         blocks=len(pair.log_ratios),
         confidence=TOST_CONFIDENCE if said == "equivalent" else 1 - ALPHA,
         p_adjusted=step.p if step else None,
-        p_signed_rank=signed_rank_p(pair.log_ratios),
+        p_signed_rank=p_signed_rank,
         adjusted_half=adjusted,
     )
