@@ -27,7 +27,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The address of a report that is derived anew from a real run's originals."""
+    """The address of a report that is derived again from a real run's originals."""
     folder = tmp_path_factory.mktemp("runs") / RUN.name
     folder.mkdir()
     for original in (*RUN.glob("*.json"), *RUN.glob("*.jsonl")):
