@@ -65,12 +65,12 @@ LONGER_S = {"all threads wait": 2.0, "pool exhausted": 2.0}
 Staged = dict[str, tuple[Sample | Failure, Limits]]
 
 NOW_AND_THEN = """
-_asked = [0]
+_asked = {}  # by path: the first request of a trial, which must be answered rightly, is never a fiftieth
 
 
-def _each_fiftieth() -> bool:
-    _asked[0] += 1
-    return _asked[0] % 50 == 0
+def _each_fiftieth(path: str) -> bool:
+    _asked[path] = _asked.get(path, 0) + 1
+    return _asked[path] % 50 == 0
 
 
 settings = Settings"""
@@ -107,12 +107,12 @@ def break_it(copy: Path) -> None:
     edit(
         broken,
         '    return JSONResponse({"message": "Hello, World!"})',
-        '    return JSONResponse({"message": "Hello, Jupiter!" if _each_fiftieth() else "Hello, World!"})',
+        '    return JSONResponse({"message": "Hello, Jupiter!" if _each_fiftieth("json") else "Hello, World!"})',
     )
     edit(
         broken,
         '    return JSONResponse({"waited_ms": ms})\n\n\nasync def mixed',
-        '    return JSONResponse({"waited_ms": ms}, 500 if _each_fiftieth() else 200)\n\n\nasync def mixed',
+        '    return JSONResponse({"waited_ms": ms}, 500 if _each_fiftieth("wait") else 200)\n\n\nasync def mixed',
     )
     edit(
         broken,
