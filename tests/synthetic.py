@@ -159,9 +159,8 @@ def on_terminal(view: View, width: int = 200) -> str:
 
 
 def rows_of(chart: Chart) -> list[dict[str, Any]]:
-    """The rows that a chart's last layer draws."""
-    layers = chart.definition.get("layer", [chart.definition])
-    found: list[dict[str, Any]] = (layers[-1].get("data") or chart.definition["data"])["values"]
+    """The rows that a chart draws."""
+    found: list[dict[str, Any]] = chart.definition["data"]["values"]
     return found
 
 

@@ -247,12 +247,12 @@ def test_a_run_of_the_grid_is_told_by_its_law_and_its_map(tmp_path: Path) -> Non
     assert view.crossover.law.coroutine_ms == pytest.approx(0.15, rel=0.1)
     assert view.crossover.law.thread_ms == pytest.approx(0.30, rel=0.1)
     written = {path.name for path in write_report(view)}
-    assert {"map-throughput.svg", "report.html"} <= written
+    assert {"map-throughput-64-40.svg", "report.html"} <= written
     report = (folder / "report.md").read_text()
     assert "## When threads stop being enough" in report
     assert "threads, short CPU work, more users than threads" in report
-    assert "## The short answer" not in report
-    assert json.loads(json.dumps(report.count("map-throughput.svg"))) == 1
+    assert "## Every stack beside the baseline" not in report
+    assert report.count("(charts/map-throughput-64-40.svg)") == 1
 
 
 def test_advice_is_not_from_a_run_that_tests_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,13 +119,14 @@ def test_a_file_that_is_cut_or_missing_is_named(tmp_path: Path) -> None:
 
 def test_the_page_begins_with_the_costs_and_says_how_far_the_naive_one_strays(tmp_path: Path) -> None:
     (tmp_path / MICRO).write_text(read().model_dump_json())
-    page, picture = ladder.write(tmp_path)
+    page, *pictures = ladder.write(tmp_path)
     lines = page.read_text().partition("| step |")[0]
     assert "- what call does: 44.8 ns (" in lines
     assert "+359 %" in lines
     assert "-10.0 % to +30.0 %" in " ".join(lines.split())
     assert "2 of the 2 are outside the interval of the proper measurement" in page.read_text()
-    assert picture.read_text().startswith("<svg")
+    assert len(pictures) == 2
+    assert all(picture.read_text().startswith("<svg") for picture in pictures)
 
 
 @pytest.mark.parametrize(("busy", "advised"), [(None, False), (0.02, False), (0.4, True)])
@@ -142,7 +143,11 @@ def test_a_page_can_be_derived_again(
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / MICRO).write_text(read().model_dump_json())
     assert again.report("mine") == Exit.DONE
-    assert capsys.readouterr().out.split() == [str(tmp_path / "mine/micro.md"), str(tmp_path / "mine/micro.svg")]
+    assert capsys.readouterr().out.split() == [
+        str(tmp_path / "mine/micro.md"),
+        str(tmp_path / "mine/micro.svg"),
+        str(tmp_path / "mine/micro-naive.svg"),
+    ]
 
 
 def test_the_chunk_of_the_parser_is_what_the_load_sends() -> None:
@@ -267,6 +272,6 @@ def test_the_command_measures_as_processes_prints_the_answer_and_never_overwrite
     assert said.out.startswith("call of an empty function: ")
     assert "Report: results/mine/micro.md" in said.err
     assert_whole(micro.original(results / "mine"), "process")
-    assert {path.name for path in (results / "mine").iterdir()} == {MICRO, "micro.md", "micro.svg"}
+    assert {path.name for path in (results / "mine").iterdir()} == {MICRO, "micro.md", "micro.svg", "micro-naive.svg"}
     with pytest.raises(LabError, match="choose another RUN name"):
         microbench.micro("process", "mine")

@@ -30,7 +30,7 @@ def micro(runtime_name: str, run: str) -> Exit:
 
         with Reporter() as say, store.only_one(STATE), interruptible():
             found = scripts.measure(project.services, runtime, folder, say, scripts.USUAL)
-        page, _ = ladder.write(folder)
+        page, *_ = ladder.write(folder)
         say.answer(ladder.answer(found))
         say.step(f"Report: {page.relative_to(ROOT)}")
     return Exit.DONE

@@ -1,4 +1,4 @@
-"""The page of the micro benchmarks: micro.md and micro.svg, derived from micro.json."""
+"""The page of the micro benchmarks: micro.md and its pictures, derived from micro.json."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from lab.analysis import micro
 from lab.analysis.micro import CLAIMED, Original
 from lab.model.cell import Value
 from lab.report import words
-from lab.report.charts.drawing import chart, data, standalone
+from lab.report.charts.drawing import Chart, chart, definition, described, standalone
 
 LEADING = (
     "call",
@@ -34,16 +34,18 @@ _DISTURBED = 0.1
 
 
 def write(folder: Path) -> list[Path]:
-    """Write micro.md and micro.svg of a folder with micro.json, and return their paths.
+    """Write micro.md and its pictures into a folder with micro.json, and return their paths.
 
     Raises:
         LabError: micro.json is missing or damaged.
     """
     found = micro.original(folder)
-    text, picture = folder / "micro.md", folder / "micro.svg"
+    text = folder / "micro.md"
     text.write_text("".join(f"{line}\n" for line in page(found)))
-    picture.write_text(standalone(chart("micro", "What a coroutine costs", _picture(found)).svg))
-    return [text, picture]
+    pictures = {folder / f"{one.slug}.svg": one for one in charts(found)}
+    for path, one in pictures.items():
+        path.write_text(standalone(one.svg))
+    return [text, *pictures]
 
 
 def answer(original: Original) -> Iterator[str]:
@@ -71,8 +73,9 @@ def table(original: Original) -> Iterator[str]:
 def page(original: Original) -> Iterator[str]:
     """Yield micro.md."""
     yield from ("# What a coroutine costs", "", *table(original), "")
-    yield from ("![Each step, and the repetitions of the naive benchmark](micro.svg)", "")
+    yield from ("![Each step](micro.svg)", "")
     yield from ("## How far the naive benchmark strays", "", *_strays(original))
+    yield from ("", "![The repetitions of the naive benchmark](micro-naive.svg)")
 
 
 def _strays(original: Original) -> Iterator[str]:
@@ -135,12 +138,13 @@ def _interval(ratio: Value) -> str:
     return f" ({_over(ratio.lo)} to {_over(ratio.hi)})" if ratio.lo and ratio.hi else ""
 
 
-def _picture(original: Original) -> Any:
-    return altair.vconcat(_ladder(original), _dots(original), spacing=36)
+def charts(original: Original) -> tuple[Chart, Chart]:
+    """Return the steps on a logarithmic axis, and the repetitions of the naive benchmark over the proper interval."""
+    return _ladder(original), _dots(original)
 
 
-def _ladder(original: Original) -> Any:
-    """Draw each step on a logarithmic axis: a call and a thread differ by a factor of a thousand."""
+def _ladder(original: Original) -> Chart:
+    """Return each step with its interval: a call and a thread differ by a factor of a thousand."""
     rows: list[dict[str, Any]] = [
         {"step": name, "loop": loop if (loop := name.rpartition("-")[2]) in _LOOPS else "none", "ns": value.mean * 1e3}
         | ({"lo": value.lo * 1e3, "hi": value.hi * 1e3} if value.lo and value.hi else {})
@@ -148,22 +152,31 @@ def _ladder(original: Original) -> Any:
     ]
     x = altair.X("ns:Q", title="ns (logarithmic), 95 % interval", axis=altair.Axis(format=",~r", tickCount=6))
     colour = altair.Color("loop:N", title="event loop").scale(domain=["none", *_LOOPS], range=_COLOURS)
-    base = data(rows).encode(y=altair.Y("step:N", sort=[row["step"] for row in rows], title=None))
+    base = described().encode(y=altair.Y("step:N", sort=[row["step"] for row in rows], title=None))
     points = base.mark_point(filled=True, size=70, opacity=1).encode(x=x.scale(type="log", padding=16), color=colour)
     whiskers = base.transform_filter("isValid(datum.lo)").mark_rule(strokeWidth=2, color="currentColor")
-    return altair.layer(points, whiskers.encode(x="lo:Q", x2="hi:Q")).properties(
-        width=_WIDTH_PX, height=_ROW_PX * len(rows)
-    )
+    drawn = altair.layer(points, whiskers.encode(x="lo:Q", x2="hi:Q"))
+    described_ = definition(drawn.properties(width=_WIDTH_PX, height=_ROW_PX * len(rows)))
+    return chart("micro", "What each step costs", described_, rows)
 
 
-def _dots(original: Original) -> Any:
-    """Draw the overhead that each process of the naive benchmark gives, over the interval of the proper one."""
+def _dots(original: Original) -> Chart:
+    """Return the overhead that each process of the naive benchmark gives, over the interval of the proper one."""
     proper = micro.proper_ratio(original)
     ends = {"lo": 100 * ((proper.lo or proper.mean) - 1), "hi": 100 * ((proper.hi or proper.mean) - 1)}
     rows = [{"process": n, "overhead": 100 * (r - 1)} for n, r in enumerate(micro.naive_ratios(original), start=1)]
-    band = data([ends]).mark_rect(opacity=0.35, color=_COLOURS[1], stroke=_COLOURS[1]).encode(x="lo:Q", x2="hi:Q")
     title = "overhead of a coroutine, %: naive repetitions; blue: the proper interval"
-    dots = data(rows).mark_point(filled=True, size=50, opacity=1, color=_COLOURS[2])
+    band = (
+        described().transform_filter("isValid(datum.lo)").mark_rect(opacity=0.35, color=_COLOURS[1], stroke=_COLOURS[1])
+    )
+    dots = (
+        described()
+        .transform_filter("isValid(datum.process)")
+        .mark_point(filled=True, size=50, opacity=1, color=_COLOURS[2])
+    )
     x = altair.X("overhead:Q", title=title).scale(zero=True)
     y = altair.Y("process:O", title="process", axis=altair.Axis(values=[1, 10, 20, 30]))
-    return altair.layer(band, dots.encode(x=x, y=y)).properties(width=_WIDTH_PX, height=200)
+    drawn = altair.layer(band.encode(x="lo:Q", x2="hi:Q"), dots.encode(x=x, y=y))
+    return chart(
+        "micro-naive", "The naive benchmark", definition(drawn.properties(width=_WIDTH_PX, height=200)), [ends, *rows]
+    )

@@ -50,11 +50,10 @@ def _blocks(crossover: Crossover) -> Iterator[page.Block]:
         )
     yield page.Paragraph(_likely(crossover))
     yield _forms(crossover)
-    drawn = (
-        waits.of_points(slug, title, crossover.pairs(), figure, crossover.law)
-        for slug, (figure, title) in PICTURES.items()
-    )
-    yield from (page.Picture((one,)) for one in drawn if one)
+    for slug, (figure, title) in PICTURES.items():
+        if drawn := tuple(waits.of_points(slug, crossover.pairs(), figure, crossover.law)):
+            yield page.Heading(title)
+            yield page.Picture(drawn)
     yield _errors(crossover)
     yield page.Details("Every point", (_points(crossover),))
 

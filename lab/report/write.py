@@ -5,7 +5,7 @@ The tables have the columns of lab/analysis/columns.py; empty means not measured
 
 import csv
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lab.analysis import columns
@@ -15,6 +15,7 @@ from lab.answers.written import document
 from lab.model.cell import Cell
 from lab.report import contents, glossary, html, ladder, markdown
 from lab.report.charts.drawing import Chart, standalone
+from lab.report.charts.drawn import svgs
 from lab.report.view import View
 
 _CELL_OF_COSTS = ("stack", "scenario", "load", "role")
@@ -80,11 +81,12 @@ def _field(value: object) -> object:
     return value
 
 
-def _write_charts(folder: Path, drawn: Iterable[Chart]) -> list[Path]:
+def _write_charts(folder: Path, drawn: Sequence[Chart]) -> list[Path]:
     folder.mkdir(exist_ok=True)
     for old in folder.glob("*.svg"):
         old.unlink()
-    return [_write(folder / f"{chart.slug}.svg", standalone(chart.svg)) for chart in drawn]
+    pictures = zip(drawn, svgs([chart.whole for chart in drawn]), strict=True)
+    return [_write(folder / f"{chart.slug}.svg", standalone(svg)) for chart, svg in pictures]
 
 
 def _write(path: Path, text: str) -> Path:

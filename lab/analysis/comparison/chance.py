@@ -5,6 +5,7 @@ The logs follow a randomised block design: log = arm + block + noise, and each a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy
 from numpy.typing import NDArray
@@ -52,8 +53,14 @@ def chance(logs: Sequence[Sequence[float]], pairs: Sequence[tuple[int, Sequence[
     cells, design = table[arms, blocks], _Design.of(arms, blocks, pairs)
     own = numpy.maximum(design.variances(design.squares(cells)), _least(table))
     deviations = numpy.sqrt(own) if own.any() else numpy.ones(len(own))
-    equal = numpy.random.default_rng(seed).standard_normal((RUNS, len(cells))) * deviations[arms]
+    equal = _normal(tuple(seed), len(cells)) * deviations[arms]
     return Chance(design.errors(cells), equal @ design.contrasts, design.errors(equal))
+
+
+@lru_cache(maxsize=4)
+def _normal(seed: tuple[int, ...], cells: int) -> Floats:
+    """Return standard normal numbers; the metrics of a scenario and load have the same ones. Shape (RUNS, cells)."""
+    return numpy.random.default_rng(seed).standard_normal((RUNS, cells))
 
 
 def _least(table: Floats) -> Floats:
@@ -77,6 +84,10 @@ def _least(table: Floats) -> Floats:
 class _Design:
     """The linear algebra of one table; a cell is one arm in one block."""
 
+    effects: Floats
+    """Whether a cell is of an arm, or of a block. Shape (cells, arms + blocks)."""
+    inverse: Floats
+    """Its pseudo-inverse."""
     residual: Floats
     """Takes arm and block effects out of the cells. Shape (cells, cells)."""
     is_arm: Floats
@@ -88,7 +99,8 @@ class _Design:
     def of(cls, arms: Places, blocks: Places, pairs: Sequence[tuple[int, Sequence[int]]]) -> "_Design":
         is_arm, is_block = (numpy.equal.outer(of, range(of.max() + 1)).astype(float) for of in (arms, blocks))
         effects = numpy.hstack([is_arm, is_block])
-        residual = numpy.eye(len(arms)) - effects @ numpy.linalg.pinv(effects, rcond=SINGULAR)
+        inverse = numpy.linalg.pinv(effects, rcond=SINGULAR)
+        residual = numpy.eye(len(arms)) - effects @ inverse
         present = is_arm.T @ is_block
         contrasts = []
         for arm, references in pairs:
@@ -98,11 +110,12 @@ class _Design:
             of_arm = numpy.zeros_like(present)
             of_arm[arm], of_arm[list(references)] = common, -shares * common
             contrasts.append((of_arm / common.sum())[arms, blocks])
-        return cls(residual, is_arm, numpy.array(contrasts).T)
+        return cls(effects, inverse, residual, is_arm, numpy.array(contrasts).T)
 
     def squares(self, cells: Floats) -> Floats:
         """Return the sum of each arm's squared residuals. Shape (…, arms)."""
-        squares: Floats = (cells @ self.residual) ** 2 @ self.is_arm
+        residuals = cells - cells @ self.effects @ self.inverse  # by far fewer products than with the residual matrix
+        squares: Floats = residuals**2 @ self.is_arm
         return squares
 
     def variances(self, squares: Floats) -> Floats:

@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy
@@ -76,6 +77,12 @@ class Comparison:
 def compare(observations: Iterable[Observation], baseline: str, differences: Differences = NONE) -> list[Comparison]:
     """Compare every arm with the baseline and the two arms of each contrast, per scenario, load and metric."""
     found = pairs(observations, baseline, differences)
+    with ThreadPoolExecutor() as pool:  # numpy computes without Python's lock
+        list(
+            pool.map(
+                lambda group: group.chance, {id(pair.group): pair.group for pair in found if pair.has_error}.values()
+            )
+        )
     ps = signed_rank_ps([pair.log_ratios for pair in found])
     of_pair = {id(pair): p for pair, p in zip(found, ps, strict=True)}
     return [row for family in families(found) for row in _family(family, of_pair)]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from statistics import median
 
+from lab.analysis.stats import latencies
 from lab.analysis.validity.limits import Limits
 from lab.analysis.validity.use import quota_share, stall_ms
-from lab.model.histogram import Histogram
 from lab.model.outcome import Sample
 from lab.model.stalls import usual_causes
 
@@ -56,17 +56,17 @@ def _throttled(sample: Sample, _: Limits) -> float | None:
 def _served_unevenly(sample: Sample, _: Limits) -> float | None:
     if sample.trial.load.kind == "open" or sample.driven.thinking_s:
         return None
-    latency = Histogram.decode(sample.driven.latency)
-    mean_us, p50_us = latency.mean_us(), latency.percentile_us(50)
-    return mean_us / p50_us if mean_us and p50_us and mean_us > UNEVEN * p50_us else None
+    latency = latencies(sample.driven.latency)
+    mean_ms, p50_ms = latency.mean_ms, latency.percentiles_ms[50]
+    return mean_ms / p50_ms if mean_ms and p50_ms and mean_ms > UNEVEN * p50_ms else None
 
 
 def _lag_ms(sample: Sample, _: Limits) -> float | None:
     if sample.driven.lag is None:
         return None
-    lag_us = Histogram.decode(sample.driven.lag).percentile_us(99)
-    p99_us = Histogram.decode(sample.driven.latency).percentile_us(99)
-    return lag_us / 1e3 if lag_us and p99_us and lag_us >= LAG * p99_us else None
+    lag_ms = latencies(sample.driven.lag).percentiles_ms[99]
+    p99_ms = latencies(sample.driven.latency).percentiles_ms[99]
+    return lag_ms if lag_ms and p99_ms and lag_ms >= LAG * p99_ms else None
 
 
 def _say_stall(ms: float) -> str:

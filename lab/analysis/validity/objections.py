@@ -6,18 +6,18 @@ starved, dropped, behind, over capacity) is the stack's only where nothing distu
 
 from collections.abc import Callable, Container
 
+from lab.analysis.stats import latencies
 from lab.analysis.validity.bounds import bound_by
 from lab.analysis.validity.causes import Cause
 from lab.analysis.validity.limits import Limits, ceiling_per_s
 from lab.analysis.validity.use import foreign_beside, foreign_share, generator_share
-from lab.model.histogram import Histogram
 from lab.model.outcome import Sample
 
 ERRORS_ALLOWED = 0.001
 """Share of the window's requests that may err, be dropped or stay unfinished before the stack has failed."""
 SHORTFALL_ALLOWED = 0.05
 """Open load: share of the scheduled arrivals that may be missing from the responses."""
-LAG_US = 1_500
+LAG_MS = 1.5
 """A lag of the generator up to this is allowed. Above it, it must be less than a share of the latency at the same percentile."""
 LAG_SHARES = {50: 0.1, 99: 1 / 3}
 GENERATOR_BUSY = 0.9
@@ -58,7 +58,7 @@ def unexpected_errors(sample: Sample, expected: Container[str]) -> int:
 def _nothing_answered(sample: Sample, limits: Limits) -> str | None:
     if sample.driven.completed or sample.driven.errors.keys() & limits.expected_errors:
         return None
-    if late := Histogram.decode(sample.driven.service or sample.driven.latency).count:
+    if late := latencies(sample.driven.service or sample.driven.latency).count:
         return (
             f"No answer came in the window, and {late:,} correct ones to its {sample.driven.requests:,} requests later"
         )
@@ -105,7 +105,7 @@ def _accounts_do_not_add_up(sample: Sample, _: Limits) -> str | None:
     driven = sample.driven
     if driven.scheduled not in (None, driven.requests):
         return f"{driven.scheduled:,} requests were due but {driven.requests:,} are accounted for"
-    correct = Histogram.decode(driven.service or driven.latency).count
+    correct = latencies(driven.service or driven.latency).count
     ended = correct + sum(driven.errors.values()) + driven.dropped
     if ended == driven.requests:
         return None
@@ -115,11 +115,11 @@ def _accounts_do_not_add_up(sample: Sample, _: Limits) -> str | None:
 def _generator_late(sample: Sample, _: Limits) -> str | None:
     if sample.driven.lag is None:
         return None
-    lag, latency = Histogram.decode(sample.driven.lag), Histogram.decode(sample.driven.latency)
+    lag_ms, latency_ms = latencies(sample.driven.lag).percentiles_ms, latencies(sample.driven.latency).percentiles_ms
     for percent, share in LAG_SHARES.items():
-        late_us, whole_us = lag.percentile_us(percent), latency.percentile_us(percent)
-        if late_us is not None and late_us > max(LAG_US, share * (whole_us or 0)):
-            return f"The generator sent late (p{percent} of its lag {late_us / 1e3:.1f} ms)"
+        late_ms, whole_ms = lag_ms[percent], latency_ms[percent]
+        if late_ms is not None and late_ms > max(LAG_MS, share * (whole_ms or 0)):
+            return f"The generator sent late (p{percent} of its lag {late_ms:.1f} ms)"
     return None
 
 
@@ -204,8 +204,8 @@ def _starved(sample: Sample, _: Limits) -> str | None:
     users = sample.trial.load.amount
     if sample.driven.starved <= STARVED_ALLOWED * users:
         return None
-    p50_us = Histogram.decode(sample.driven.latency).percentile_us(50)
-    if p50_us is None or STARVING * p50_us > sample.driven.window_s * 1e6:
+    p50_ms = latencies(sample.driven.latency).percentiles_ms[50]
+    if p50_ms is None or STARVING * p50_ms > sample.driven.window_s * 1e3:
         return None
     return f"{sample.driven.starved} of {users} users waited for one answer during the whole window"
 

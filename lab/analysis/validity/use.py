@@ -7,8 +7,8 @@ latency when all else is subtracted does.
 
 from typing import get_args
 
+from lab.analysis.stats import latencies
 from lab.analysis.validity.limits import Limits
-from lab.model.histogram import Histogram
 from lab.model.outcome import Role, Sample
 
 IDLE = 0.5
@@ -105,8 +105,8 @@ def stall_ms(sample: Sample, limits: Limits) -> float | None:
     by_littles_law_ms = driven.in_flight_s / driven.completed * 1e3
     if _rest_ms(by_littles_law_ms, sample, limits) is None:  # decoding a histogram takes milliseconds
         return None
-    latency_us = Histogram.decode(driven.service or driven.latency).mean_us()
-    return None if latency_us is None else _rest_ms(latency_us / 1e3, sample, limits)
+    latency_ms = latencies(driven.service or driven.latency).mean_ms
+    return None if latency_ms is None else _rest_ms(latency_ms, sample, limits)
 
 
 def _rest_ms(latency_ms: float, sample: Sample, limits: Limits) -> float | None:

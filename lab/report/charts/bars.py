@@ -1,6 +1,7 @@
 """One scenario under one load: the throughput of each stack with its interval, and its latencies."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import altair
@@ -12,12 +13,14 @@ from lab.report.charts.drawing import (
     BASE,
     COMPARED,
     FAILED,
+    ROW_PX,
     WIDTH_PX,
     Chart,
-    by_stack,
+    by_name,
     chart,
-    data,
-    height,
+    definition,
+    described,
+    names_of,
     told,
 )
 
@@ -28,11 +31,10 @@ _SHAPES = ["square", "circle", "diamond", "triangle-right"]
 
 def of_cells(slug: str, title: str, cells: Sequence[Cell], baseline: str) -> Iterator[Chart]:
     """Yield the charts of the cells of one scenario and load, as far as they have numbers."""
-    known = [cell for cell in cells if cell.rps is not None]
-    if known:
-        yield chart(slug, f"Throughput of {title}", _throughput([_row(cell, baseline) for cell in known]))
-    if any(cell.amount(name) for cell in known for name in LATENCIES):
-        yield chart(f"{slug}-latency", f"Latency of {title}", _latency(known))
+    if rows := [_row(cell, baseline) for cell in cells if cell.rps is not None]:
+        yield chart(slug, f"Throughput of {title}", _throughput(names_of(rows)), rows)
+    if points := [point for cell in cells if cell.rps is not None for point in _points(cell)]:
+        yield chart(f"{slug}-latency", f"Latency of {title}", _latency(names_of(points)), points)
 
 
 def _row(cell: Cell, baseline: str) -> dict[str, Any]:
@@ -42,27 +44,29 @@ def _row(cell: Cell, baseline: str) -> dict[str, Any]:
     return {"stack": cell.stack, **(rps.model_dump() if rps else {}), "role": role, "requests/s": shown}
 
 
-def _throughput(rows: Sequence[Mapping[str, Any]]) -> Any:
-    """Draw bars from zero, so that their lengths may be compared, with the 95 % interval on top."""
+def _points(cell: Cell) -> Iterator[dict[str, Any]]:
+    for column, name in LATENCIES.items():
+        if ms := cell.amount(column):
+            yield {"stack": cell.stack, "figure": name, "ms": ms, "latency": f"{words.number(ms)} ms"}
+
+
+@lru_cache
+def _throughput(stacks: tuple[str, ...]) -> Mapping[str, Any]:
+    """Describe bars from zero, so that their lengths may be compared, with the 95 % interval on top."""
     colour = altair.Color("role:N", legend=None).scale(
         domain=["baseline", "compared", "failed"], range=[BASE, COMPARED, FAILED]
     )
-    base = data(rows).encode(y=by_stack(rows, labels=True), tooltip=told("stack", "requests/s"))
+    base = described().encode(y=by_name("stack", stacks), tooltip=told("stack", "requests/s"))
     x = altair.X("mean:Q", title="correct responses per second, 95 % interval", axis=altair.Axis(tickCount=5))
     bars = base.mark_bar(height=14).encode(x=x, color=colour)
     whiskers = base.mark_rule(strokeWidth=2, color="currentColor").encode(x="lo:Q", x2="hi:Q")
-    return altair.layer(bars, whiskers).properties(width=WIDTH_PX, height=height(rows))
+    return definition(altair.layer(bars, whiskers).properties(width=WIDTH_PX, height=ROW_PX * len(stacks)))
 
 
-def _latency(cells: Sequence[Cell]) -> Any:
-    """Draw mean, p50, p95 and p99 on a logarithmic axis: latencies of stacks differ by factors."""
-    points = [
-        {"stack": cell.stack, "figure": name, "ms": ms, "latency": f"{words.number(ms)} ms"}
-        for cell in cells
-        for column, name in LATENCIES.items()
-        if (ms := cell.amount(column))
-    ]
-    base = data(points).encode(y=by_stack(points, labels=True))
+@lru_cache
+def _latency(stacks: tuple[str, ...]) -> Mapping[str, Any]:
+    """Describe mean, p50, p95 and p99 on a logarithmic axis: latencies of stacks differ by factors."""
+    base = described().encode(y=by_name("stack", stacks))
     axis = altair.Axis(tickCount=5, labelOverlap="greedy", format="~g")
     x = altair.X("ms:Q", title="latency, ms (logarithmic)", axis=axis).scale(type="log", nice=False, padding=24)
     domain = list(LATENCIES.values())
@@ -72,4 +76,4 @@ def _latency(cells: Sequence[Cell]) -> Any:
     marks = base.mark_point(filled=True, size=90, opacity=1).encode(
         x=x, shape=shape, fill=shade, tooltip=told("stack", "figure", "latency")
     )
-    return altair.layer(lines, marks).properties(width=WIDTH_PX, height=height(points))
+    return definition(altair.layer(lines, marks).properties(width=WIDTH_PX, height=ROW_PX * len(stacks)))

@@ -1,6 +1,7 @@
 """Where throughput and latency bend: one scenario at shares of capacity, or under more and more users."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import altair
@@ -8,7 +9,7 @@ import altair
 from lab.model.cell import Cell
 from lab.model.loads import Load
 from lab.report import words
-from lab.report.charts.drawing import HEIGHT_PX, WIDTH_PX, Chart, chart, data, hue, told
+from lab.report.charts.drawing import HEIGHT_PX, WIDTH_PX, Chart, chart, definition, described, hue, names_of, told
 
 _BENT = {"p50_ms": "p50", "p99_ms": "p99"}
 _SHARE = altair.Legend(
@@ -27,11 +28,10 @@ def of_shares(slug: str, title: str, cells: Sequence[Cell]) -> Iterator[Chart]:
         if (rate := cell.amount("offered_rps"))
     ]
     shares = list(dict.fromkeys(str(point["share"]) for point in points))
-    shape = altair.Shape("share:N", title=None, legend=_SHARE).scale(domain=shares)
     for name, title_ in _BENT.items():
         if known := [point for point in points if point.get(name)]:
-            drawn = _bend(known, "rate", "requests per second offered", name, f"{title_}, ms", shape)
-            yield chart(f"{slug}-{title_}", f"{title_} by rate of {title}", drawn)
+            drawn = _bend(_kinds(known), "rate", "requests per second offered", name, f"{title_}, ms", tuple(shares))
+            yield chart(f"{slug}-{title_}", f"{title_} by rate of {title}", drawn, known)
 
 
 def of_sweep(slug: str, title: str, cells: Sequence[Cell]) -> Iterator[Chart]:
@@ -41,12 +41,12 @@ def of_sweep(slug: str, title: str, cells: Sequence[Cell]) -> Iterator[Chart]:
     """
     points = [_point(cell) | {"users": Load.model_validate(cell.load).amount} for cell in cells if cell.rps]
     if points:
-        drawn = _bend(points, "users", "users", "rps", "correct responses per second")
-        yield chart(slug, f"Throughput by users of {title}", drawn)
+        drawn = _bend(_kinds(points), "users", "users", "rps", "correct responses per second")
+        yield chart(slug, f"Throughput by users of {title}", drawn, points)
     for name, title_ in _BENT.items():
         if known := [point for point in points if point.get(name)]:
-            drawn = _bend(known, "users", "users", name, f"{title_}, ms")
-            yield chart(f"{slug}-{title_}", f"{title_} by users of {title}", drawn)
+            drawn = _bend(_kinds(known), "users", "users", name, f"{title_}, ms")
+            yield chart(f"{slug}-{title_}", f"{title_} by users of {title}", drawn, known)
 
 
 def _point(cell: Cell) -> dict[str, Any]:
@@ -62,14 +62,25 @@ def _point(cell: Cell) -> dict[str, Any]:
     }
 
 
+def _kinds(points: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], tuple[bool, ...]]:
+    """Return the stacks, and of which outcomes there are marks: not failed, failed."""
+    return names_of(points), tuple(sorted({bool(point["failed"]) for point in points}))
+
+
+@lru_cache
 def _bend(
-    points: Sequence[Mapping[str, Any]], x: str, x_title: str, y: str, y_title: str, shape: altair.Shape | None = None
-) -> Any:
-    """Draw one figure by another, a line for each stack; a failed cell is a hollow mark."""
+    kinds: tuple[tuple[str, ...], tuple[bool, ...]],
+    x: str,
+    x_title: str,
+    y: str,
+    y_title: str,
+    shares: tuple[str, ...] = (),
+) -> Mapping[str, Any]:
+    """Describe one figure by another, a line for each stack; a failed cell is a hollow mark."""
+    stacks, outcomes = kinds
     axis = altair.Axis(tickCount=5, labelOverlap="greedy", format="~s")
-    stacks = list(dict.fromkeys(str(point["stack"]) for point in points))
     legend = altair.Legend(symbolType="stroke", symbolStrokeWidth=3, columns=2)
-    base = data(points).encode(
+    base = described().encode(
         x=altair.X(f"{x}:Q", title=x_title, axis=axis).scale(type="log", nice=False, padding=16),
         y=altair.Y(f"{y}:Q", title=y_title, axis=altair.Axis(tickCount=8, labelOverlap="greedy", format="~g")).scale(
             type="log", nice=False, padding=16
@@ -77,14 +88,12 @@ def _bend(
         color=hue("stack", stacks, legend=legend),
     )
     line = base.mark_line(strokeWidth=1.5)
-    if shape is not None:
-        base = base.encode(shape=shape)
-    told_of = told("stack", "load", "requests/s", *_BENT.values())
+    if shares:
+        base = base.encode(shape=altair.Shape("share:N", title=None, legend=_SHARE).scale(domain=list(shares)))
     marks = [
-        base.transform_filter(which)
-        .mark_point(size=80, opacity=1, strokeWidth=2, filled=filled)
-        .encode(tooltip=told_of)
-        for which, filled in (("!datum.failed", True), ("datum.failed", False))
-        if any(bool(point["failed"]) is not filled for point in points)
+        base.transform_filter("datum.failed" if failed else "!datum.failed")
+        .mark_point(size=80, opacity=1, strokeWidth=2, filled=not failed)
+        .encode(tooltip=told("stack", "load", "requests/s", *_BENT.values()))
+        for failed in outcomes
     ]
-    return altair.layer(line, *marks).properties(width=WIDTH_PX, height=HEIGHT_PX)
+    return definition(altair.layer(line, *marks).properties(width=WIDTH_PX, height=HEIGHT_PX))

@@ -11,15 +11,15 @@ from lab.report import words
 from lab.report.charts.drawing import (
     BASE,
     COMPARED,
-    LABEL_PX,
     ROW_PX,
     WIDTH_PX,
     Chart,
-    by_stack,
+    by_name,
     chart,
-    data,
-    height,
+    definition,
+    described,
     hue,
+    names_of,
     told,
 )
 
@@ -38,23 +38,23 @@ def of_cpu(slug: str, cells: Sequence[Cell]) -> Chart | None:
         for cell in cells
         if (us := cell.amount("cpu_us_per_request"))
     ]
-    return chart(slug, "CPU time of a request", _cpu(rows)) if rows else None
+    return (
+        chart(slug, "CPU time of a request", _cpu(names_of(rows, "scenario"), names_of(rows)), rows) if rows else None
+    )
 
 
-def _cpu(rows: Sequence[Mapping[str, Any]]) -> Any:
-    scenarios = list(dict.fromkeys(str(row["scenario"]) for row in rows))
-    stacks = list(dict.fromkeys(str(row["stack"]) for row in rows))
-    axis = altair.Axis(minExtent=LABEL_PX * max(map(len, scenarios)), ticks=False, domain=False, grid=True)
+def _cpu(scenarios: Sequence[str], stacks: Sequence[str]) -> Mapping[str, Any]:
     x = altair.X(
         "us:Q", title="server's CPU time, µs a request (logarithmic)", axis=altair.Axis(tickCount=6, format="~s")
     )
-    marks = data(rows).mark_point(filled=True, size=90, opacity=0.9)
-    return marks.encode(
+    marks = described().mark_point(filled=True, size=90, opacity=0.9)
+    drawn = marks.encode(
         x=x.scale(type="log", nice=False, padding=16),
-        y=altair.Y("scenario:N", sort=scenarios, title=None, axis=axis),
+        y=by_name("scenario", scenarios, grid=True),
         color=hue("stack", stacks, legend=altair.Legend(columns=2)),
         tooltip=told("stack", "scenario", "CPU time"),
-    ).properties(width=WIDTH_PX, height=ROW_PX * len(scenarios))
+    )
+    return definition(drawn.properties(width=WIDTH_PX, height=ROW_PX * len(scenarios)))
 
 
 def of_memory(slug: str, idle_mb: Mapping[str, float], most_mb: Mapping[str, float]) -> Chart | None:
@@ -64,17 +64,17 @@ def of_memory(slug: str, idle_mb: Mapping[str, float], most_mb: Mapping[str, flo
         for when, found in zip(_WHEN, (idle_mb, most_mb), strict=True)
         for stack, mb in found.items()
     ]
-    return chart(slug, "Memory of a server", _memory(rows)) if rows else None
+    return chart(slug, "Memory of a server", _memory(names_of(rows)), rows) if rows else None
 
 
-def _memory(rows: Sequence[Mapping[str, Any]]) -> Any:
+def _memory(stacks: Sequence[str]) -> Mapping[str, Any]:
     colour = altair.Color("when:N", title=None).scale(domain=list(_WHEN), range=list(_WHEN.values()))
-    base = data(rows).encode(y=by_stack(rows, labels=True), x=altair.X("mb:Q", title="memory, MB").scale(zero=True))
+    base = described().encode(y=by_name("stack", stacks), x=altair.X("mb:Q", title="memory, MB").scale(zero=True))
     lines = base.mark_line(strokeWidth=1.5, color=BASE).encode(detail="stack:N")
     marks = base.mark_point(filled=True, size=90, opacity=1).encode(
         color=colour, tooltip=told("stack", "when", "memory")
     )
-    return altair.layer(lines, marks).properties(width=WIDTH_PX, height=height(rows))
+    return definition(altair.layer(lines, marks).properties(width=WIDTH_PX, height=ROW_PX * len(stacks)))
 
 
 def of_layers(slug: str, layers: Sequence[tuple[str, Estimate]]) -> Chart:
@@ -83,10 +83,13 @@ def of_layers(slug: str, layers: Sequence[tuple[str, Estimate]]) -> Chart:
         {"layer": name, "us": found.value, "place": place, "CPU time": f"{words.number(found.value)} µs a request"}
         for place, (name, found) in enumerate(layers)
     ]
-    names = [name for name, _ in layers]
+    return chart(slug, "Layers of a request", _layers([name for name, _ in layers]), rows)
+
+
+def _layers(names: Sequence[str]) -> Mapping[str, Any]:
     legend = altair.Legend(orient="bottom", columns=1, labelLimit=WIDTH_PX)
     bars = (
-        data(rows)
+        described()
         .mark_bar(height=40)
         .encode(
             x=altair.X("us:Q", title="server's CPU time, µs a request", stack="zero"),
@@ -95,4 +98,4 @@ def of_layers(slug: str, layers: Sequence[tuple[str, Estimate]]) -> Chart:
             tooltip=told("layer", "CPU time"),
         )
     )
-    return chart(slug, "Layers of a request", bars.properties(width=2 * WIDTH_PX, height=60))
+    return definition(bars.properties(width=2 * WIDTH_PX, height=60))

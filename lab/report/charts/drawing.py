@@ -3,15 +3,16 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from importlib.metadata import version
-from typing import Any, ClassVar
+from typing import Any
 
 import altair
 import vl_convert
 from altair.utils.schemapi import disable_debug_mode
 
 from lab.paths import STATE
+from lab.report.charts import drawn
 
 BASE, COMPARED, FAILED, ACCENT = "#8a8f98", "#3b82c4", "#c2504d", "#d08a2e"
 _FEW = ["#3b82c4", "#d08a2e", "#2a9d7f", "#c2504d", "#8e6bbf", "#8a8f98", "#c77ba8", "#6b7d2a"]
@@ -58,26 +59,41 @@ class Chart:
     definition: Mapping[str, Any]
     """Vega-Lite, without the look."""
 
-    @cached_property
+    @property
+    def whole(self) -> str:
+        """Return its definition with the look, in JSON."""
+        return json.dumps({**self.definition, "config": LOOK})
+
+    @property
     def svg(self) -> str:
         """Return it as a picture for a page, in the colours of the page."""
-        return str(vl_convert.vegalite_to_svg(json.dumps({**self.definition, "config": LOOK})))
+        return drawn.svg(self.whole)
 
     @property
     def png(self) -> bytes:
         """Return it as a picture on white paper."""
         look = json.dumps({**LOOK, "background": _PAPER}).replace("currentColor", _INK_ON_PAPER)
-        whole = {**self.definition, "config": json.loads(look)}
-        drawn = json.dumps(whole).replace('"currentColor"', f'"{_INK_ON_PAPER}"')
-        return bytes(vl_convert.vegalite_to_png(drawn, scale=_SCALE))
+        whole = json.dumps({**self.definition, "config": json.loads(look)})
+        return bytes(vl_convert.vegalite_to_png(whole.replace('"currentColor"', f'"{_INK_ON_PAPER}"'), scale=_SCALE))
 
 
-def chart(slug: str, label: str, drawn: Any) -> Chart:
-    """Return a chart that Altair describes."""
-    with altair.data_transformers.enable(consolidate_datasets=False):
-        definition = drawn.to_dict(validate=False)
-    definition.pop("config", None)
-    return Chart(slug, label, definition)
+def chart(slug: str, label: str, described: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> Chart:
+    """Return a chart of some rows, as `definition` describes it."""
+    return Chart(slug, label, {**described, "data": {"values": [_rounded(row) for row in rows]}})
+
+
+def definition(made: Any) -> Mapping[str, Any]:
+    """Return what Altair describes, without rows: it copies and checks all that it gets several times.
+
+    Charts of the same stacks differ in their rows alone, so that their functions keep what they return.
+    """
+    described: dict[str, Any] = made.to_dict(validate=False)
+    return {name: part for name, part in described.items() if name not in ("config", "datasets")}
+
+
+def described() -> altair.Chart:
+    """Begin the description of a chart of rows that come later."""
+    return altair.Chart(altair.NamedData(name="rows"))
 
 
 def standalone(svg: str) -> str:
@@ -101,23 +117,6 @@ def program() -> str:
     return kept.read_text(encoding="utf-8")
 
 
-class _Rows:
-    """Rows that Altair passes on as they are (its protocol SchemaLike): it would copy and check each value several times."""
-
-    _schema: ClassVar[Mapping[str, str]] = {"type": "array"}
-
-    def __init__(self, rows: list[dict[str, Any]]) -> None:
-        self._rows = rows
-
-    def to_dict(self, *_: object, **__: object) -> list[dict[str, Any]]:
-        return self._rows
-
-
-def data(rows: Iterable[Mapping[str, Any]]) -> altair.Chart:
-    """Begin a chart of some rows."""
-    return altair.Chart(altair.InlineData(values=_Rows([_rounded(row) for row in rows])))  # type: ignore[arg-type]
-
-
 def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
@@ -132,18 +131,17 @@ def hue(field: str, names: Sequence[str], **more: Any) -> altair.Color:
     return altair.Color(f"{field}:N", title=None, scale=altair.Scale(domain=list(names), **scheme), **more)
 
 
-def by_stack(rows: Sequence[Mapping[str, Any]], *, labels: bool) -> altair.Y:
-    """Return an axis with a place for each stack, in the order of the rows."""
-    order = list(dict.fromkeys(str(row["stack"]) for row in rows))
-    axis = altair.Axis(minExtent=LABEL_PX * max(map(len, order)), ticks=False, domain=False) if labels else None
-    return altair.Y("stack:N", sort=order, title=None, axis=axis)
+def by_name(field: str, names: Sequence[str], **more: Any) -> altair.Y:
+    """Return an axis with a place for each name."""
+    axis = altair.Axis(minExtent=LABEL_PX * max(map(len, names)), ticks=False, domain=False, **more)
+    return altair.Y(f"{field}:N", sort=list(names), title=None, axis=axis)
+
+
+def names_of(rows: Iterable[Mapping[str, Any]], field: str = "stack") -> tuple[str, ...]:
+    """Return the names in a column, in the order in which they come."""
+    return tuple(dict.fromkeys(str(row[field]) for row in rows))
 
 
 def told(*names: str) -> list[altair.Tooltip]:
     """Return what a mark says when a reader points at it: columns of its row, each under its own name."""
     return [altair.Tooltip(f"{name}:N") for name in names]
-
-
-def height(rows: Sequence[Mapping[str, Any]]) -> int:
-    """Return the height of a chart with a line for each stack, in px."""
-    return ROW_PX * len({row["stack"] for row in rows})

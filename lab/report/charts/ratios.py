@@ -7,7 +7,19 @@ import altair
 
 from lab.analysis.comparison.rows import Comparison
 from lab.report import words
-from lab.report.charts.drawing import ACCENT, BASE, COMPARED, LABEL_PX, WIDTH_PX, Chart, chart, data, told
+from lab.report.charts.drawing import (
+    ACCENT,
+    BASE,
+    COMPARED,
+    WIDTH_PX,
+    Chart,
+    by_name,
+    chart,
+    definition,
+    described,
+    names_of,
+    told,
+)
 
 _ROW_PX = 24
 _VERDICTS = {"better": COMPARED, "worse": ACCENT, "not decided": BASE}
@@ -31,20 +43,18 @@ def of_rows(slug: str, title: str, rows: Sequence[tuple[str, Comparison, str]]) 
         }
         for name, row, tone in rows
     ]
-    return chart(slug, title, _drawn(points))
+    ends = [end for _, row, _ in rows for end in (row.lo, row.ratio, row.hi) if end]
+    drawn = _drawn(names_of(points, "name"), (min(*ends, 1 / _LEAST), max(*ends, _LEAST)))
+    return chart(slug, title, drawn, points)
 
 
-def _drawn(points: Sequence[Mapping[str, Any]]) -> Any:
-    ends = [point[end] for point in points for end in ("lo", "ratio", "hi") if point[end]]
-    names = list(dict.fromkeys(str(point["name"]) for point in points))
-    axis = altair.Axis(minExtent=LABEL_PX * max(map(len, names)), ticks=False, domain=False)
-    y = altair.Y("name:N", sort=names, title=None, axis=axis)
+def _drawn(names: tuple[str, ...], ends: tuple[float, float]) -> Mapping[str, Any]:
     x = altair.X("ratio:Q", title="times, with interval (logarithmic)", axis=altair.Axis(tickCount=6, format="~g"))
-    x = x.scale(type="log", domain=[min(*ends, 1 / _LEAST), max(*ends, _LEAST)], nice=False, padding=12)
+    x = x.scale(type="log", domain=ends, nice=False, padding=12)
     colour = altair.Color("said:N", legend=None).scale(domain=list(_VERDICTS), range=list(_VERDICTS.values()))
     shape = altair.Shape("said:N", legend=None).scale(domain=list(_VERDICTS), range=_SHAPES)
-    one = data([{"one": 1}]).mark_rule(color="currentColor", strokeDash=[4, 3]).encode(x="one:Q")
-    base = data(points).encode(y=y, color=colour, tooltip=told("name", "times", "verdict"))
+    one = described().mark_rule(color="currentColor", strokeDash=[4, 3]).encode(x=altair.XDatum(1))
+    base = described().encode(y=by_name("name", names), color=colour, tooltip=told("name", "times", "verdict"))
     whiskers = base.mark_rule(strokeWidth=2).encode(x=altair.X("lo:Q"), x2="hi:Q")
     marks = base.mark_point(filled=True, size=90, opacity=1).encode(x=x, shape=shape)
-    return altair.layer(one, whiskers, marks).properties(width=WIDTH_PX, height=_ROW_PX * len(names))
+    return definition(altair.layer(one, whiskers, marks).properties(width=WIDTH_PX, height=_ROW_PX * len(names)))
