@@ -15,7 +15,10 @@ from lab.analysis.measures import MEASURES
 from lab.config import experiments, scenarios
 from lab.config.user_classes import NAMES
 from lab.model.experiment import Evidence, Experiment, Side
-from lab.paths import LOADTESTS, ROOT
+from lab.paths import LOADTESTS, RESULTS, ROOT
+from lab.report import contents, effects, findings, levels, matrix, spending, statements
+from lab.report import map as crossover
+from lab.report.view import view_of
 from stacks.shared import params
 from tests.test_statements import WAYS, answered
 
@@ -78,3 +81,18 @@ def test_the_guide_has_every_field_and_every_metric_of_an_experiment() -> None:
     named = set(re.findall("`([^`\n]+)`", page("new-experiment.md").partition("\n## Fields\n")[2]))
     assert named >= {*MEASURES, "us", "served"}
     assert {name for name in Side.model_fields if f"{name} = " not in page("new-experiment.md")} == set()
+
+
+TITLES = (
+    findings.TITLE, findings.SURE, statements.GUIDELINE, statements.ANSWERS, effects.CONTRASTS, effects.TOGETHER,
+    matrix.TITLE, crossover.TITLE, levels.TITLE, spending.TITLE, spending.LAYERS, spending.START,
+)  # fmt: skip
+"""Of the parts that a report may have."""
+
+
+def test_the_guide_to_a_report_has_every_part_that_a_report_may_have(tmp_path: Path) -> None:
+    shutil.copytree(RESULTS / "reference/quick-docker", tmp_path / "run", ignore=shutil.ignore_patterns("charts"))
+    sections = contents.of(view_of(tmp_path / "run")).sections
+    named = {section.title for section in sections if not section.beside} | set(TITLES)
+    text = " ".join(page("reading.md").split())
+    assert {title for title in named if title not in text} == set()

@@ -8,6 +8,7 @@ every cell of a run with these columns of summary.csv, and `<!-- table <run> <he
 `<!-- differing <run> <other run> -->` has the statements on which another run has another verdict.
 `<!-- advised <run> <fresh run> -->` has the advice of a run on the points of another.
 `<!-- micro <run> -->` has the answer and the steps of micro benchmarks.
+`<!-- bounds -->` has what each bound of a cell means.
 `<!-- targets -->` has the targets of the Makefile, and `<!-- commands -->` the help text of every command.
 """
 
@@ -18,6 +19,7 @@ from pathlib import Path
 from textwrap import fill
 
 from lab.analysis import columns, micro
+from lab.analysis.validity.bounds import MEANING
 from lab.commands import help_texts
 from lab.config.project import Project
 from lab.errors import Exit, LabError
@@ -43,6 +45,7 @@ WRITERS: Mapping[str, Callable[[str, str], str]] = {
     "differing": lambda run, other: differing(ROOT / run, ROOT / other),
     "advised": lambda run, fresh: advised(ROOT / run, ROOT / fresh),
     "micro": lambda run, _: "".join(f"{line}\n" for line in ladder.table(micro.original(ROOT / run))),
+    "bounds": lambda *_: _bounds(),
     "targets": lambda *_: help_texts.targets(),
     "commands": lambda *_: help_texts.commands(),
     "run": lambda run, _: table(ROOT / run),
@@ -87,6 +90,12 @@ def _stacks() -> str:
     return "\n".join(
         [f"| stack | {' | '.join(FACTORS)} |", "| --- " * (1 + len(FACTORS)) + "|", *(f"| {row} |" for row in rows), ""]
     )
+
+
+def _bounds() -> str:
+    """Return what may limit a cell, with what it means."""
+    rows = (f"| {bound} | {meaning} |" for bound, meaning in MEANING.items())
+    return "\n".join(["| Bound by | Meaning |", "| --- | --- |", *rows, ""])
 
 
 def _meanings(file: str) -> str:
