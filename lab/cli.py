@@ -1,4 +1,4 @@
-"""The commands of the lab. Every Make target is the command of its name, but those that call another tool: tests and `check`."""
+"""The commands of the lab. Every Make target is the command of its name, but those that call another tool: tests, `check` and `site`."""
 
 # Each command imports what it needs when it is called, so that `help` does not wait for scipy.
 
