@@ -11,7 +11,7 @@ ifneq ($(filter-out $(KNOWN) MAKEFLAGS MAKEOVERRIDES GNUMAKEFLAGS MFLAGS -*-comm
 $(error Unknown variable $(firstword $(filter-out $(KNOWN),$(GIVEN))): choose from $(KNOWN))
 endif
 
-.PHONY: help bench test test-full check verify up down micro report advise doctor calibrate base-image lock clean
+.PHONY: help bench test test-full check verify up down micro report advise doctor calibrate site base-image lock clean
 help: .venv/stamp ## list the targets
 	$(LAB) help
 bench: .venv/stamp ## measure and report: [PROFILE=quick] [STACKS=a,a+slots=200] [SCENARIOS=a,b] [LOADS=closed:64] [WINDOW=2] [BLOCKS=8] [RUNTIME=auto] [RUN=name] [WORKERS=1] [SLOTS=40] [DB_POOL=20]
@@ -38,6 +38,8 @@ doctor: .venv/stamp ## print what this machine lacks, and how to fix it
 	$(LAB) doctor
 calibrate: .venv/stamp ## measure what this machine and its generator can resolve, with servers of known delays
 	$(LAB) calibrate
+site: .venv/stamp ## make the documentation site in .lab/site
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 base-image: .venv/stamp ## make debian:trixie-slim with debootstrap, without a registry
 	$(LAB) base-image
 lock: .venv/stamp ## compile locks/ from pyproject.toml, keep locked versions: [UPGRADE=1]

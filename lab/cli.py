@@ -1,4 +1,4 @@
-"""The commands of the lab. Every Make target but `test` and `check` is the command of its name."""
+"""The commands of the lab. Every Make target is the command of its name, but those that call another tool: tests, `check` and `site`."""
 
 # Each command imports what it needs when it is called, so that `help` does not wait for scipy.
 
@@ -17,7 +17,7 @@ Profile = Annotated[
     str,
     typer.Option(
         envvar="PROFILE",
-        help="profile of loadtests/profiles.toml: smoke, quick (default), standard, standard-all, full",
+        help="profile of loadtests/profiles.toml: quick (default), standard, answers and others",
     ),
 ]
 Stacks = Annotated[
@@ -211,11 +211,11 @@ def clean() -> None:
 
 
 @app.command("help")
-def help_() -> None:
-    """List the Make targets."""
+def help_(json: Json = False) -> None:
+    """List the Make targets; as JSON, also the help of every command."""
     from lab.commands import listing
 
-    _leave(listing.make_targets())
+    _leave(listing.help_of(app, as_json=json))
 
 
 def main() -> None:

@@ -16,8 +16,8 @@ from lab.model.stack import SETTINGS
 from lab.paths import LOADTESTS, ROOT
 
 SHOWN = re.compile(r"make bench((?: [A-Z]+=(?:'[^']*'|[^\s`]+))+)")
-OWN_STACK = "docs/new-stack.md"
-"""Its stack is the reader's own: tests/test_adding_a_stack.py follows that page."""
+OWN = ("docs/new-stack.md", "docs/new-scenario.md")
+"""Their stack and scenario are the reader's own: tests/test_adding_a_stack.py and test_guides.py follow these pages."""
 DOCUMENTS = [ROOT / "README.md", ROOT / "loadtests/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -31,7 +31,7 @@ class Able:
 
 def shown() -> Iterator[str]:
     for document in DOCUMENTS:
-        if document != ROOT / OWN_STACK:
+        if str(document.relative_to(ROOT)) not in OWN:
             yield from (match[1].strip() for match in SHOWN.finditer(document.read_text()))
 
 

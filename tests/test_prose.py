@@ -107,3 +107,39 @@ def test_calibration_says_what_the_committed_one_has() -> None:
     assert "its windows of 2 s were as noisy as those of 1 s" in text
     own = next(floor for floor in found.noise if (floor.profile, floor.design) == ("standard", "profile"))
     assert plain["standard"].spread["rps"] == pytest.approx(own.spread["rps"], rel=0.15)
+
+
+def test_the_sentence_to_copy_quotes_its_run() -> None:
+    """Ratio and interval of the contrast, its bound, and where it was measured."""
+    run = REFERENCE / "standard-docker"
+    cell = {"scenario": "json", "load": "closed:64"}
+    (row,) = (
+        row
+        for row in rows(run / "comparisons.csv")
+        if {
+            **cell,
+            "stack": "fastapi-def",
+            "baseline": "fastapi-uvicorn",
+            "metric": "rps",
+            "verdict": "different",
+        }.items()
+        <= row.items()
+    )
+    ratio, low, high = (f"{1 / float(row[name]):.2f}" for name in ("ratio", "hi", "lo"))
+    said = prose("docs/quoting.md").replace(" > ", " ")
+    assert (
+        f"gave {ratio} times the throughput ({float(row['confidence']):.0%} interval {low} to {high})".replace(
+            "%", " %"
+        )
+        in said
+    )
+    bounds = {one["bound_by"] for one in rows(run / "summary.csv") if cell.items() <= one.items()}
+    assert bounds == {"server CPU"}
+    facts = RunFolder(run).read_run()
+    machine, profile = facts["machine"], facts["profile"]
+    assert (
+        f"Measured on {facts['started_at'][:10]} with async-lab at commit {facts['git']['commit'][:7]}, profile {profile['name']}, "
+        f"{row['blocks']} blocks with windows of {profile['window_s']:g} s, in containers, 1 worker on one CPU of {machine['cpus']} "
+        f"({machine['cpu']}), {'.'.join(machine['system'].split('.')[:2])}."
+    ) in said  # fmt: skip
+    assert (facts["runtime"], len(facts["cpu_plan"]["server"])) == ("docker", 1)

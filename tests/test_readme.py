@@ -1,6 +1,7 @@
 """Every table that README and docs quote is what the committed run says."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,20 @@ from lab.commands import docs_tables
 from lab.errors import LabError
 from lab.paths import ROOT
 from lab.report import effects, ladder, statements
+from tests.conftest import lab
 
 
 @pytest.mark.parametrize("file", docs_tables.quoting_files(), ids=lambda path: path.name)
 def test_quoted_tables_are_what_the_runs_say(file: Path) -> None:
     assert docs_tables.quoted(file.read_text()) == file.read_text(), "call `.venv/bin/python -m lab readme`"
+
+
+def test_help_texts_are_quoted_whatever_the_width_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    text = (ROOT / "docs/commands.md").read_text()
+    assert docs_tables.quoted(text) == text
+    listed = lab(ROOT, "--help").stdout.partition("Commands:\n")[2]
+    assert re.findall(r"^### (.*)$", text, re.MULTILINE) == [line.split()[0] for line in listed.splitlines()]
 
 
 def test_readme_quotes_a_run() -> None:

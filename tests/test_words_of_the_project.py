@@ -59,6 +59,7 @@ FILES = (
     "Makefile",
     "docker-compose.yml",
     "environment",
+    "mkdocs.yml",
 )
 SUFFIXES = {"", ".css", ".html", ".j2", ".js", ".md", ".php", ".py", ".sql", ".toml", ".yaml", ".yml"}
 

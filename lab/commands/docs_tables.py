@@ -8,15 +8,19 @@ every cell of a run with these columns of summary.csv, and `<!-- table <run> <he
 `<!-- differing <run> <other run> -->` has the statements on which another run has another verdict.
 `<!-- advised <run> <fresh run> -->` has the advice of a run on the points of another.
 `<!-- micro <run> -->` has the answer and the steps of micro benchmarks.
+`<!-- bounds -->` has what each bound of a cell means.
+`<!-- targets -->` has the targets of the Makefile, and `<!-- commands -->` the help text of every command.
 """
 
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import fill
 
 from lab.analysis import columns, micro
+from lab.analysis.validity.bounds import MEANING
+from lab.commands import help_texts
 from lab.config.project import Project
 from lab.errors import Exit, LabError
 from lab.model.loads import Family, Load
@@ -32,9 +36,23 @@ FIRST = 3
 """Columns of a table of contrasts before those of the scenarios."""
 WIDTH = 150
 """Characters of a line of a document."""
+WRITERS: Mapping[str, Callable[[str, str], str]] = {
+    "columns": lambda file, _: _meanings(file),
+    "stacks": lambda *_: _stacks(),
+    "contrasts": lambda run, names: contrast_table(ROOT / run, *(part.split(",") for part in names.split())),
+    "cells": lambda run, names: cells(ROOT / run, names.split(",")),
+    "table": lambda run, heading: report_table(ROOT / run, heading),
+    "differing": lambda run, other: differing(ROOT / run, ROOT / other),
+    "advised": lambda run, fresh: advised(ROOT / run, ROOT / fresh),
+    "micro": lambda run, _: "".join(f"{line}\n" for line in ladder.table(micro.original(ROOT / run))),
+    "bounds": lambda *_: _bounds(),
+    "targets": lambda *_: help_texts.targets(),
+    "commands": lambda *_: help_texts.commands(),
+    "run": lambda run, _: table(ROOT / run),
+}
+"""Word of a marker -> what writes its text, from the first word behind it and from the rest."""
 _MARKED = re.compile(
-    r"(<!-- (?P<word>columns|stacks|contrasts|cells|table|differing|advised|micro|run)(?: (?P<rest>[^>]+?))? -->\n).*?(?P<end><!-- /(?P=word) -->)",
-    re.DOTALL,
+    rf"(<!-- (?P<word>{'|'.join(WRITERS)})(?: (?P<rest>[^>]+?))? -->\n).*?(?P<end><!-- /(?P=word) -->)", re.DOTALL
 )
 
 
@@ -60,27 +78,9 @@ def quoted(text: str) -> str:
 
 
 def _written(word: str, rest: str) -> str:
-    """Return the table that a marker asks for."""
+    """Return the text that a marker asks for."""
     first, _, others = rest.partition(" ")
-    match word:
-        case "columns":
-            return _meanings(first)
-        case "stacks":
-            return _stacks()
-        case "cells":
-            return cells(ROOT / first, others.split(","))
-        case "table":
-            return report_table(ROOT / first, others)
-        case "micro":
-            return "".join(f"{line}\n" for line in ladder.table(micro.original(ROOT / first)))
-        case "differing":
-            return differing(ROOT / first, ROOT / others)
-        case "advised":
-            return advised(ROOT / first, ROOT / others)
-        case "contrasts":
-            return contrast_table(ROOT / first, *(names.split(",") for names in others.split()))
-        case _:
-            return table(ROOT / first)
+    return WRITERS[word](first, others)
 
 
 def _stacks() -> str:
@@ -90,6 +90,12 @@ def _stacks() -> str:
     return "\n".join(
         [f"| stack | {' | '.join(FACTORS)} |", "| --- " * (1 + len(FACTORS)) + "|", *(f"| {row} |" for row in rows), ""]
     )
+
+
+def _bounds() -> str:
+    """Return what may limit a cell, with what it means."""
+    rows = (f"| {bound} | {meaning} |" for bound, meaning in MEANING.items())
+    return "\n".join(["| Bound by | Meaning |", "| --- | --- |", *rows, ""])
 
 
 def _meanings(file: str) -> str:

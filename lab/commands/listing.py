@@ -3,6 +3,10 @@
 import json
 import re
 import sys
+from collections.abc import Mapping
+
+import typer
+from typer.core import TyperGroup
 
 from lab.errors import Exit
 from lab.model.stack import FACTORS
@@ -11,6 +15,8 @@ from lab.runtime import auto
 
 _PIPED = 10_000
 """Columns if the output is not a terminal: a program reads it, or searches it."""
+_HELP = 80
+"""Columns of a help text that a program reads, whatever the width of the terminal."""
 _TARGET = re.compile(r"^([a-z-]+):.*## (.*)$", re.MULTILINE)
 
 
@@ -51,12 +57,26 @@ def say_ignored() -> None:
         console(stderr=True).print(f"lab: {sentence}", soft_wrap=True)
 
 
-def make_targets() -> Exit:
-    """Print the targets of the Makefile with their descriptions."""
-    targets = _TARGET.findall((ROOT / "Makefile").read_text())
-    for name, about in targets:
+def help_of(app: typer.Typer, *, as_json: bool) -> Exit:
+    """Print the targets of the Makefile with their descriptions; as JSON, also the help text of every command."""
+    targets = dict(_TARGET.findall((ROOT / "Makefile").read_text()))
+    if as_json:
+        print(json.dumps({"targets": targets, "commands": _help_texts(app)}, indent=1))  # noqa: T201  # the answer
+        return Exit.DONE
+    for name, about in targets.items():
         print(f"make {name:<11} {about}")  # noqa: T201  # the answer
     return Exit.DONE
+
+
+def _help_texts(app: typer.Typer) -> Mapping[str, str]:
+    """Return command -> what it prints for `--help`."""
+    program = typer.main.get_command(app)
+    assert isinstance(program, TyperGroup)  # noqa: S101  # it has several commands
+    above = program.context_class(program, info_name="python -m lab", terminal_width=_HELP)
+    return {
+        name: command.get_help(command.context_class(command, info_name=name, parent=above))
+        for name, command in program.commands.items()
+    }
 
 
 def _print(rows: list[dict[str, object]], columns: tuple[str, ...], *, as_json: bool) -> Exit:

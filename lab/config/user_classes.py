@@ -70,7 +70,7 @@ def ignored(folder: Path) -> Iterator[str]:
         elif _is_locusts(kept) or vars(kept)["has_tasks"]:
             yield (
                 f"{where}, which is not a {BASE}: derive it from {BASE} of `client`, with `path` and `check` in place of "
-                "tasks (loadtests/README.md), or run it with `locust -f`."
+                "tasks (docs/new-scenario.md), or run it with `locust -f`."
             )
 
 

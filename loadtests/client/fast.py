@@ -52,7 +52,7 @@ class FastUser(User):
     expected_errors: ClassVar[Mapping[str, list[str]]] = {}
     """Parameter -> reasons of errors that are the scenario's result, and not a failure, where that parameter is given."""
     holds: ClassVar[str | None] = None
-    """What a request holds while it waits: worker, slots, db_pool or upstream_connections (loadtests/README.md)."""
+    """What a request holds while it waits: worker, slots, db_pool or upstream_connections (docs/new-scenario.md)."""
     at_once: ClassVar[str | None] = None
     """How many of `holds` it has on average, by its parameters; None: one."""
     waits_ms: ClassVar[str | None] = None
