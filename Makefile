@@ -5,13 +5,13 @@ SHELL := /bin/sh
 PYTHON := .venv/bin/python
 LAB := @$(PYTHON) -m lab
 
-KNOWN := ARGS PROFILE STACKS SCENARIOS LOADS WINDOW BLOCKS RUNTIME RUN SEED WORKERS SLOTS DB_POOL STACK QUICK UPGRADE PYTHON LAB_PYTHON LAB_SERVER_CPUS LAB_OTHER_CPUS LAB_BASE_IMAGE LAB_CA_BUNDLE
+KNOWN := ARGS PROFILE STACKS SCENARIOS LOADS WINDOW BLOCKS RUNTIME RUN SEED WORKERS SLOTS DB_POOL STACK QUICK UPGRADE A B FAIL_IF ACROSS_MACHINES PYTHON LAB_PYTHON LAB_SERVER_CPUS LAB_OTHER_CPUS LAB_BASE_IMAGE LAB_CA_BUNDLE
 GIVEN := $(foreach v,$(.VARIABLES),$(if $(filter command%,$(origin $v)),$v))
 ifneq ($(filter-out $(KNOWN) MAKEFLAGS MAKEOVERRIDES GNUMAKEFLAGS MFLAGS -*-command-variables-*-,$(GIVEN)),)
 $(error Unknown variable $(firstword $(filter-out $(KNOWN),$(GIVEN))): choose from $(KNOWN))
 endif
 
-.PHONY: help bench test test-full check verify up down micro report advise doctor calibrate site base-image lock clean
+.PHONY: help bench test test-full check verify up down micro report compare reproduce advise doctor calibrate site base-image lock clean
 help: .venv/stamp ## list the targets
 	$(LAB) help
 bench: .venv/stamp ## measure and report: [PROFILE=quick] [STACKS=a,a+slots=200] [SCENARIOS=a,b] [LOADS=closed:64] [WINDOW=2] [BLOCKS=8] [RUNTIME=auto] [RUN=name] [WORKERS=1] [SLOTS=40] [DB_POOL=20]
@@ -32,6 +32,10 @@ micro: .venv/stamp ## measure what a call, an await, a task, a thread cost, in t
 	$(LAB) micro
 report: .venv/stamp ## derive summary and report again from a run: [RUN=latest]
 	$(LAB) report
+compare: .venv/stamp ## say what changed from one run to another: A=name [B=latest] [FAIL_IF='rps < -5%'] [ACROSS_MACHINES=1]
+	$(LAB) compare
+reproduce: .venv/stamp ## measure a recorded run again and say whether it agrees: RUN=name [ACROSS_MACHINES=1]
+	$(LAB) reproduce
 advise: .venv/stamp ## async def or def? asks for the figures that are not given: [WAIT_MS=8] [CPU_MS=2] [IN_FLIGHT=64] [THREADS=40] [TARGET=p99=100ms]
 	$(LAB) advise
 doctor: .venv/stamp ## print what this machine lacks, and how to fix it

@@ -46,6 +46,11 @@ Slots = Annotated[int | None, typer.Option(envvar="SLOTS", min=1, help="slots of
 DbPool = Annotated[
     int | None, typer.Option(envvar="DB_POOL", min=1, help="connections to PostgreSQL of each worker of every stack")
 ]
+A = Annotated[str, typer.Option("--a", envvar="A", help="the first run: a name, or a file of `pack`")]
+B = Annotated[str, typer.Option("--b", envvar="B", help="the second run; the newest one without")]
+Across = Annotated[
+    bool, typer.Option(envvar="ACROSS_MACHINES", help="the machines differ: compare ratios inside each run alone")
+]
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
@@ -123,6 +128,29 @@ def report(run: Run = "latest") -> None:
     from lab.report import again
 
     _leave(again.report(run))
+
+
+@app.command()
+def compare(
+    a: A = "",
+    b: B = "latest",
+    fail_if: Annotated[
+        str, typer.Option(envvar="FAIL_IF", help="exit with 1 where a cell meets this: 'rps < -5%', 'p99 > 10%'")
+    ] = "",
+    across_machines: Across = False,
+) -> None:
+    """Say what changed from run A to run B, cell by cell and ratio by ratio."""
+    from lab.commands import compare as compare_
+
+    _leave(compare_.compare(a, b, fail_if, across=across_machines))
+
+
+@app.command()
+def reproduce(run: Run = "", across_machines: Across = False) -> None:
+    """Measure a recorded run again, with its plan and seed, and say whether cells agree and findings hold."""
+    from lab.commands import reproduce as reproduce_
+
+    _leave(reproduce_.reproduce(run, across=across_machines))
 
 
 @app.command()

@@ -136,6 +136,21 @@ def _resume(
         return _run(project, started_by, plan, folder, left_out)
 
 
+def again(recorded: Mapping[str, Any], folder: RunFolder) -> Exit:
+    """Measure what a recorded run measured, with its own plan and seed, into a new folder.
+
+    Raises:
+        LabError: a stack or a scenario of the run no longer exists, or nothing could be started.
+    """
+    names = [stack["name"] for stack in recorded["stacks"]]
+    project = Project.here(recorded.get("budget") or {}).with_variants(names)
+    planned, ids = Profile.model_validate(recorded["profile"]), ",".join(one["id"] for one in recorded["scenarios"])
+    _refuse_unknown(project, planned, ",".join(names), ids)
+    with contextlib.closing(auto.runtime(project, recorded["runtime"])) as started_by:
+        plan, left_out = _plan(project, started_by, planned, ",".join(names), ids, recorded["seed"])
+        return _run(project, started_by, plan, folder, left_out)
+
+
 def changed_since(recorded: Mapping[str, Any], project: Project) -> str:
     """Return what has changed since a run was recorded; empty if nothing has."""
     now = {**provenance.surroundings(project.services), "cpu_plan": project.cpus.model_dump(mode="json")}

@@ -22,17 +22,17 @@ def lines(view: View) -> Iterator[RenderableType]:
     """Yield the verdicts on statements, the findings, the headline cells, how sure the run is, and its warnings."""
     for line in statements.lines(view.answers):
         yield Text(line)
-    yield from _told(findings.TITLE, findings.found(view))
+    yield from told(findings.TITLE, findings.found(view))
     if view.run.profile.is_matrix and view.sections:
         yield Text()
         yield _table(view)
     yield Text()
-    yield from _told(findings.SURE, list(findings.sure(view)))
+    yield from told(findings.SURE, list(findings.sure(view)))
     for warning in caveats.warnings(view):
         yield Text(f"Warning: {warning}", style="yellow")
 
 
-def _told(title: str, items: Sequence[page.Item]) -> Iterator[RenderableType]:
+def told(title: str, items: Sequence[page.Item]) -> Iterator[RenderableType]:
     """Yield sentences under a title; a line that is too long for the terminal is indented where it goes on."""
     if not items:
         return

@@ -65,12 +65,12 @@ class View:
         }
 
     @cached_property
-    def _all_cells(self) -> list[Cell]:
+    def all_cells(self) -> list[Cell]:
         return summary.cells(self.trials)
 
     @cached_property
     def cells(self) -> list[Cell]:
-        return [cell for cell in self._all_cells if not cell.stack.endswith(AA)]
+        return [cell for cell in self.all_cells if not cell.stack.endswith(AA)]
 
     def trials_of(self, cell: Cell) -> list[Judged]:
         """Return the trials of a cell, block by block, whatever they count as."""
@@ -86,7 +86,7 @@ class View:
 
     @cached_property
     def _valid(self) -> set[tuple[str, str, str]]:
-        return {(cell.scenario, cell.load, cell.stack) for cell in self._all_cells if cell.valid}
+        return {(cell.scenario, cell.load, cell.stack) for cell in self.all_cells if cell.valid}
 
     @cached_property
     def _by_cell(self) -> dict[tuple[str, str, str], list[Judged]]:
@@ -98,7 +98,7 @@ class View:
     @cached_property
     def comparisons(self) -> list[Comparison]:
         differing = differences(self.run.stacks, self.run.baseline)
-        return compare(summary.observations(self.trials, self._all_cells), self.run.baseline, differing)
+        return compare(summary.observations(self.trials, self.all_cells), self.run.baseline, differing)
 
     @cached_property
     def influences(self) -> list[Influence]:
@@ -116,7 +116,7 @@ class View:
             trials[one.trial.stack, one.trial.scenario, str(one.trial.load)].append(one)
         material = Material(
             trials=trials,
-            cells={(cell.stack, cell.scenario, cell.load): cell for cell in self._all_cells},
+            cells={(cell.stack, cell.scenario, cell.load): cell for cell in self.all_cells},
             scenarios=mixtures.all_of(self.run.scenarios),
             stacks={stack.name: stack for stack in self.run.stacks},
             micro=self.run.micro,

@@ -1,0 +1,1 @@
+"""What differs between two whole runs, judged with the spread that whole runs have."""

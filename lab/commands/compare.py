@@ -1,0 +1,67 @@
+"""`compare`: two runs, on the terminal and as a page, with an exit status for CI."""
+
+from lab.analysis.between import spread
+from lab.errors import Exit
+from lab.paths import RESULTS, ROOT
+from lab.report import compared, held, html, markdown, page
+from lab.report.answer import told
+from lab.report.compared import Compared
+from lab.report.glossary import terms
+from lab.report.view import View, view_of
+from lab.run import packs
+from lab.run.progress import Reporter
+
+SPREAD = RESULTS / "reference/spread.json"
+
+
+def compare(first: str, second: str, fail_if: str, *, across: bool) -> Exit:
+    """Print what changed from one run to another, and write it as a page.
+
+    Args:
+        first, second: names of runs, or files of `pack`.
+        fail_if: a condition such as `rps < -5%`, for which a cell makes the exit status 1; empty for none.
+        across: compare ratios inside each run alone, since the machines differ.
+
+    Raises:
+        LabError: a run cannot be read, or the two are unlike.
+    """
+    views = [view_of(packs.readable(RESULTS, word).path) for word in (first, second)]
+    found = compared.compared(*views, spread.known(SPREAD), across=across)
+    failing = compared.failing(found.shown, fail_if) if fail_if else []
+    with Reporter() as say:
+        tell(say, found)
+        for one in failing:
+            say.step(f"Fails {fail_if!r}: {compared.told_of(one)}.")
+    return Exit.NOT_ALL_MEASURED if failing else Exit.DONE
+
+
+def tell(say: Reporter, found: Compared) -> None:
+    """Print the sentences of a comparison and of the findings, and write the page."""
+    names = f"{found.second.run.name} beside {found.first.run.name}"
+    say.answer(told(names, list(compared.sentences(found))))
+    say.answer(told("Do the findings hold?", list(held.sentences(found.first, found.second))))
+    for path in _written(found):
+        say.step(f"Page: {path}")
+
+
+def _written(found: Compared) -> list[str]:
+    """Write the comparison as HTML and as Markdown, into results/; return where, from the checkout."""
+    whole = compared.as_page(found)
+    told_ = page.Bullets(tuple(held.sentences(found.first, found.second)))
+    whole = page.Page(
+        whole.name,
+        whole.title,
+        (*whole.intro, page.Heading("Do the findings hold?", 2), told_),
+        whole.sections,
+        whole.choices,
+    )
+    name = f"compare-{_slug(found.first)}-{_slug(found.second)}"
+    texts = {".html": html.render(whole, terms()), ".md": markdown.render(whole)}
+    paths = {RESULTS / f"{name}{ending}": text for ending, text in texts.items()}
+    for path, text in paths.items():
+        path.write_text(text, encoding="utf-8")
+    return [str(path.relative_to(ROOT)) for path in paths]
+
+
+def _slug(view: View) -> str:
+    return view.run.name
