@@ -1,6 +1,8 @@
 """Histograms hold what was put in, to three digits."""
 
+import base64
 import math
+import zlib
 
 import numpy as np
 import pytest
@@ -76,3 +78,15 @@ def test_nothing_counted_has_no_percentile() -> None:
 def test_more_values_than_one_chunk_are_all_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.model.histogram.CHUNK", 7)
     assert of_us(*range(100)).count == 100
+
+
+def test_a_histogram_that_unpacks_to_more_than_any_has_is_refused_before_it_is_unpacked() -> None:
+    """Whoever sent it: a few kilobytes of a file would else take all memory."""
+    full = Histogram()
+    full._hdr.counts[:] = [2**40 + place for place in range(full._hdr.counts_len)]
+    full._hdr.max_value, full._hdr.total_count = 3_600_000_000, 1
+    assert Histogram.decode(full.encode())._hdr.counts[7] == 2**40 + 7
+    head = base64.b64decode(Histogram().encode())[:8]
+    bomb = base64.b64encode(head + zlib.compress(bytes(100 * 2**20))).decode()
+    with pytest.raises(ValueError, match="more than 1,048,576 bytes"):
+        Histogram.decode(bomb)
