@@ -330,6 +330,19 @@ def test_markup_from_a_run_stays_text_in_markdown(tmp_path: Path) -> None:
     assert "<" not in text.replace("````\n```\n<b>\n````", "")
 
 
+def test_the_command_that_repeats_a_run_of_a_stranger_is_one_command(tmp_path: Path) -> None:
+    """A reader copies it into a shell; make has a shell of its own."""
+    stacks = [stack("a;touch x", baseline=True), stack("b")]
+    facts = run_facts(
+        stacks, [scenario("wait?ms=5", ms=5)], 1, runtime="$(shell touch x)", budget={"slots": 9, "x;touch x": 1}
+    )
+    command = view_of(write_run(tmp_path / "run", facts, [])).command
+    assert (
+        command
+        == "make bench PROFILE=quick STACKS='a;touch x,b' SCENARIOS='wait?ms=5' SLOTS=9 RUNTIME='$$(shell touch x)'"
+    )
+
+
 def test_a_stack_that_a_quota_kept_from_running_is_throttled_and_not_slow(tmp_path: Path) -> None:
     """`cpus: 0.5`: half the throughput is the quota's."""
     found: list[Outcome] = []
