@@ -23,13 +23,15 @@ from lab.model.cell import Cell
 from lab.model.outcome import Outcome, Role, Sample
 from lab.model.stack import AA, SETTINGS
 from lab.model.workload import Scenario, Trial
-from lab.paths import RESULTS
+from lab.paths import ROOT
 from lab.report.levels import Capacity
 from lab.report.read import Run, read
 from lab.report.section import Chapter, Line, Section, chapters, headline
 
 _NAMED = 4
 """So many stacks are named in the title."""
+_DEPTH = 2
+"""Of the folder of a run in results/."""
 _RANK = {"valid": 0, "failed": 1, "invalid": 2}
 
 
@@ -219,10 +221,10 @@ class View:
 
     @property
     def glossary(self) -> str:
-        """Return the address of the glossary, from the run's folder; a run outside of results/ has it as if it were inside."""
+        """Return the address of the glossary, from the run's folder; a run outside of the checkout has it as if it were in results/."""
         folder = self.run.folder
-        depth = len(folder.relative_to(RESULTS).parts) if folder.is_relative_to(RESULTS) else 1
-        return f"{'../' * (depth + 1)}docs/glossary.md"
+        depth = len(folder.relative_to(ROOT).parts) if folder.is_relative_to(ROOT) else _DEPTH
+        return f"{'../' * depth}docs/glossary.md"
 
     @property
     def command(self) -> str:
