@@ -56,13 +56,16 @@ class RunFolder:
         Raises:
             LabError: there is none, it is broken, or a newer lab wrote it.
         """
+        path = self.path / "run.json"
         try:
-            run: dict[str, Any] = json.loads((self.path / "run.json").read_text())
+            run: dict[str, Any] = json.loads(path.read_text())
         except FileNotFoundError:
             raise LabError(f"{self.path} holds no run: run.json is missing.") from None
-        except json.JSONDecodeError as error:
-            raise LabError(f"{self.path}/run.json is broken: {error}.") from None
-        jsonlines.known(run.get("format"), self.path / "run.json")
+        except (OSError, ValueError, RecursionError) as error:
+            raise LabError(f"{path} is broken: {error}.") from None
+        if not isinstance(run, dict):
+            raise LabError(f"{path} is broken: it is no object.")
+        jsonlines.known(run.get("format"), path)
         return run
 
     def append(self, record: Sample | Failure | Block) -> None:
