@@ -135,7 +135,9 @@ def test_a_name_that_leads_out_of_results_is_refused(name: str, tmp_path: Path) 
         store.folder(tmp_path, name)
 
 
-@pytest.mark.parametrize("name", ["latest", "reference", "reference/mine", "calibration", "results/latest"])
+@pytest.mark.parametrize(
+    "name", ["latest", "reference", "reference/mine", "calibration", "results/latest", "index.html", "mine.lab.zip"]
+)
 def test_a_run_cannot_take_a_name_that_results_has_for_something_else(name: str, tmp_path: Path) -> None:
     with pytest.raises(LabError, match="choose another RUN name"):
         store.writable(tmp_path, name)

@@ -22,8 +22,12 @@ from lab.run import jsonlines
 from lab.run.jsonlines import Lines
 
 LOCK = "lock"
+PACK = ".lab.zip"
+"""End of the name of a file that holds a run (lab/run/packs.py)."""
+INDEX = "index.html"
+"""Page of all runs, in results/."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
-_TAKEN = ("latest", "reference", "calibration")
+_TAKEN = ("latest", "reference", "calibration", INDEX)
 """What else has a name in results/."""
 
 
@@ -139,6 +143,11 @@ def folder(results: Path, name: str) -> RunFolder:
     return RunFolder(results / name.removeprefix("results/"))
 
 
+def is_name(name: str) -> bool:
+    """Return whether a run in results/ may have this name."""
+    return bool(_NAME.fullmatch(name)) and name not in _TAKEN and not name.endswith(PACK)
+
+
 def writable(results: Path, name: str) -> RunFolder:
     """Return the folder of a run that is new or resumed.
 
@@ -146,7 +155,7 @@ def writable(results: Path, name: str) -> RunFolder:
         LabError: the name leads elsewhere, or is that of a folder which holds no run.
     """
     found = folder(results, name)
-    if found.path.relative_to(results).parts[0] in _TAKEN:
+    if not is_name(found.path.relative_to(results).parts[0]):
         raise LabError(
             f"{name!r} is no name for a run: results/ has something else of that name; choose another RUN name."
         )
