@@ -40,6 +40,10 @@ Blocks = Annotated[
 ]
 Runtime = Annotated[str, typer.Option(envvar="RUNTIME", help="auto (default), docker or process")]
 Run = Annotated[str, typer.Option(envvar="RUN", help="name of the run's folder in results/")]
+AnyRun = Annotated[
+    str,
+    typer.Option("--run", envvar="RUN", help="a run in results/, latest, reference/<name>, or the path of a .lab.zip"),
+]
 Seed = Annotated[int | None, typer.Option(envvar="SEED", help="seed of the plan; random without one")]
 Workers = Annotated[int | None, typer.Option(envvar="WORKERS", min=1, help="workers of every stack")]
 Slots = Annotated[int | None, typer.Option(envvar="SLOTS", min=1, help="slots of every stack: its threads")]
@@ -123,7 +127,7 @@ def micro(runtime: Runtime = "auto", run: Run = "") -> None:
 
 
 @app.command()
-def report(run: Run = "latest") -> None:
+def report(run: AnyRun = "latest") -> None:
     """Derive summary and report again from a run's originals."""
     from lab.report import again
 
@@ -147,10 +151,18 @@ def compare(
 
 @app.command()
 def reproduce(run: Run = "", across_machines: Across = False) -> None:
-    """Measure a recorded run again, with its plan and seed, and say whether cells agree and findings hold."""
+    """Re-run a recorded run, with its plan and seed, and say whether cells agree and findings hold."""
     from lab.commands import reproduce as reproduce_
 
     _leave(reproduce_.reproduce(run, across=across_machines))
+
+
+@app.command()
+def pack(run: Run = "latest") -> None:
+    """Write a run with its report into one file, results/<name>.lab.zip, without paths and names of this machine."""
+    from lab.commands import pack as pack_
+
+    _leave(pack_.pack(run))
 
 
 @app.command()

@@ -1,6 +1,8 @@
 """Histograms hold what was put in, to three digits."""
 
+import base64
 import math
+import zlib
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.model.histogram import Histogram
+from lab.model.histogram import EMPTY, Histogram
 
 MICROSECONDS = st.lists(st.integers(0, 3_600_000_000), min_size=1, max_size=50)
 
@@ -83,3 +85,13 @@ def test_nothing_counted_has_no_percentile() -> None:
 def test_more_values_than_one_chunk_are_all_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.model.histogram.CHUNK", 7)
     assert of_us(*range(100)).count == 100
+
+
+def test_a_histogram_that_unpacks_to_more_than_any_has_is_refused_before_it_is_unpacked() -> None:
+    """Whoever sent it: a few kilobytes of a file would else take all memory."""
+    full = Histogram(np.arange(EMPTY.counts_len) % 1_000 + 2**40)
+    assert Histogram.decode(full.encode()).count == full.count
+    head = base64.b64decode(Histogram().encode())[:8]
+    bomb = base64.b64encode(head + zlib.compress(bytes(100 * 2**20))).decode()
+    with pytest.raises(ValueError, match="more than 1,048,576 bytes"):
+        Histogram.decode(bomb)

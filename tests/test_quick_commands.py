@@ -61,6 +61,9 @@ def test_doctor_imports_nothing_slow() -> None:
         ["micro", "--runtime=nonsense"],
         ["micro", "--run=../nonsense"],
         ["report", "--run=nonsense"],
+        ["report", "--run=nonsense.lab.zip"],
+        ["pack", "--run=nonsense"],
+        ["pack", "--run=../nonsense"],
     ],
     ids=" ".join,
 )

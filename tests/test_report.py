@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,6 +13,7 @@ from lab.host import machine
 from lab.model.loads import Load
 from lab.model.outcome import Outcome
 from lab.model.stack import NOT_OPTIMIZED, OPTIMIZED
+from lab.paths import ROOT
 from lab.report.view import view_of
 from lab.report.write import write_report
 from tests.synthetic import (
@@ -328,6 +330,26 @@ def test_markup_from_a_run_stays_text_in_markdown(tmp_path: Path) -> None:
     assert "&lt;img src=x" in text
     assert "````\n```\n<b>\n````" in text
     assert "<" not in text.replace("````\n```\n<b>\n````", "")
+
+
+def test_the_command_that_repeats_a_run_of_a_stranger_is_one_command(tmp_path: Path) -> None:
+    """A reader copies it into a shell; make has a shell of its own."""
+    stacks = [stack("a;touch x", baseline=True), stack("b")]
+    facts = run_facts(
+        stacks, [scenario("wait?ms=5", ms=5)], 1, runtime="$(shell touch x)", budget={"slots": 9, "x;touch x": 1}
+    )
+    command = view_of(write_run(tmp_path / "run", facts, [])).command
+    assert (
+        command
+        == "make bench PROFILE=quick STACKS='a;touch x,b' SCENARIOS='wait?ms=5' SLOTS=9 RUNTIME='$$(shell touch x)'"
+    )
+
+
+@pytest.mark.parametrize("folder", ["results/x", "results/reference/x", ".lab/packs/0/x"])
+def test_the_glossary_is_found_from_wherever_a_run_is_in_the_checkout(folder: str, tmp_path: Path) -> None:
+    shown = view_of(write_run(tmp_path / "run", run_facts(STACKS, SCENARIOS, 1), []))
+    here = replace(shown, run=replace(shown.run, folder=ROOT / folder))
+    assert (ROOT / folder / here.glossary).resolve() == ROOT / "docs/glossary.md"
 
 
 def test_a_stack_that_a_quota_kept_from_running_is_throttled_and_not_slow(tmp_path: Path) -> None:

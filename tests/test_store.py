@@ -122,13 +122,22 @@ def test_a_folder_without_run_json_is_no_run(tmp_path: Path) -> None:
         RunFolder(tmp_path).read_run()
 
 
+@pytest.mark.parametrize("content", [b"", b"[1]", b"null", b'{"format": \xff}', b"[" * 100_000], ids=len)
+def test_a_run_json_that_is_no_object_is_broken_and_no_traceback(folder: RunFolder, content: bytes) -> None:
+    (folder.path / "run.json").write_bytes(content)
+    with pytest.raises(LabError, match=r"run\.json is broken"):
+        folder.read_run()
+
+
 @pytest.mark.parametrize("name", ["../x", "/etc", "a/../b", "", "-a", "a b"])
 def test_a_name_that_leads_out_of_results_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(LabError, match="no name of a run"):
         store.folder(tmp_path, name)
 
 
-@pytest.mark.parametrize("name", ["latest", "reference", "reference/mine", "calibration", "results/latest"])
+@pytest.mark.parametrize(
+    "name", ["latest", "reference", "reference/mine", "calibration", "results/latest", "index.html", "mine.lab.zip"]
+)
 def test_a_run_cannot_take_a_name_that_results_has_for_something_else(name: str, tmp_path: Path) -> None:
     with pytest.raises(LabError, match="choose another RUN name"):
         store.writable(tmp_path, name)

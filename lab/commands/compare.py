@@ -1,7 +1,7 @@
 """`compare`: two runs, on the terminal and as a page, with an exit status for CI."""
 
 from lab.analysis.between import spread
-from lab.errors import Exit
+from lab.errors import Exit, LabError
 from lab.paths import RESULTS, ROOT
 from lab.report import compared, held, html, markdown, page
 from lab.report.answer import told
@@ -25,13 +25,15 @@ def compare(first: str, second: str, fail_if: str, *, across: bool) -> Exit:
     Raises:
         LabError: a run cannot be read, or the two are unlike.
     """
-    views = [view_of(packs.readable(RESULTS, word).path) for word in (first, second)]
-    found = compared.compared(*views, spread.known(SPREAD), across=across)
+    if not first:
+        raise LabError("Which run is the first one? Give A=<name>, and B=<name> unless the newest run is the second.")
+    one, other = (view_of(packs.readable(RESULTS, word).path) for word in (first, second))
+    found = compared.compared(one, other, spread.known(SPREAD), across=across)
     failing = compared.failing(found.shown, fail_if) if fail_if else []
     with Reporter() as say:
         tell(say, found)
-        for one in failing:
-            say.step(f"Fails {fail_if!r}: {compared.told_of(one)}.")
+        for change in failing:
+            say.step(f"Fails {fail_if!r}: {compared.told_of(change)}.")
     return Exit.NOT_ALL_MEASURED if failing else Exit.DONE
 
 

@@ -1,4 +1,4 @@
-"""`reproduce`: measure a recorded run again with its own plan and seed, and say cell by cell whether it agrees."""
+"""`reproduce`: re-run a recorded run with its own plan and seed, and say cell by cell whether it agrees."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from lab.run.progress import Reporter
 
 
 def reproduce(run: str, *, across: bool) -> Exit:
-    """Measure a run again and compare the two; exit status 1 where a finding is contradicted or not all was measured.
+    """Re-run a run and compare the two; exit status 1 where a finding is contradicted or not all was measured.
 
     Args:
         run: name of a run, or a file of `pack`.

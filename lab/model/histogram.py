@@ -3,6 +3,8 @@
 Percentiles of many blocks come from merged histograms; averaging percentiles would be wrong (Tene, HdrHistogram).
 """
 
+import base64
+import zlib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -15,6 +17,9 @@ DIGITS = 3
 HALF_BUCKET_BITS = 10
 """Three digits take 2 x 1,024 linear steps in each power of two."""
 CHUNK = 1_000_000
+LARGEST_BYTES = 2**20
+"""A histogram with a count in every bucket takes a fifth of it, before it is compressed."""
+_HEAD_BYTES = 8
 _KIND = (1, LONGEST_US, DIGITS)
 
 
@@ -33,8 +38,12 @@ class Histogram:
         """Return the histogram that `encode` wrote.
 
         Raises:
-            ValueError: it is no histogram, or one of another range.
+            ValueError: it is no histogram, one of another range, or a few bytes that stand for many more than any histogram has.
         """
+        unpacking = zlib.decompressobj()
+        unpacking.decompress(base64.b64decode(text)[_HEAD_BYTES:], LARGEST_BYTES)
+        if unpacking.unconsumed_tail:
+            raise ValueError(f"unpacked it has more than {LARGEST_BYTES:,} bytes")
         payload = HdrHistogramEncoder.decode(text)
         kind = payload.payload
         if (kind.lowest_trackable_value, kind.highest_trackable_value, kind.significant_figures) != _KIND:

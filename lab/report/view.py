@@ -1,5 +1,6 @@
 """What follows from a run's originals: what each trial counts as, the cells, the comparisons, and what a report says of them."""
 
+import shlex
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,15 +21,17 @@ from lab.answers.service_level import found_in
 from lab.model import mixtures
 from lab.model.cell import Cell
 from lab.model.outcome import Outcome, Role, Sample
-from lab.model.stack import AA
+from lab.model.stack import AA, SETTINGS
 from lab.model.workload import Scenario, Trial
-from lab.paths import RESULTS
+from lab.paths import ROOT
 from lab.report.levels import Capacity
 from lab.report.read import Run, read
 from lab.report.section import Chapter, Line, Section, chapters, headline
 
 _NAMED = 4
 """So many stacks are named in the title."""
+_DEPTH = 2
+"""Of the folder of a run in results/."""
 _RANK = {"valid": 0, "failed": 1, "invalid": 2}
 
 
@@ -218,24 +221,25 @@ class View:
 
     @property
     def glossary(self) -> str:
-        """Return the address of the glossary, from the run's folder; a run outside of results/ has it as if it were inside."""
+        """Return the address of the glossary, from the run's folder; a run outside of the checkout has it as if it were in results/."""
         folder = self.run.folder
-        depth = len(folder.relative_to(RESULTS).parts) if folder.is_relative_to(RESULTS) else 1
-        return f"{'../' * (depth + 1)}docs/glossary.md"
+        depth = len(folder.relative_to(ROOT).parts) if folder.is_relative_to(ROOT) else _DEPTH
+        return f"{'../' * depth}docs/glossary.md"
 
     @property
     def command(self) -> str:
-        """Return the command that repeats such a run."""
+        """Return the command that repeats such a run; whatever a run of somebody else says, it is one command."""
         profile = self.run.profile
         words_: dict[str, object] = {
             "PROFILE": profile.name,
             **{name: profile.words[name] for name in profile.replaced},
             **self._choice,
-            **{setting.upper(): value for setting, value in self.run.facts.get("budget", {}).items()},
+            **{name.upper(): value for name, value in self.run.facts.get("budget", {}).items() if name in SETTINGS},
             "RUNTIME": self.run.facts.get("runtime"),
             "SEED": self.run.facts.get("seed"),
         }
-        return " ".join(["make bench", *(f"{name}={value}" for name, value in words_.items() if value is not None)])
+        told = (f"{name}={_quoted(str(value))}" for name, value in words_.items() if value is not None)
+        return " ".join(["make bench", *told])
 
     @property
     def _choice(self) -> dict[str, object]:
@@ -244,15 +248,15 @@ class View:
         names = self._of_matrix or self.stack_names
         chosen = {"STACKS": (names, profile.all_stacks), "SCENARIOS": (ids, profile.all_scenarios)}
         return {
-            word: _quoted(",".join(names))
+            word: ",".join(names)
             for word, (names, own) in chosen.items()
             if profile.is_matrix or set(names) != set(own)
         }
 
 
 def _quoted(text: str) -> str:
-    """Quote for a shell, to which a question mark and an asterisk are patterns."""
-    return f"'{text}'" if set("?*") & set(text) else text
+    """Quote for a shell, and for make, which would call what is in `$(shell …)`."""
+    return shlex.quote(text.replace("$", "$$"))
 
 
 def _best_first(line: Line) -> tuple[int, float, str]:

@@ -22,8 +22,12 @@ from lab.run import jsonlines
 from lab.run.jsonlines import Lines
 
 LOCK = "lock"
+PACK = ".lab.zip"
+"""End of the name of a file that holds a run (lab/run/packs.py)."""
+INDEX = "index.html"
+"""Page of all runs, in results/."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
-_TAKEN = ("latest", "reference", "calibration")
+_TAKEN = ("latest", "reference", "calibration", INDEX)
 """What else has a name in results/."""
 
 
@@ -56,13 +60,16 @@ class RunFolder:
         Raises:
             LabError: there is none, it is broken, or a newer lab wrote it.
         """
+        path = self.path / "run.json"
         try:
-            run: dict[str, Any] = json.loads((self.path / "run.json").read_text())
+            run: dict[str, Any] = json.loads(path.read_text())
         except FileNotFoundError:
             raise LabError(f"{self.path} holds no run: run.json is missing.") from None
-        except json.JSONDecodeError as error:
-            raise LabError(f"{self.path}/run.json is broken: {error}.") from None
-        jsonlines.known(run.get("format"), self.path / "run.json")
+        except (OSError, ValueError, RecursionError) as error:
+            raise LabError(f"{path} is broken: {error}.") from None
+        if not isinstance(run, dict):
+            raise LabError(f"{path} is broken: it is no object.")
+        jsonlines.known(run.get("format"), path)
         return run
 
     def append(self, record: Sample | Failure | Block) -> None:
@@ -136,6 +143,11 @@ def folder(results: Path, name: str) -> RunFolder:
     return RunFolder(results / name.removeprefix("results/"))
 
 
+def is_name(name: str) -> bool:
+    """Return whether a run in results/ may have this name."""
+    return bool(_NAME.fullmatch(name)) and name not in _TAKEN and not name.endswith(PACK)
+
+
 def writable(results: Path, name: str) -> RunFolder:
     """Return the folder of a run that is new or resumed.
 
@@ -143,7 +155,7 @@ def writable(results: Path, name: str) -> RunFolder:
         LabError: the name leads elsewhere, or is that of a folder which holds no run.
     """
     found = folder(results, name)
-    if found.path.relative_to(results).parts[0] in _TAKEN:
+    if not is_name(found.path.relative_to(results).parts[0]):
         raise LabError(
             f"{name!r} is no name for a run: results/ has something else of that name; choose another RUN name."
         )

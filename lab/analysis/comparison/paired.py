@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy
-from scipy import stats as distributions  # type: ignore[import-untyped]
 
 from lab.analysis.comparison.chance import RUNS, Floats
 from lab.analysis.comparison.pairs import Pair
@@ -79,11 +78,13 @@ def signed_rank_ps(pairs: Sequence[Sequence[float]]) -> list[float | None]:
 
     With n blocks it is never below 2 / 2^n. Pairs of as many blocks are tested together, which takes a hundredth of the time.
     """
+    from scipy.stats import wilcoxon  # type: ignore[import-untyped]  # late: it takes a second to import
+
     changed = [[log for log in logs if log] for logs in pairs]
     found: list[float | None] = [None] * len(changed)
     for blocks in {len(logs) for logs in changed} - {0}:
         places = [place for place, logs in enumerate(changed) if len(logs) == blocks]
-        tested = distributions.wilcoxon(numpy.array([changed[place] for place in places]), method="exact", axis=1)
+        tested = wilcoxon(numpy.array([changed[place] for place in places]), method="exact", axis=1)
         for place, p in zip(places, tested.pvalue, strict=True):
             found[place] = float(p)
     return found
