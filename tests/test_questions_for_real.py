@@ -40,7 +40,7 @@ def test_loads_of_every_kind_are_measured_in_one_run(checkout: Path, runtime: st
     assert float(found["closed:100+think=500ms"]["rps"]) == pytest.approx(200, rel=0.05)
     assert 0 < float(found["closed:100+think=500ms"]["in_flight"]) < 10
     assert float(found["open:25%+constant"]["rps"]) == pytest.approx(float(found["closed:8"]["rps"]) / 4, rel=0.1)
-    assert 0 < float(found["open:burst"]["recovery_s"]) < 1
+    assert 0 <= float(found["open:burst"]["recovery_s"]) < 1  # 0 where eight users had not filled the server
     assert f"LOADS={','.join(loads)}" in report
 
 
