@@ -36,6 +36,8 @@ class Text:
     """What a table is sorted by; None where it is the text."""
     anchor: str = ""
     """The section that it leads to."""
+    link: str = ""
+    """The address that it leads to, outside of the page."""
 
 
 @dataclass(frozen=True)
