@@ -11,7 +11,7 @@ ifneq ($(filter-out $(KNOWN) MAKEFLAGS MAKEOVERRIDES GNUMAKEFLAGS MFLAGS -*-comm
 $(error Unknown variable $(firstword $(filter-out $(KNOWN),$(GIVEN))): choose from $(KNOWN))
 endif
 
-.PHONY: help bench test test-full check verify up down micro report compare reproduce pack advise doctor calibrate site base-image lock clean
+.PHONY: help bench test test-full check verify up down micro report compare reproduce pack history advise doctor calibrate site base-image lock clean
 help: .venv/stamp ## list the targets
 	$(LAB) help
 bench: .venv/stamp ## measure and report: [PROFILE=quick] [STACKS=a,a+slots=200] [SCENARIOS=a,b] [LOADS=closed:64] [WINDOW=2] [BLOCKS=8] [RUNTIME=auto] [RUN=name] [WORKERS=1] [SLOTS=40] [DB_POOL=20]
@@ -38,6 +38,8 @@ reproduce: .venv/stamp ## re-run a recorded run and say whether it agrees: RUN=n
 	$(LAB) reproduce
 pack: .venv/stamp ## write a run with its report into one file that others can read: [RUN=latest]
 	$(LAB) pack
+history: .venv/stamp ## list all runs with the ratio that the most of them share, and write results/index.html
+	$(LAB) history
 advise: .venv/stamp ## async def or def? asks for the figures that are not given: [WAIT_MS=8] [CPU_MS=2] [IN_FLIGHT=64] [THREADS=40] [TARGET=p99=100ms]
 	$(LAB) advise
 doctor: .venv/stamp ## print what this machine lacks, and how to fix it

@@ -166,6 +166,14 @@ def pack(run: Run = "latest") -> None:
 
 
 @app.command()
+def history(json: Json = False) -> None:
+    """List all runs with the ratio that the most of them share, and write results/index.html."""
+    from lab.commands import history as history_
+
+    _leave(history_.history(as_json=json))
+
+
+@app.command()
 def advise(
     wait_ms: Annotated[float | None, typer.Option(envvar="WAIT_MS", help="how long a request waits, in ms")] = None,
     cpu_ms: Annotated[

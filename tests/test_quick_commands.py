@@ -40,6 +40,12 @@ def test_a_list_of_what_there_is_imports_nothing_slow(words: list[str]) -> None:
     assert slow_imports_of(*words) == (Exit.DONE, set())
 
 
+def test_a_list_of_runs_imports_nothing_that_derives_a_report() -> None:
+    words = "import sys, lab.report.overview, lab.report.runs; print(*{name.split('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", words], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert (SLOW - {"numpy"}) & set(done.stdout.split()) == set()
+
+
 def test_doctor_imports_nothing_slow() -> None:
     assert slow_imports_of("doctor")[1] == set()
 

@@ -1,13 +1,15 @@
-"""The report of a committed run in Chromium, as a reader has it: on a phone and on a desktop, filtered, sorted, shared, printed."""
+"""The report of a committed run, and the page of all runs, in Chromium as a reader has them: filtered, sorted, shared, printed."""
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from lab.paths import RESULTS
+from lab.report import index, pair, runs
 from lab.report.view import view_of
 from lab.report.write import write_report
 from tests.conftest import needs
@@ -60,6 +62,12 @@ def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
 def shown(page: Page, rows: str) -> list[str]:
     """The first cells of the visible rows of a table."""
     return [(row.text_content() or "").strip() for row in page.locator(f"{rows} >> tbody tr:visible th").all()]
+
+
+def serious_faults(page: Page) -> dict[str, str]:
+    """Faults of accessibility with the first place of each."""
+    found = Axe().run(page).response["violations"]
+    return {fault["id"]: fault["nodes"][0]["html"] for fault in found if fault["impact"] in ("serious", "critical")}
 
 
 def choose(page: Page, kind: str, *values: str) -> None:
@@ -179,6 +187,18 @@ def test_there_is_no_serious_fault_of_accessibility(page: Page, report: str, the
     page.goto(f"{report}#theme={theme}")
     page.wait_for_function(ALL_DRAWN)
     page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
-    found = Axe().run(page).response["violations"]
-    serious = {fault["id"]: fault["nodes"][0]["html"] for fault in found if fault["impact"] in ("serious", "critical")}
-    assert serious == {}
+    assert serious_faults(page) == {}
+
+
+def test_the_page_of_all_runs_is_sorted_by_time_draws_its_chart_and_is_accessible(page: Page, tmp_path: Path) -> None:
+    found = runs.found(RESULTS)
+    page.goto(index.write(tmp_path, found, pair.headline(run.ratios for run in found)).as_uri())
+    names = shown(page, "section#runs table")
+    assert names == [run.name for run in found]
+    page.locator("th", has_text="began").get_by_role("button").click(click_count=2)
+    assert shown(page, "section#runs table") == names[::-1]
+    page.wait_for_function(ALL_DRAWN)
+    page.locator("figure svg .mark-symbol path").first.hover()
+    expect(page.locator("#vg-tooltip-element")).to_contain_text(" x (")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert serious_faults(page) == {}

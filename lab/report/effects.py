@@ -9,7 +9,8 @@ from lab.report import by_factor, page, words
 from lab.report.by_factor import Contrast
 from lab.report.charts import ratios
 from lab.report.charts.drawing import Chart
-from lab.report.section import headline, slug, tone
+from lab.report.page import slug
+from lab.report.section import headline, tone
 from lab.report.view import View
 
 CONTRASTS = "What one factor changes"

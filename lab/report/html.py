@@ -11,8 +11,7 @@ from markupsafe import Markup, escape
 
 from lab.report import words
 from lab.report.charts.drawing import LOOK, program
-from lab.report.page import About, Page
-from lab.report.section import slug
+from lab.report.page import About, Page, slug
 
 _CODE = re.compile("`([^`]+)`")
 _ATTRIBUTES = {"stacks": "stack", "scenarios": "scenario", "loads": "load", "metrics": "metric"}

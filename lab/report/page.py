@@ -1,9 +1,15 @@
 """What a report is made of, without a format: Markdown and HTML are rendered from the same blocks."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lab.report.charts.drawing import Chart
+
+
+def slug(text: str) -> str:
+    """Return a text as part of a file's name and of an address."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower().replace("%", " percent")).strip("-")
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,8 @@ class Text:
     """What a table is sorted by; None where it is the text."""
     anchor: str = ""
     """The section that it leads to."""
+    link: str = ""
+    """The address that it leads to, outside of the page."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """What a report says of one scenario under one load."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from lab.model.loads import Family, Load
 from lab.model.outcome import Role
 from lab.model.workload import Scenario
 from lab.report import words
-from lab.report.page import About, Text
+from lab.report.page import About, Text, slug
 
 NOT_SUPPORTED = "not supported"
 By = Literal["share", "users", ""]
@@ -33,11 +32,6 @@ def tone(row: Comparison) -> str:
     if row.verdict != "different":
         return ""
     return "better" if (row.ratio > 1) == (row.metric == "rps") else "worse"
-
-
-def slug(text: str) -> str:
-    """Return a text as part of a file's name and of an address."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower().replace("%", " percent")).strip("-")
 
 
 @dataclass(frozen=True)
