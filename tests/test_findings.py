@@ -1,5 +1,6 @@
 """Every rule of the findings, on runs whose truth is known: what it says, and when it says nothing."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from lab.model.outcome import Outcome
 from lab.model.stack import Stack
 from lab.report import contents, findings, page
 from lab.report.view import View, view_of
-from tests.synthetic import WOBBLE, histogram, run_facts, sample, scenario, stack, trial, write_run
+from tests.synthetic import WOBBLE, histogram, rows_of, run_facts, sample, scenario, stack, trial, write_run
 
 COMMON = {"framework": "FastAPI", "server": "Uvicorn"}
 ASYNC = stack("a-async", baseline=True, handlers="async", **COMMON)
@@ -163,7 +164,12 @@ def test_every_chart_of_a_report_conforms_to_vega_lites_schema(tmp_path: Path) -
     assert len({chart.slug for chart in drawn}) == len(drawn) > 10
     for chart in drawn:
         altair.Chart.from_dict(dict(chart.definition), validate=True)
-        assert chart.svg.startswith("<svg")
+        assert "rows" not in str({**chart.definition, "data": None}), "one set of rows, for all layers"
+        marks = re.findall(r'class="mark-(?:symbol|rect|rule|line|text) role-mark[^>]*>(.*?)</g>', chart.svg, re.DOTALL)
+        assert (
+            sum(group.count("<path") + group.count("<line") + group.count("<text") for group in marks)
+            >= len(rows_of(chart)) / 2
+        )
 
 
 def test_a_chart_is_a_png_on_white_paper_too(tmp_path: Path) -> None:

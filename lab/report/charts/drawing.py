@@ -88,11 +88,13 @@ def definition(made: Any) -> Mapping[str, Any]:
     Charts of the same stacks differ in their rows alone, so that their functions keep what they return.
     """
     described: dict[str, Any] = made.to_dict(validate=False)
-    return {name: part for name, part in described.items() if name not in ("config", "datasets")}
+    layers = [{name: part for name, part in layer.items() if name != "data"} for layer in described.get("layer", ())]
+    parts = {name: part for name, part in described.items() if name not in ("config", "datasets", "data")}
+    return parts | ({"layer": layers} if layers else {})
 
 
 def described() -> altair.Chart:
-    """Begin the description of a chart of rows that come later."""
+    """Begin the description of a chart, or of a layer, of rows that come later."""
     return altair.Chart(altair.NamedData(name="rows"))
 
 
