@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from playwright.sync_api import sync_playwright
 
 from lab.config import scenarios
 from lab.config.project import Project
@@ -98,6 +99,21 @@ def derived(folder: Path) -> tuple[float, float]:
     return time.monotonic() - began_s, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3
 
 
+def opened_s(report: Path) -> float | None:
+    """Return how long Chromium takes from asking for the report until it can be used; None without Chromium."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        return None
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"]) as browser,
+    ):
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.goto(report.as_uri())
+        page.locator("#filter").wait_for()  # the program shows it when it is ready
+        return float(page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")) / 1e3
+
+
 def main() -> None:
     """Make the run, derive its report twice, and print the figures of the second time, which has compiled modules."""
     with tempfile.TemporaryDirectory() as made:
@@ -108,6 +124,8 @@ def main() -> None:
         print(
             f"{trials:,} trials: written in {wall_s:.1f} s, {memory_mb:.0f} MB of memory; report.html {size_mb:.2f} MB"
         )
+        if (seconds := opened_s(folder / "report.html")) is not None:
+            print(f"opened in {seconds:.2f} s")
         if len(sys.argv) > 1:
             shutil.copytree(folder, sys.argv[1], dirs_exist_ok=True)
 
