@@ -135,7 +135,7 @@ def test_contrasts_come_before_the_ratios_to_the_baseline_in_report_and_terminal
         in text
     )
     said = on_terminal(view)
-    first = "`async def` instead of `def` (FastAPI on Uvicorn, 8 users): faster in json 2.00 x ("
+    first = "`async def` instead of `def` (FastAPI on Uvicorn, 8 users): faster in json 2.00 times ("
     assert 0 < said.index(first) < said.index("Beside on-async, by the ratio inside each block")
 
 

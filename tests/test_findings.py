@@ -56,8 +56,8 @@ def test_a_contrast_is_told_with_what_is_faster_slower_equal_and_undecided(tmp_p
     view = a_run(tmp_path, speeds, ASYNC, DEF)
     (said,) = told(findings.found(view), "`async def` instead of `def` (FastAPI on Uvicorn, 8 users)")
     assert "faster in json 2.0" in said
-    assert "slower in wait 0.50 x (0." in said
-    assert "equal within the margin in db/one 1.00 x (90 %: " in said or "not decided in db/one" in said
+    assert "slower in wait 0.50 times (0." in said
+    assert "equal within the margin in db/one 1.00 times (90 %: " in said or "not decided in db/one" in said
 
 
 def test_a_contrast_of_too_few_blocks_is_not_decided(tmp_path: Path) -> None:
@@ -107,16 +107,16 @@ def test_each_stack_stands_beside_the_baseline_with_its_lowest_and_highest_ratio
     speeds = {("a-async", "json"): 1000, ("a-async", "wait"): 1000, ("b", "json"): 250, ("b", "wait"): 900}
     (said,) = told(findings.found(a_run(tmp_path, speeds, ASYNC, OTHER)), "Throughput beside a-async")
     assert (
-        "b 0.25 x (json) to 0.90 x (wait)" in said
-        or "b 0.25 x (json) to 0.91 x (wait)" in said
-        or "to 0.89 x (wait)" in said
+        "b 0.25 times in json to 0.90 in wait" in said
+        or "b 0.25 times in json to 0.91 in wait" in said
+        or "to 0.89 in wait" in said
     )
 
 
 def test_one_ratio_is_told_with_its_interval(tmp_path: Path) -> None:
     view = a_run(tmp_path, {("a-async", "json"): 1000, ("b", "json"): 250}, ASYNC, OTHER)
     (said,) = told(findings.found(view), "Throughput beside a-async")
-    assert "b 0.25 x (0.2" in said
+    assert "b 0.25 times (0.2" in said
 
 
 def test_the_smallest_and_the_largest_server_are_named(tmp_path: Path) -> None:

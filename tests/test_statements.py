@@ -216,7 +216,7 @@ def test_a_run_writes_its_verdicts(tmp_path: Path, fast: float, slow: float, ver
     report = (tmp_path / "run/report.md").read_text()
     assert "## Should it be async?" in report
     held = "held" if verdict == "supported" else "did not hold"
-    assert f"Of 1 kind of work, what is commonly said {held} for 1 (Database queries)." in report
+    assert f"Of 1 thing commonly said, 1 {held} ({DB.statement.rstrip('.')})." in report
     assert DB.statement in report
     assert DB.advice[found["db"]["verdict"]] in report  # type: ignore[index]
 
@@ -228,7 +228,7 @@ def test_what_was_asked_and_did_not_work_leaves_a_statement_open(tmp_path: Path)
     assert isinstance(effect, dict)
     assert effect["value"] is None
     report = (tmp_path / "run/report.md").read_text()
-    assert "is not decided by this run for 1 (Database queries)" in report
+    assert f"1 not decided by this run ({DB.statement.rstrip('.')})" in report
     assert "| Database queries | **not decided by this run** |" in report
     assert "fastapi-def db/one closed:64 is failed" in effect["reason"]
 

@@ -49,7 +49,7 @@ def _different_from_itself(view: View) -> Iterator[str]:
     if found:
         yield (
             f"The baseline, measured twice, came out different from itself in {len(found)} of {len(rows)} comparisons: {'; '.join(found)}. "
-            f"Distrust the verdicts on it there. By chance alone {max(1, round(CHANCE * len(rows)))} may."
+            f"Distrust the verdicts on it there. By chance alone, {max(1, round(CHANCE * len(rows)))} may come out so."
         )
 
 

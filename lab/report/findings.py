@@ -23,9 +23,13 @@ _FIRST = "handlers"
 
 
 def found(view: View) -> list[page.Item]:
-    """Return the findings of a run in the order in which a reader wants them."""
+    """Return the findings of a run in the order in which a reader wants them.
+
+    Where a run decides on what people say, that is its answer, and the table that follows has the effects.
+    """
+    if said := list(_statements(view)):
+        return [*said, *_capacities(view), *_crossover(view)]
     return [
-        *_statements(view),
         *_contrasts(view),
         *_stacks(view),
         *_capacities(view),
@@ -35,7 +39,7 @@ def found(view: View) -> list[page.Item]:
 
 
 def _statements(view: View) -> Iterator[page.Item]:
-    """Yield of how many kinds of work what is commonly said held."""
+    """Yield which of the things that are commonly said held, and which did not."""
     if said := statements.held(view.answers):
         yield page.Item(said)
 
@@ -88,7 +92,7 @@ def _those(kind: str, rows: Sequence[Comparison]) -> str:
     if not rows:
         return ""
     ordered = sorted(rows, key=lambda row: -abs(log(row.ratio)))
-    named = [f"{row.scenario} {words.times(row.ratio)} x{words.interval(row)}" for row in ordered[:NAMED]]
+    named = [f"{row.scenario} {words.times(row.ratio)} times{words.interval(row)}" for row in ordered[:NAMED]]
     rest = f" and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
     return f"{kind} in {', '.join(named)}{rest}"
 
@@ -111,8 +115,10 @@ def _range(name: str, rows: Sequence[Comparison]) -> str:
         return ""
     least, most = (end(rows, key=lambda row: row.ratio) for end in (min, max))
     if least is most:
-        return f"{name} {words.times(least.ratio)} x{words.interval(least)}"
-    return f"{name} {words.times(least.ratio)} x ({least.scenario}) to {words.times(most.ratio)} x ({most.scenario})"
+        return f"{name} {words.times(least.ratio)} times{words.interval(least)}"
+    return (
+        f"{name} {words.times(least.ratio)} times in {least.scenario} to {words.times(most.ratio)} in {most.scenario}"
+    )
 
 
 def _capacities(view: View) -> Iterator[page.Item]:

@@ -13,7 +13,7 @@ _TONES = {"supported": "better", "refuted": "worse"}
 _METRICS = {**words.METRICS, "p50_ms": "median latency", "mean_ms": "mean latency", "us": "time"}
 _VERDICTS = {"not_measured": "not measured"}
 UNDECIDED = "not decided by this run"
-_HELD: Mapping[Verdict, str] = {"supported": "held", "refuted": "did not hold", "inconclusive": f"is {UNDECIDED}"}
+_HELD: Mapping[Verdict, str] = {"supported": "held", "refuted": "did not hold", "inconclusive": UNDECIDED}
 _ORDER = ("yes", "either", "it depends", "offload", "no")
 """What advice begins with, in the order of the table; anything else comes last."""
 
@@ -43,10 +43,13 @@ def held(answers: Sequence[Answer]) -> str:
     answers = [one for one in answers if one.experiment.topic and one.verdict != "not_measured"]
     if not answers:
         return ""
-    topics = {said: [one.experiment.topic for one in answers if one.verdict == found] for found, said in _HELD.items()}
-    kinds = [f"{said} for {len(several)} ({'; '.join(several)})" for said, several in topics.items() if several]
-    number = f"{len(answers)} kind{'s' * (len(answers) != 1)}"
-    return f"Of {number} of work, what is commonly said {words.listed(kinds)}."
+    said_of = {
+        said: [one.experiment.statement.rstrip(".") for one in answers if one.verdict == found]
+        for found, said in _HELD.items()
+    }
+    kinds = [f"{len(several)} {said} ({'; '.join(several)})" for said, several in said_of.items() if several]
+    things = f"{len(answers)} thing{'s' * (len(answers) != 1)} commonly said"
+    return f"Of {things}, {words.listed(kinds)}."
 
 
 def guideline(answers: Sequence[Answer]) -> page.Table:

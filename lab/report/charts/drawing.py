@@ -128,9 +128,13 @@ def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def hue(field: str, names: Sequence[str], **more: Any) -> altair.Color:
-    """Return a colour for each name; of many names, some share a hue in two shades."""
+    """Return a colour for each name; of many names, some share a hue in two shades.
+
+    Stacks have theirs in the order of the alphabet, so that charts of the same stacks have the same colours.
+    """
+    domain = sorted(names) if field == "stack" else list(names)
     scheme: dict[str, Any] = {"range": _FEW[: len(names)]} if len(names) <= len(_FEW) else {"scheme": "tableau20"}
-    return altair.Color(f"{field}:N", title=None, scale=altair.Scale(domain=list(names), **scheme), **more)
+    return altair.Color(f"{field}:N", title=None, scale=altair.Scale(domain=domain, **scheme), **more)
 
 
 def by_name(field: str, names: Sequence[str], **more: Any) -> altair.Y:

@@ -36,7 +36,10 @@
     }
     for (const table of document.querySelectorAll("table")) {
       const rows = [...table.tBodies[0].rows];
-      table.closest(".scroll").classList.toggle("empty", rows.length > 0 && rows.every((row) => row.hidden));
+      const place = table.closest(".scroll");
+      const empty = rows.length > 0 && rows.every((row) => row.hidden);
+      place.classList.toggle("empty", empty);
+      for (let above = place.previousElementSibling; above?.matches("h3, .key"); above = above.previousElementSibling) above.hidden = empty;
     }
     form.querySelector("[type=reset]").hidden = !any;
     for (const box of form.querySelectorAll("input")) box.checked = choices[box.name].includes(box.value);
