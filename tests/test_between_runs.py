@@ -157,7 +157,7 @@ def test_what_is_no_condition_is_refused(condition: str) -> None:
 def test_the_page_names_what_differs_in_both_formats(tmp_path: Path) -> None:
     doctored = a_run(tmp_path / "two", lambda name, _: 1.5 if name == "a-def" else 1)
     page = compared.as_page(of_two(a_run(tmp_path / "one"), doctored))
-    for text in (markdown.render(page), html.render(page, {"block": "a block"})):
+    for text in (markdown.render(page), html.render(page, {})):
         assert "a-def, json at 8 users: 1.50 times the throughput (1." in text
         assert "differs" in text
 

@@ -250,6 +250,10 @@ def test_a_run_of_the_grid_is_told_by_its_law_and_its_map(tmp_path: Path) -> Non
     assert {"map-throughput-64-40.svg", "report.html"} <= written
     report = (folder / "report.md").read_text()
     assert "## When threads stop being enough" in report
+    assert (
+        "- **Threads or coroutines**: At 1 ms of CPU time a request, threads stop being enough where it waits longer than 5"
+        in report
+    )
     assert "threads, short CPU work, more users than threads" in report
     assert "## Every stack beside the baseline" not in report
     assert report.count("(charts/map-throughput-64-40.svg)") == 1

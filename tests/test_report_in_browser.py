@@ -174,6 +174,17 @@ def test_a_mark_says_its_interval(page: Page, report: str) -> None:
     expect(page.locator("#vg-tooltip-element")).to_contain_text(" to ")
 
 
+@pytest.mark.parametrize(("kind", "begins"), [("SVG", b"<svg"), ("PNG", b"\x89PNG")])
+def test_a_chart_is_saved_as_a_picture(page: Page, report: str, kind: str, begins: bytes) -> None:
+    page.goto(report)
+    chart = page.locator("figure[data-chart=json-closed-64]")
+    chart.scroll_into_view_if_needed()
+    chart.locator("summary").click()
+    with page.expect_download() as saved:
+        chart.get_by_text(f"Save as {kind}").click()
+    assert saved.value.path().read_bytes().startswith(begins)
+
+
 def test_the_print_has_every_chart_that_is_not_folded_away(page: Page, report: str) -> None:
     page.goto(report)
     page.wait_for_function(ALL_DRAWN)

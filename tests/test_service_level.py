@@ -164,7 +164,11 @@ def test_a_session_searches_each_stack_and_tries_what_is_beyond(tmp_path: Path) 
         assert [found.goodput_rps for found in one.beyond] == [0, 0]
         assert list(rates(tmp_path / "run", one.stack)).count(one.beyond[1].rate) == 3
     write_report(view)
-    assert "## Capacity at a service level" in (tmp_path / "run/report.md").read_text()
+    report = (tmp_path / "run/report.md").read_text()
+    assert "## Capacity at a service level" in report
+    first, second = sorted(view.capacities, key=lambda one: -(one.search.last_pass or 0))
+    told = ", ".join(f"{one.stack} {one.search.last_pass:,} requests/s" for one in (first, second))
+    assert f"- **Capacity of json within 100 ms**: {told}." in report
 
 
 def test_an_interrupted_search_goes_on_where_it_was(tmp_path: Path) -> None:

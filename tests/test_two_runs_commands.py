@@ -27,7 +27,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Results:
         "turned": lambda name, _: 4 if name == "a-def" else 1,
     }
     for name, factor in factors.items():
-        a_run(found / name, factor)
+        a_run(found / name, factor, seed=7)
     for module in (compare, reproduce):
         monkeypatch.setattr(module, "RESULTS", found)
     monkeypatch.setattr(compare, "ROOT", tmp_path)
@@ -106,6 +106,20 @@ def test_another_machine_is_refused_unless_it_is_asked_for(results: Results, mon
     with pytest.raises(LabError, match="on another machine \\(number of CPUs 2, here 64\\)"):
         reproduce.reproduce("one", across=False)
     assert reproduce.reproduce("one", across=True) == Exit.DONE
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"budget": {"slots": "40; rm"}}, "budget cannot be read"),
+        ({"budget": {"speed": 2}}, "budget cannot be read"),
+        ({"seed": "7"}, "no seed"),
+    ],
+)
+def test_what_a_stranger_recorded_is_measured_with_only_where_it_is_fit(facts: dict[str, Any], said: str) -> None:
+    reproduce.refuse_unfit({"seed": 7, "budget": {"slots": 40}})
+    with pytest.raises(LabError, match=said):
+        reproduce.refuse_unfit({"seed": 7} | facts)
 
 
 def test_what_locks_versions_is_named_where_it_changed() -> None:

@@ -130,10 +130,7 @@ def _resume(
             f"The run {folder.path.name} was begun with {changed}: its blocks would not be of one kind. "
             "Go back to that, or choose another RUN name."
         )
-    ids = ",".join(scenario["id"] for scenario in recorded["scenarios"])
-    with contextlib.closing(auto.runtime(project, recorded["runtime"])) as started_by:
-        plan, left_out = _plan(project, started_by, planned, ",".join(names), ids, recorded["seed"])
-        return _run(project, started_by, plan, folder, left_out)
+    return _as_recorded(recorded, project, folder)
 
 
 def again(recorded: Mapping[str, Any], folder: RunFolder) -> Exit:
@@ -143,11 +140,18 @@ def again(recorded: Mapping[str, Any], folder: RunFolder) -> Exit:
         LabError: a stack or a scenario of the run no longer exists, or nothing could be started.
     """
     names = [stack["name"] for stack in recorded["stacks"]]
-    project = Project.here(recorded.get("budget") or {}).with_variants(names)
-    planned, ids = Profile.model_validate(recorded["profile"]), ",".join(one["id"] for one in recorded["scenarios"])
-    _refuse_unknown(project, planned, ",".join(names), ids)
+    return _as_recorded(recorded, Project.here(recorded.get("budget")).with_variants(names), folder)
+
+
+def _as_recorded(recorded: Mapping[str, Any], project: Project, folder: RunFolder) -> Exit:
+    """Measure the plan of a run, as far as the folder has not got it."""
+    planned = Profile.model_validate(recorded["profile"])
+    names, ids = (
+        ",".join(one[key] for one in recorded[kind]) for kind, key in (("stacks", "name"), ("scenarios", "id"))
+    )
+    _refuse_unknown(project, planned, names, ids)
     with contextlib.closing(auto.runtime(project, recorded["runtime"])) as started_by:
-        plan, left_out = _plan(project, started_by, planned, ",".join(names), ids, recorded["seed"])
+        plan, left_out = _plan(project, started_by, planned, names, ids, recorded["seed"])
         return _run(project, started_by, plan, folder, left_out)
 
 

@@ -3,11 +3,11 @@
 from lab.analysis.between import spread
 from lab.errors import Exit, LabError
 from lab.paths import RESULTS, ROOT
-from lab.report import compared, held, html, markdown, page
+from lab.report import compared, held, html, markdown
 from lab.report.answer import told
 from lab.report.compared import Compared
 from lab.report.glossary import terms
-from lab.report.view import View, view_of
+from lab.report.view import view_of
 from lab.run import packs
 from lab.run.progress import Reporter
 
@@ -41,7 +41,7 @@ def tell(say: Reporter, found: Compared) -> None:
     """Print the sentences of a comparison and of the findings, and write the page."""
     names = f"{found.second.run.name} beside {found.first.run.name}"
     say.answer(told(names, list(compared.sentences(found))))
-    say.answer(told("Do the findings hold?", list(held.sentences(found.first, found.second))))
+    say.answer(told(held.TITLE, list(held.sentences(found.first, found.second))))
     for path in _written(found):
         say.step(f"Page: {path}")
 
@@ -49,21 +49,9 @@ def tell(say: Reporter, found: Compared) -> None:
 def _written(found: Compared) -> list[str]:
     """Write the comparison as HTML and as Markdown, into results/; return where, from the checkout."""
     whole = compared.as_page(found)
-    told_ = page.Bullets(tuple(held.sentences(found.first, found.second)))
-    whole = page.Page(
-        whole.name,
-        whole.title,
-        (*whole.intro, page.Heading("Do the findings hold?", 2), told_),
-        whole.sections,
-        whole.choices,
-    )
-    name = f"compare-{_slug(found.first)}-{_slug(found.second)}"
+    name = f"compare-{found.first.run.name}-{found.second.run.name}"
     texts = {".html": html.render(whole, terms()), ".md": markdown.render(whole)}
     paths = {RESULTS / f"{name}{ending}": text for ending, text in texts.items()}
     for path, text in paths.items():
         path.write_text(text, encoding="utf-8")
     return [str(path.relative_to(ROOT)) for path in paths]
-
-
-def _slug(view: View) -> str:
-    return view.run.name

@@ -9,6 +9,7 @@ from lab.commands import bench
 from lab.commands.compare import SPREAD, tell
 from lab.config.project import Project
 from lab.errors import Exit, LabError
+from lab.model.stack import SETTINGS
 from lab.paths import RESULTS
 from lab.report import compared, held
 from lab.report.alike import MACHINE
@@ -28,8 +29,9 @@ def reproduce(run: str, *, across: bool) -> Exit:
         LabError: the run cannot be read or measured here.
     """
     recorded = packs.readable(RESULTS, run)
-    facts = recorded.read_run()
-    project = Project.here(facts.get("budget") or {})
+    facts, first = recorded.read_run(), view_of(recorded.path)
+    refuse_unfit(facts)
+    project = Project.here(facts.get("budget"))
     now = provenance.surroundings(project.services)
     if (other := different_machine(facts, now)) and not across:
         raise LabError(
@@ -40,11 +42,24 @@ def reproduce(run: str, *, across: bool) -> Exit:
         for sentence in changed(facts, now):
             say.step(sentence)
     measured = bench.again(facts, store.writable(RESULTS, name))
-    first, second = view_of(recorded.path), view_of(RESULTS / name)
+    second = view_of(RESULTS / name)
     with Reporter() as say:
         tell(say, compared.compared(first, second, spread.known(SPREAD), across=across))
     contradicted = held.contradictions(first, second)
     return Exit.NOT_ALL_MEASURED if contradicted else measured
+
+
+def refuse_unfit(recorded: Mapping[str, Any]) -> None:
+    """Raise unless what no report reads, the budget and the seed, can be measured with: a pack may be anybody's.
+
+    Raises:
+        LabError: one of them is not what the lab records.
+    """
+    budget = recorded.get("budget") or {}
+    if not all(name in SETTINGS and type(value) is int for name, value in budget.items()):
+        raise LabError(f"The run's budget cannot be read: settings are {', '.join(SETTINGS)}, each a whole number.")
+    if type(recorded.get("seed")) is not int:
+        raise LabError("The run has no seed, so its plan cannot be made again.")
 
 
 def different_machine(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -1,7 +1,6 @@
 """Whether two runs may be compared: what must be the same, and what only changes what is compared."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 from lab.errors import LabError
 from lab.model.workload import Scenario
@@ -32,8 +31,13 @@ def _unlike(first: Run, second: Run) -> Iterator[str]:
     runtimes = (first.facts.get("runtime"), second.facts.get("runtime"))
     if runtimes[0] != runtimes[1]:
         yield f"one is of the {runtimes[0]} runtime and the other of the {runtimes[1]} runtime; compare runs of one runtime"
-    if (budgets := (first.facts.get("budget") or {}, second.facts.get("budget") or {})) and budgets[0] != budgets[1]:
-        yield f"their equal budgets differ ({_settings(budgets[0])}; {_settings(budgets[1])}); compare runs of one budget"
+    budget, other = (run.facts.get("budget") or {} for run in (first, second))
+    if budget != other:
+        yield f"their equal budgets differ ({_settings(budget)}; {_settings(other)}); compare runs of one budget"
+    budgets = {stack.name: stack.budget for stack in second.stacks}
+    for stack in first.stacks:
+        if stack.budget and budgets.get(stack.name) and stack.budget != budgets[stack.name]:
+            yield f"{stack.name} has another budget in each ({_settings(stack.budget)}; {_settings(budgets[stack.name])})"
     known = {scenario.id: _contract(scenario) for scenario in second.scenarios}
     for scenario in first.scenarios:
         if known.get(scenario.id, _contract(scenario)) != _contract(scenario):
@@ -44,7 +48,7 @@ def _unlike(first: Run, second: Run) -> Iterator[str]:
         yield f"they share no scenario and load (loads {loads[0]}; {loads[1]}), and loads with other modifiers are other loads"
 
 
-def _settings(budget: dict[str, Any]) -> str:
+def _settings(budget: Mapping[str, int]) -> str:
     return words.listed([f"{name}={value}" for name, value in budget.items()]) or "as it stands"
 
 

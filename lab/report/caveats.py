@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from lab.analysis.comparison.paired import MIN_BLOCKS
+from lab.analysis.comparison.rows import Comparison
 from lab.model.outcome import Block
 from lab.model.stack import NOT_OPTIMIZED
 from lab.report import words
@@ -38,9 +40,14 @@ def warnings(view: View) -> Iterator[str]:
     yield from _different_from_itself(view)
 
 
+def with_itself(view: View) -> list[Comparison]:
+    """Return the comparisons of the baseline with its A/A arm, as far as they have the blocks for a verdict."""
+    return [row for row in view.comparisons if row.is_aa and row.blocks >= MIN_BLOCKS]
+
+
 def _different_from_itself(view: View) -> Iterator[str]:
     """Yield where the A/A arm differs: by a fault of the machine or the lab, or by the chance that every verdict takes."""
-    rows = [row for row in view.comparisons if row.is_aa]
+    rows = with_itself(view)
     found = [
         f"{row.scenario}, {words.load(row.load)}, {words.METRICS[row.metric]}, {words.ratio(row)}"
         for row in rows

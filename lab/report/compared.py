@@ -10,7 +10,7 @@ from lab.analysis.between.changes import CONFIDENCE, Change, changes, quantities
 from lab.analysis.between.spread import Spreads
 from lab.analysis.comparison.contrasts import differences
 from lab.errors import LabError
-from lab.report import page, words
+from lab.report import held, page, words
 from lab.report.alike import refuse_unlike
 from lab.report.matrix import UNITS
 from lab.report.section import headline
@@ -131,16 +131,18 @@ def as_page(found: Compared) -> page.Page:
         ),
         page.Bullets(tuple(sentences(found)), "findings"),
     )
+    findings = page.Heading(held.TITLE, 2), page.Bullets(tuple(held.sentences(found.first, found.second)))
     tables = {"Ratios inside each run": found.ratios, "Cells": found.cells}
     sections = tuple(page.Section(title, (_table(title, of),)) for title, of in tables.items() if of)
     changed = (*found.cells, *found.ratios)
     choices = page.About(
-        tuple(dict.fromkeys(one.quantity.stack for one in changed)),
-        tuple(dict.fromkeys(one.quantity.scenario for one in changed)),
-        tuple(dict.fromkeys(one.quantity.load for one in changed)),
-        tuple(dict.fromkeys(one.quantity.metric for one in changed)),
+        *(
+            tuple(dict.fromkeys(getattr(one.quantity, name) for one in changed))
+            for name in ("stack", "scenario", "load", "metric")
+        )
     )
-    return page.Page(f"{first.name} {second.name}", f"{second.name} beside {first.name}", intro, sections, choices)
+    name, title = f"{first.name} {second.name}", f"{second.name} beside {first.name}"
+    return page.Page(name, title, (*intro, *findings), sections, choices)
 
 
 def _table(title: str, of: Sequence[Change]) -> page.Table:

@@ -8,7 +8,7 @@ from lab.analysis.comparison.paired import MIN_BLOCKS
 from lab.analysis.comparison.rows import Comparison
 from lab.model.loads import Load
 from lab.model.stack import FACTORS
-from lab.report import by_factor, page, precision, statements, words
+from lab.report import by_factor, caveats, page, precision, statements, words
 from lab.report.by_factor import Contrast
 from lab.report.start import starts
 from lab.report.view import View
@@ -98,11 +98,11 @@ def _those(kind: str, rows: Sequence[Comparison]) -> str:
 
 
 def _stacks(view: View) -> Iterator[page.Item]:
-    """Yield how each stack stands beside the baseline, from its lowest ratio to its highest; of many, the two ends."""
-    rows = [
-        line.against for section in view.sections if section.metric == "rps" for line in section.lines if line.against
-    ]
-    ranges = [_range(name, [row for row in rows if row.stack == name]) for name in view.compared]
+    """Yield how each stack stands beside the baseline, from its lowest ratio to its highest; of many stacks, the first."""
+    lines = [line for section in view.sections if section.metric == "rps" for line in section.lines]
+    rows = [one.against for one in lines if one.against and one.against.blocks >= MIN_BLOCKS and not one.throttled]
+    several = len({row.load for row in rows}) > 1
+    ranges = [_range(name, [row for row in rows if row.stack == name], several=several) for name in view.compared]
     known = [text for text in ranges if text]
     if known:
         beside = f"Throughput beside {view.run.baseline}"
@@ -110,15 +110,16 @@ def _stacks(view: View) -> Iterator[page.Item]:
         yield page.Item(f"{'; '.join(shown)}. Verdicts are below.", beside)
 
 
-def _range(name: str, rows: Sequence[Comparison]) -> str:
+def _range(name: str, rows: Sequence[Comparison], *, several: bool) -> str:
+    """Return the lowest ratio and the highest one, each with its interval and its scenario; of several loads, also with its load."""
     if not rows:
         return ""
-    least, most = (end(rows, key=lambda row: row.ratio) for end in (min, max))
-    if least is most:
-        return f"{name} {words.times(least.ratio)} times{words.interval(least)}"
-    return (
-        f"{name} {words.times(least.ratio)} times in {least.scenario} to {words.times(most.ratio)} in {most.scenario}"
+    ends = dict.fromkeys(end(rows, key=lambda row: row.ratio) for end in (min, max))
+    at = (f"{row.scenario} at {words.load(row.load)}" if several else row.scenario for row in ends)
+    told = (
+        f"{words.times(row.ratio)} times in {where}{words.interval(row)}" for row, where in zip(ends, at, strict=True)
     )
+    return f"{name} {' to '.join(told)}"
 
 
 def _capacities(view: View) -> Iterator[page.Item]:
@@ -160,9 +161,12 @@ def sure(view: View) -> Iterator[page.Item]:
     """Yield how sure the run is: its blocks, what it could have seen, the A/A arm, what was left out."""
     blocks = len({judged.trial.block for judged in view.measured})
     claims = "" if blocks >= MIN_BLOCKS else f", and a claim needs {MIN_BLOCKS}: there is none here"
-    yield page.Item(f"{blocks} block{'s' * (blocks != 1)}, each with every stack once{claims}. Intervals are of 95 %.")
+    whole = "cell" if view.run.profile.cells else "stack"
+    yield page.Item(
+        f"{blocks} block{'s' * (blocks != 1)}, each with every {whole} once{claims}. Intervals are of 95 %."
+    )
     yield from map(page.Item, precision.detectable(view.sections, headlines=True))
-    if rows := [row for row in view.comparisons if row.is_aa]:
+    if rows := caveats.with_itself(view):
         different = sum(row.verdict == "different" for row in rows)
         yield page.Item(
             f"The baseline was measured twice: {different} of its {len(rows)} comparisons with itself came out different."

@@ -17,6 +17,7 @@ _SAID: dict[Status, str] = {
     "reversed": "came out the other way round",
     "not measured": "were not measured",
 }
+TITLE = "Do the findings hold?"
 CONTRADICTED: tuple[Status, ...] = ("gone", "reversed")
 
 

@@ -72,7 +72,7 @@ class _Explainer:
         return f"{code}{end}{self._linked(rest)}"
 
     def _linked(self, escaped: str) -> str:
-        return self._pattern.sub(self._link, escaped)
+        return self._pattern.sub(self._link, escaped) if self._meanings else escaped
 
     def _link(self, found: re.Match[str]) -> str:
         term = found[1].lower()

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from lab.analysis.comparison.rows import Comparison
 from lab.model.cell import Cell
 from lab.report import by_factor, page, precision, words
-from lab.report.section import NOT_SUPPORTED, Chapter, Section, tone
+from lab.report.section import NOT_SUPPORTED, Chapter, Line, Section, tone
 from lab.report.view import View
 
 TITLE = "Every stack beside the baseline"
@@ -16,6 +16,7 @@ _METRICS = {
     "cpu_us_per_request": "CPU time per request under closed load",
 }
 """Metric of a table -> its title."""
+UNITS = {"rps": "requests/s", "p99_ms": "ms", "cpu_us_per_request": "µs"}
 
 
 def blocks(view: View) -> Iterator[page.Block]:
@@ -71,11 +72,11 @@ def _own(section: Section, metric: str) -> page.Text:
     line = next((line for line in section.lines if line.base is line.cell), None)
     if line is None:
         return page.Text(words.NOTHING)
-    beside = latencies if metric == "p99_ms" else _in_flight
-    return page.Text(figure(line.cell, metric), beside(line.cell), value=line.cell.amount(metric))
+    beside = _latencies if metric == "p99_ms" else _in_flight
+    return page.Text(_figure(line.cell, metric), beside(line.cell), value=line.cell.amount(metric))
 
 
-def figure(cell: Cell, metric: str) -> str:
+def _figure(cell: Cell, metric: str) -> str:
     """Return a cell's own figure with its unit, or its outcome where it has none."""
     amount = cell.amount(metric)
     if amount is None:
@@ -83,10 +84,7 @@ def figure(cell: Cell, metric: str) -> str:
     return f"{words.number(amount)} {UNITS[metric]}"
 
 
-UNITS = {"rps": "requests/s", "p99_ms": "ms", "cpu_us_per_request": "µs"}
-
-
-def latencies(cell: Cell) -> str:
+def _latencies(cell: Cell) -> str:
     """Return the p50 and the p99, as far as they are known."""
     known = [f"{name} {words.number(ms)}" for name in ("p50", "p99") if (ms := cell.amount(f"{name}_ms")) is not None]
     return f"{', '.join(known)} ms" if known else ""
@@ -99,16 +97,18 @@ def _beside(section: Section, stack: str, metric: str) -> Sequence[page.Text]:
         return (page.Text(NOT_SUPPORTED if stack in section.not_supported else words.NOTHING),)
     if metric == section.metric:
         beside = [
-            latencies(line.cell) if metric == "p99_ms" else _in_flight(line.cell),
+            _latencies(line.cell) if metric == "p99_ms" else _in_flight(line.cell),
             "see its notes" if line.cell.notes else "",
         ]
         return (line.answer, *(page.Text("", text) for text in beside if text))
     row = next((row for row in section.comparisons if (row.stack, row.metric) == (stack, metric)), None)
-    return (verdict(row),)
+    return (_verdict(line, row),)
 
 
-def verdict(row: Comparison | None) -> page.Text:
-    """Return a comparison's verdict with its ratio."""
+def _verdict(line: Line, row: Comparison | None) -> page.Text:
+    """Return a verdict with its ratio; where a quota was measured, it is of no stack."""
+    if line.throttled:
+        return page.Text(line.throttled)
     if row is None:
         return page.Text(words.NOTHING)
     return page.Text(words.label(row), words.detail(row), tone(row), row.ratio)

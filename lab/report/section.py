@@ -48,17 +48,17 @@ class Line:
     def answer(self) -> Text:
         """Return the verdict on the stack in this scenario, with its ratio; the tone is better, worse or empty."""
         if self.base is self.cell:
-            return Text("baseline")
+            return Text("baseline" if self.cell.valid else f"baseline, {self.cell.outcome}")
         if self.cell.outcome != "valid":
             return Text(self.cell.outcome)
         if self.against is None:
             return Text(f"no comparison, {self._why_not_compared}")
-        if self._throttled:
-            return Text(self._throttled, words.detail(self.against))
+        if self.throttled:
+            return Text(self.throttled, words.detail(self.against))
         return Text(words.label(self.against), words.detail(self.against), tone(self.against), self.against.ratio)
 
     @property
-    def _throttled(self) -> str:
+    def throttled(self) -> str:
         """Say whose quota was measured instead of the stack, which is then neither slow nor fast; empty where none was."""
         if self.cell.bound_by == QUOTA:
             return "throttled"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from lab.answers.decide import Answer, Weighed
-from lab.answers.estimate import Missing
+from lab.answers.estimate import Estimate, Missing
 from lab.report import page, start, words
 from lab.report.chapter import filled
 from lab.report.charts import costs
@@ -25,7 +25,7 @@ def sections(view: View) -> Iterator[page.Section]:
         yield page.Section(TITLE, (page.Paragraph(_told(view), "soft"), page.Picture(drawn)))
     for answer in view.answers:
         if layers := cake(answer):
-            yield page.Section(LAYERS, tuple(_cake(answer, layers)))
+            yield page.Section(LAYERS, tuple(_cake(answer.experiment.statement, layers)))
     if starts:
         heads, rows = filled(start.COLUMNS, starts, [one.stack for one in starts])
         table = page.Table(START, heads, rows, "narrow")
@@ -61,40 +61,29 @@ def _charts(view: View, starts: Sequence[Start]) -> Iterator[Chart]:
         yield drawn
 
 
-def cake(answer: Answer) -> list[Weighed]:
-    """Return the pieces of evidence that are layers of a whole: each is what one adds to what the one before is of.
+def cake(answer: Answer) -> list[tuple[str, Estimate]]:
+    """Return the layers of a whole with their names: each is what one adds to what the one before is of. The last is the whole.
 
-    The last one is the whole. Empty where a statement has no such chain, or a part of it was not measured.
+    Empty where the evidence of a statement has no such chain, or a part of it was not measured.
     """
     chain: list[Weighed] = []
     for one in answer.weighed:
-        evidence = one.evidence
-        if evidence.over is not None or evidence.of.step:
-            continue
-        if not chain or (evidence.less is not None and evidence.less == chain[-1].evidence.of):
+        evidence, below = one.evidence, chain[-1].evidence.of if chain else None
+        if evidence.over is None and not evidence.of.step and (not chain or below in (evidence.less, evidence.of)):
             chain.append(one)
-        elif evidence.less is None and evidence.of == chain[-1].evidence.of:
-            chain.append(one)
-            break
+            if chain[1:] and evidence.less is None:
+                break
+    known = [(one.evidence.says, one.estimate) for one in chain if not isinstance(one.estimate, Missing)]
     whole = len(chain) > _FEWEST and chain[-1].evidence.less is None
-    return chain if whole and not any(isinstance(one.estimate, Missing) for one in chain) else []
+    return known if whole and len(known) == len(chain) else []
 
 
-def _cake(answer: Answer, layers: Sequence[Weighed]) -> Iterator[page.Block]:
-    *parts, whole = layers
-    yield page.Paragraph(
-        f"CPU time of a request, each layer by what it adds to the ones before: {answer.experiment.statement}", "soft"
-    )
-    known = [(one.evidence.says, one.estimate) for one in parts if not isinstance(one.estimate, Missing)]
-    yield page.Picture((costs.of_layers("layers", known),))
+def _cake(statement: str, layers: Sequence[tuple[str, Estimate]]) -> Iterator[page.Block]:
+    yield page.Paragraph(f"CPU time of a request, each layer by what it adds to the ones before: {statement}", "soft")
+    yield page.Picture((costs.of_layers("layers", layers[:-1]),))
     heads = (page.Head("layer", numeric=False), page.Head("CPU time", "µs a request"), page.Head("95 % interval", "µs"))
-    rows = tuple(
-        page.row(
-            one.evidence.says,
-            words.number(one.estimate.value),
-            f"{words.number(one.estimate.lo)} to {words.number(one.estimate.hi)}",
-        )
-        for one in (*parts, whole)
-        if not isinstance(one.estimate, Missing)
+    rows = (
+        page.row(name, words.number(found.value), f"{words.number(found.lo)} to {words.number(found.hi)}")
+        for name, found in layers
     )
-    yield page.Table(LAYERS, heads, rows, "narrow")
+    yield page.Table(LAYERS, heads, tuple(rows), "narrow")

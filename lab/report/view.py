@@ -209,11 +209,6 @@ class View:
     def compared(self) -> list[str]:
         return [name for name in self.stack_names if name != self.run.baseline]
 
-    def compared_in(self, chapter: Chapter) -> list[str]:
-        """Return the stacks that are compared in a chapter: those of the matrix, and others that have a cell there."""
-        asked = {line.cell.stack for section in chapter.sections for line in section.lines}
-        return [name for name in self.compared if name in asked or name in self._of_matrix]
-
     @property
     def _of_matrix(self) -> list[str]:
         profile = self.run.profile

@@ -41,9 +41,6 @@ LOOK: Mapping[str, Any] = {
     "view": {"stroke": None},
 }
 """Text and axes are `currentColor`: they follow the page into the dark."""
-_PAPER, _INK_ON_PAPER, _SCALE = "#ffffff", "#1c2024", 2
-
-
 _SNIPPET = "window.vegaEmbed = vegaEmbed;"
 disable_debug_mode()  # Altair checks each part of a chart against its schema, which takes most of its time; a test does so
 
@@ -68,13 +65,6 @@ class Chart:
     def svg(self) -> str:
         """Return it as a picture for a page, in the colours of the page."""
         return drawn.svg(self.whole)
-
-    @property
-    def png(self) -> bytes:
-        """Return it as a picture on white paper."""
-        look = json.dumps({**LOOK, "background": _PAPER}).replace("currentColor", _INK_ON_PAPER)
-        whole = json.dumps({**self.definition, "config": json.loads(look)})
-        return bytes(vl_convert.vegalite_to_png(whole.replace('"currentColor"', f'"{_INK_ON_PAPER}"'), scale=_SCALE))
 
 
 def chart(slug: str, label: str, described: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> Chart:
