@@ -79,6 +79,6 @@ def noisy_blocks(blocks: Sequence[Block]) -> Iterator[str]:
     if kept := [str(number + 1) for number, block in sorted(last.items()) if block.noise]:
         named = f"block {kept[0]} counts" if len(kept) == 1 else f"blocks {', '.join(kept)} count"
         yield (
-            f"Of {len(last)} blocks, {named} although noisy, because no time or try was left. "
+            f"Of {len(last)} block{'s' * (len(last) != 1)}, {named} although noisy, because no time or try was left. "
             "What was disturbed there is left out where enough is left."
         )

@@ -33,7 +33,7 @@ def setup(run: Run) -> Iterator[str]:
         yield f"The equal budget is changed: every stack has {asked} where it can."
     blocks = len({outcome.trial.block for outcome in run.outcomes})
     whole = "every cell" if profile.cells else "every stack, scenario and load"
-    yield f"{blocks} block{'s' * (blocks != 1)}, in each of them {whole} once:"
+    yield f"{blocks} block{'s' * (blocks != 1)}, in {'it' if blocks == 1 else 'each of them'} {whole} once:"
     # runs of earlier versions do not record whether windows began when all users were served
     waited = any(isinstance(one, Sample) and one.driven.all_served_s is not None for one in run.outcomes)
     longer = (

@@ -160,11 +160,12 @@ def _memory(view: View) -> Iterator[page.Item]:
 def sure(view: View) -> Iterator[page.Item]:
     """Yield how sure the run is: its blocks, what it could have seen, the A/A arm, what was left out."""
     blocks = len({judged.trial.block for judged in view.measured})
-    claims = "" if blocks >= MIN_BLOCKS else f", and a claim needs {MIN_BLOCKS}: there is none here"
-    whole = "cell" if view.run.profile.cells else "stack"
-    yield page.Item(
-        f"{blocks} block{'s' * (blocks != 1)}, each with every {whole} once{claims}. Intervals are of 95 %."
+    claims = (
+        ". Intervals are of 95 %" if blocks >= MIN_BLOCKS else f", and a claim needs {MIN_BLOCKS}: there is none here"
     )
+    whole = "cell" if view.run.profile.cells else "stack"
+    each = "each " if blocks != 1 else ""
+    yield page.Item(f"{blocks} block{'s' * (blocks != 1)}, {each}with every {whole} once{claims}.")
     yield from map(page.Item, precision.detectable(view.sections, headlines=True))
     if rows := caveats.with_itself(view):
         different = sum(row.verdict == "different" for row in rows)
